@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
+let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "mergeproof",
+    products: [
+        .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
+        .library(name: "Checkpoints", targets: ["Checkpoints"]),
+        .library(name: "Architectures", targets: ["Architectures"]),
+        .library(name: "Symmetries", targets: ["Symmetries"]),
+        .library(name: "Protections", targets: ["Protections"]),
+        .library(name: "Evaluation", targets: ["Evaluation"]),
+        .executable(name: "mergeproof", targets: ["mergeproof"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    ],
+    targets: [
+        // Ground: C.
+        .systemLibrary(
+            name: "CSystemShims", path: "CSystemShims", pkgConfig: "openblas",
+            providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+        .target(name: "CKernels"),
+
+        // Rooms, from the ground up: each imports only rooms above it in this list.
+        .target(
+            name: "LinearAlgebra", dependencies: ["CSystemShims", "CKernels", crypto, cryptoExtras],
+            swiftSettings: strict),
+        .target(
+            name: "Checkpoints", dependencies: ["CSystemShims", "CKernels", collections],
+            swiftSettings: strict),
+        .target(
+            name: "Architectures", dependencies: ["Checkpoints", collections],
+            resources: [.embedInCode("Descriptions")], swiftSettings: strict),
+        .target(
+            name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
+        .target(
+            name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
+            swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Checkpoints"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "mergeproof", dependencies: ["Evaluation", "Protections", argumentParser],
+            swiftSettings: strict),
+    ]
+)
