@@ -12,11 +12,6 @@ let package = Package(
     products: [
         .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
         .library(name: "Checkpoints", targets: ["Checkpoints"]),
-        .library(name: "Architectures", targets: ["Architectures"]),
-        .library(name: "Symmetries", targets: ["Symmetries"]),
-        .library(name: "Protections", targets: ["Protections"]),
-        .library(name: "Evaluation", targets: ["Evaluation"]),
-        .executable(name: "mergeproof", targets: ["mergeproof"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -36,20 +31,6 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Checkpoints", dependencies: ["CSystemShims", "CKernels", collections],
-            swiftSettings: strict),
-        .target(
-            name: "Architectures", dependencies: ["Checkpoints", collections],
-            resources: [.embedInCode("Descriptions")], swiftSettings: strict),
-        .target(
-            name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
-        .target(
-            name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
-            swiftSettings: strict),
-        .target(
-            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Checkpoints"],
-            swiftSettings: strict),
-        .executableTarget(
-            name: "mergeproof", dependencies: ["Evaluation", "Protections", argumentParser],
             swiftSettings: strict),
     ]
 )

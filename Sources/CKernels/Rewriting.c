@@ -1,0 +1,46 @@
+#include "Clones.h"
+
+// One loop per storage type: widen, act, narrow, and compare what undoing the action would give with the source.
+#define MP_KERNELS(NAME, STORED, REAL, WIDEN, NARROW, LOST)                                                          \
+    CLONES size_t mp_scale_##NAME(STORED *restrict dst, const STORED *restrict src, size_t n, REAL scale) {         \
+        size_t lost = 0;                                                                                            \
+        REAL inverse = 1 / scale;                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                                            \
+            STORED result = NARROW(WIDEN(src[i]) * scale);                                                          \
+            dst[i] = result;                                                                                        \
+            lost += WIDEN(result) * inverse != WIDEN(src[i]);                                                       \
+        }                                                                                                           \
+        return lost;                                                                                                \
+    }                                                                                                               \
+    CLONES size_t mp_gather_##NAME(STORED *restrict dst, const STORED *restrict src, const int32_t *restrict index, \
+                                   const REAL *restrict scale, size_t n) {                                          \
+        size_t lost = 0;                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                            \
+            STORED origin = src[index[i]];                                                                          \
+            STORED result = NARROW(WIDEN(origin) * scale[i]);                                                       \
+            dst[i] = result;                                                                                        \
+            lost += LOST(WIDEN(result), WIDEN(origin), scale[i]);                                                   \
+        }                                                                                                           \
+        return lost;                                                                                                \
+    }
+
+#define SAME(x) (x)
+// A 16-bit value times a power of two is exact in f32, so the product itself shows the loss; wider types must undo it.
+#define PRODUCT_DIFFERS(result, origin, scale) ((result) != (origin) * (scale))
+#define QUOTIENT_DIFFERS(result, origin, scale) ((result) / (scale) != (origin))
+MP_KERNELS(bf16, uint16_t, float, widen_bf16, narrow_bf16, PRODUCT_DIFFERS)
+MP_KERNELS(f16, uint16_t, float, widen_f16, narrow_f16, PRODUCT_DIFFERS)
+MP_KERNELS(f32, float, float, SAME, SAME, QUOTIENT_DIFFERS)
+MP_KERNELS(f64, double, double, SAME, SAME, QUOTIENT_DIFFERS)
+
+#define MP_ROTATE(NAME, REAL)                                                                                       \
+    CLONES void mp_rotate_##NAME(REAL *restrict out_re, REAL *restrict out_im, const REAL *restrict re,             \
+                                 const REAL *restrict im, size_t n, REAL x, REAL y) {                               \
+        for (size_t i = 0; i < n; i++) {                                                                            \
+            out_re[i] = x * re[i] - y * im[i];                                                                      \
+            out_im[i] = y * re[i] + x * im[i];                                                                      \
+        }                                                                                                           \
+    }
+
+MP_ROTATE(f32, float)
+MP_ROTATE(f64, double)

@@ -1,0 +1,96 @@
+/// An invertible matrix with its inverse, both made in f64, and its 2-norm condition number.
+public struct InvertibleMatrix: Sendable, Equatable {
+    public let matrix: Matrix<Double>
+    public let inverse: Matrix<Double>
+    public let condition: Double
+
+    public init(matrix: Matrix<Double>, inverse: Matrix<Double>, condition: Double) {
+        self.matrix = matrix
+        self.inverse = inverse
+        self.condition = condition
+    }
+}
+
+/// Random invertible matrices from a keyed stream.
+public enum RandomMatrices {
+    /// Draws before Gaussian rejection gives up.
+    static let maximumTries = 1000
+
+    /// Haar measure on O(n): QR of a Gaussian matrix, columns of Q multiplied by sign(diag R) (Mezzadri, math-ph/0609050).
+    public static func haarOrthogonal(
+        _ n: Int, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        var (q, r) = try stream.gaussianMatrix(rows: n, columns: n).qr()
+        for j in 0..<n where r[j, j] < 0 {
+            for i in 0..<n { q[i, j] = -q[i, j] }
+        }
+        return InvertibleMatrix(matrix: q, inverse: q.transposed, condition: 1)
+    }
+
+    /// U · diag(s) · Vᵀ with U, V Haar, log s uniform and the extremes exactly condition^(±1/2).
+    public static func conditioned(
+        _ n: Int, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        let u = try haarOrthogonal(n, using: &stream)
+        let v = try haarOrthogonal(n, using: &stream)
+        let s = spectrum(n, condition: condition, using: &stream)
+        return InvertibleMatrix(
+            matrix: scalingColumns(of: u.matrix, by: s) * v.inverse,
+            inverse: scalingColumns(of: v.matrix, by: s.map { 1 / $0 }) * u.inverse,
+            condition: n > 1 ? condition : 1)
+    }
+
+    /// D·Q: Q Haar, D diagonal with random signs, log |D| uniform and the extremes exactly condition^(±1/2).
+    public static func diagonalOrthogonal(
+        _ n: Int, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        let q = try haarOrthogonal(n, using: &stream)
+        let order = stream.permutation(n)
+        let sorted = spectrum(n, condition: condition, using: &stream)
+        let d = order.map { sorted[$0] * stream.nextSign() }
+        return InvertibleMatrix(
+            matrix: scalingColumns(of: q.inverse, by: d).transposed,
+            inverse: scalingColumns(of: q.inverse, by: d.map { 1 / $0 }), condition: n > 1 ? condition : 1)
+    }
+
+    /// Entries N(0, 1/n), rejected until the condition number is at most `maximumCondition`: LAPACK's 1-norm estimate, of
+    /// which the 2-norm condition is at most n times and usually less, sieves; singular values decide.
+    /// - Throws: `conditionOutOfReach` after 1000 draws.
+    public static func gaussian(
+        _ n: Int, maximumCondition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        var best = Double.infinity
+        let scale = 1 / Double(max(n, 1)).squareRoot()
+        for _ in 0..<maximumTries {
+            var candidate = stream.gaussianMatrix(rows: n, columns: n)
+            for i in candidate.elements.indices { candidate.elements[i] *= scale }
+            guard let lu = try? candidate.lu() else { continue }
+            // κ₂ ≥ κ₁ / n: a draw whose 1-norm condition is above n·max cannot pass.
+            let estimate = 1 / (try lu.reciprocalConditionEstimate())
+            guard estimate <= maximumCondition * Double(max(n, 1)) else { continue }
+            let condition = try candidate.conditionNumber()
+            best = min(best, condition)
+            guard condition <= maximumCondition else { continue }
+            return InvertibleMatrix(matrix: candidate, inverse: try lu.inverse(), condition: condition)
+        }
+        throw .conditionOutOfReach(dimension: n, maximum: maximumCondition, tries: maximumTries, best: best)
+    }
+
+    /// Log-uniform values in condition^(±1/2), the first and last at the exact ends.
+    private static func spectrum(
+        _ n: Int, condition: Double, using stream: inout KeyedRandomStream
+    ) -> [Double] {
+        guard n > 1 else { return [Double](repeating: 1, count: n) }
+        let span = PortableMath.log(condition) / PortableMath.log(2)
+        let inner = (0..<n - 2).map { _ in PortableMath.exp2((stream.nextUnit() - 0.5) * span) }
+        return [condition.squareRoot()] + inner + [1 / condition.squareRoot()]
+    }
+
+    private static func scalingColumns(of matrix: Matrix<Double>, by scales: [Double]) -> Matrix<Double> {
+        var result = matrix
+        for i in 0..<matrix.rows {
+            for j in 0..<matrix.columns { result[i, j] *= scales[j] }
+        }
+        return result
+    }
+}
