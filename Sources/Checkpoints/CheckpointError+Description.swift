@@ -1,0 +1,96 @@
+import Glibc
+
+extension CheckpointError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .header(let file, let fault): "\(file): \(fault)"
+        case .json(let file, let fault): "\(file): \(fault); repair or download the file again"
+        case .index(let file, let fault): "\(file): \(fault)"
+        case .notFound(let path): "\(path): no such file or directory; check the path"
+        case .notAFileOrDirectory(let path):
+            "\(path): neither a model directory nor a .safetensors file; give one of the two"
+        case .noWeights(let directory):
+            "\(directory): found neither model.safetensors nor model.safetensors.index.json; give a Hugging Face model directory"
+        case .pickleOnly(let directory, let file):
+            "\(directory): weights are only there as pickle (\(file)), which can run code when loaded and is not read; convert the model to safetensors first"
+        case .sourceChanged(let file):
+            "\(file): the file changed while it was being read; run again when nobody writes to it"
+        case .outputExists(let path):
+            "\(path): the output exists already and is never overwritten; choose another path or remove it"
+        case .outputOverlapsInput(let output, let input):
+            "\(output): the output lies inside the input \(input) or the other way round; choose a path beside it"
+        case .outputParentMissing(let path): "\(path): the directory to write into does not exist; create it first"
+        case .outputBusy(let path): "\(path): another run is writing this output; wait for it or choose another path"
+        case .notEnoughSpace(let path, let needed, let available):
+            "\(path): the output needs \(needed) bytes, the disk has \(available) left; free space or choose another disk"
+        case .diskFull(let path): "\(path): the disk is full; nothing was kept of the output, free space and run again"
+        case .systemCall(let call, let path, let code): "\(path): \(call) failed: \(String(cString: strerror(code)))"
+        case .invalidByteSize(let text):
+            "\"\(text)\" is not a size; write a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 5GB"
+        case .tilesDoNotCover(let tensor, let bytes):
+            "tensor \(tensor): the rewriting plan does not cover its \(bytes) bytes; this is a fault of mergeproof, please report it"
+        }
+    }
+}
+
+extension HeaderFault: CustomStringConvertible {
+    public var description: String {
+        let again = "the file is truncated or not safetensors; download it again"
+        switch self {
+        case .fileTooSmall(let bytes):
+            return "expected at least 8 bytes for the header length, found \(bytes); \(again)"
+        case .headerTooLarge(let length):
+            return "header length \(length) exceeds the format's limit of 100000000 bytes; \(again)"
+        case .headerBeyondFile(let length, let size):
+            return "the header claims \(length) bytes but the file has only \(size); \(again)"
+        case .headerStart(let byte): return "expected the header to start with '{', found byte \(byte); \(again)"
+        case .json(let fault): return "invalid header: \(fault); do not trust this file"
+        case .metadataNotStrings(let key):
+            return "__metadata__ must map strings to strings, but \"\(key)\" does not; do not trust this file"
+        case .emptyName: return "a tensor has an empty name; do not trust this file"
+        case .tensorInfo(let tensor, let field):
+            return "tensor \(tensor): \(field) is missing or malformed; do not trust this file"
+        case .unknownType(let tensor, let type):
+            return "tensor \(tensor): unknown dtype \"\(type)\"; a newer mergeproof may know it"
+        case .sizeOverflow(let tensor): return "tensor \(tensor): its shape overflows any size; do not trust this file"
+        case .misaligned(let tensor, let bits):
+            return "tensor \(tensor): \(bits) bits do not fill whole bytes; do not trust this file"
+        case .sizeMismatch(let tensor, let expected, let found):
+            return
+                "tensor \(tensor): shape and dtype need \(expected) bytes, data_offsets span \(found); do not trust this file"
+        case .reversedOffsets(let tensor):
+            return "tensor \(tensor): data_offsets end before they begin; do not trust this file"
+        case .hole(let tensor, let expected, let found):
+            return
+                "tensor \(tensor): data begins at \(found), expected \(expected): unclaimed bytes lie between; do not trust this file"
+        case .overlap(let tensor, let expected, let found):
+            return
+                "tensor \(tensor): data begins at \(found), expected \(expected): it overlaps another tensor; do not trust this file"
+        case .dataSize(let expected, let found):
+            return "the tensors need \(expected) bytes of data, the file has \(found); \(again)"
+        }
+    }
+}
+
+extension IndexFault: CustomStringConvertible {
+    public var description: String {
+        let again = "index and shards are at odds; download the model again"
+        switch self {
+        case .noWeightMap: return "weight_map is missing or not an object; \(again)"
+        case .shardNotString(let tensor): return "weight_map gives no file name for tensor \(tensor); \(again)"
+        case .unsafeShardName(let name):
+            return
+                "weight_map names the file \"\(name)\", which is not a plain .safetensors file name; do not trust this index"
+        case .missingShard(let shard): return "shard \(shard) is named but not there; \(again)"
+        case .tensorNotInShard(let tensor, let shard):
+            return "tensor \(tensor) should be in shard \(shard) but is not; \(again)"
+        case .tensorNotInIndex(let tensor, let shard):
+            return "tensor \(tensor) of shard \(shard) is not in weight_map; \(again)"
+        case .tensorInTwoShards(let tensor, let first, let second):
+            return "tensor \(tensor) is in shard \(first) and in shard \(second); \(again)"
+        case .equivalentNames(let tensor):
+            return "tensor \(tensor) occurs in two Unicode spellings; do not trust this model"
+        case .unreferencedShard(let shard): return "shard \(shard) is there but weight_map does not name it; \(again)"
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import Dispatch
+import Glibc
+
+/// Streams a checkpoint into a new directory: untouched bytes are copied, rewritten tensors are computed tile by tile.
+///
+/// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while one more may wait for the disk, so
+/// that reading, computing and writing overlap. Memory is bounded by the workers' buffers. The output directory appears at
+/// once and whole, or not at all.
+public struct CheckpointWriter: Sendable {
+    /// Bytes of a unit; a tile larger than this is a unit of its own.
+    static let unitBytes = 4 << 20
+
+    private let system: any SystemCalls
+    private let threads: Int
+    private let progress: (@Sendable (_ bytesDone: Int) -> Void)?
+
+    public init(
+        system: any SystemCalls = PosixSystemCalls(), threads: Int? = nil,
+        progress: (@Sendable (_ bytesDone: Int) -> Void)? = nil
+    ) {
+        self.system = system
+        self.threads = max(1, threads ?? WorkerThreads.availableCores)
+        self.progress = progress
+    }
+
+    /// - Parameters:
+    ///   - plan: made from `source`.
+    ///   - path: the directory to make; must not exist.
+    ///   - inspect: sees the bytes of every tensor that is copied, in pieces of whole elements.
+    ///   - rewriter: the rewriter of a tensor, or nil to copy it.
+    /// - Throws: `CheckpointError`, or whatever `inspect` and the rewriters throw. Nothing is left behind.
+    public func write(
+        _ plan: OutputPlan, from source: Checkpoint, to path: String,
+        inspect: (@Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void)? = nil,
+        rewriter: (TensorRecord) throws -> (any TensorRewriter)?
+    ) throws {
+        let partial = try PartialDirectory(for: path, input: source.path, system: system)
+        do {
+            let available = try partial.availableSpace()
+            guard plan.totalBytes <= available else {
+                throw CheckpointError.notEnoughSpace(path: path, needed: plan.totalBytes, available: available)
+            }
+            for sidecar in plan.sidecars { try copy(sidecar, from: source.path, into: partial.path) }
+            for made in plan.generated { try write(made, into: partial.path) }
+            let schedule = try Schedule(plan, source: source, into: partial.path, system: system, rewriter: rewriter)
+            try stream(schedule, source: source, inspect: inspect)
+            try source.checkUnchanged()
+            try partial.publish()
+        } catch {
+            partial.discard()
+            throw error
+        }
+        try partial.settle()
+    }
+
+    private func stream(
+        _ schedule: Schedule, source: Checkpoint,
+        inspect: (@Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void)?
+    ) throws {
+        let queue = WorkQueue(count: schedule.units.count)
+        let computing = DispatchSemaphore(value: threads)
+        let reporter = ProgressCounter(progress)
+        WorkerThreads.run(min(threads + 1, max(schedule.units.count, 1))) { _ in
+            let scratch = WorkerScratch()
+            while let number = queue.next() {
+                let unit = schedule.units[number]
+                do {
+                    // The buffer's address is congruent to the file offset, as direct writes need it.
+                    let base = scratch.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
+                    let output = UnsafeMutableRawBufferPointer(
+                        start: base + unit.offset % OutputFile.page, count: unit.count)
+                    computing.wait()
+                    do {
+                        defer { computing.signal() }
+                        try schedule.fill(unit, into: output, source: source, scratch: scratch, inspect: inspect)
+                    }
+                    try schedule.files[unit.file].write(UnsafeRawBufferPointer(output), at: unit.offset)
+                    reporter.add(unit.count)
+                } catch { queue.fail(error) }
+            }
+        }
+        try queue.rethrow()
+    }
+
+    /// Copies a small file, its permissions included, so that it can be read by whoever could read the original.
+    private func copy(_ sidecar: Sidecar, from source: String, into directory: String) throws(CheckpointError) {
+        let file = try MappedFile(path: source + "/" + sidecar.relativePath, system: system)
+        guard file.bytes.count == sidecar.size else { throw .sourceChanged(file: file.path) }
+        try makeParents(of: sidecar.relativePath, in: directory)
+        try create(directory + "/" + sidecar.relativePath, file.bytes, mode: file.permissions | 0o600)
+    }
+
+    private func write(_ made: OutputPlan.Generated, into directory: String) throws {
+        try made.bytes.withUnsafeBytes { try create(directory + "/" + made.name, $0, mode: nil) }
+    }
+
+    private func create(
+        _ path: String, _ bytes: UnsafeRawBufferPointer, mode: mode_t?
+    ) throws(CheckpointError) {
+        let descriptor = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+        defer { system.close(descriptor) }
+        try system.write(descriptor, bytes, offset: 0, path: path)
+        if let mode { try system.changeMode(descriptor, mode: mode, path: path) }
+        try system.synchronize(descriptor, path: path)
+    }
+
+    private func makeParents(of relativePath: String, in directory: String) throws(CheckpointError) {
+        var path = directory
+        for component in relativePath.split(separator: "/").dropLast() {
+            path += "/" + component
+            do { try system.makeDirectory(path) } catch {
+                guard case .systemCall(_, _, EEXIST) = error else { throw error }
+            }
+        }
+    }
+}

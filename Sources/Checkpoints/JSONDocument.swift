@@ -1,0 +1,110 @@
+/// A JSON document with its exact bytes, so that an edit changes what it must and nothing else.
+public struct JSONDocument: Sendable, Equatable {
+    public let bytes: [UInt8]
+    public let root: JSONValue
+
+    public init(parsing bytes: [UInt8]) throws(JSONFault) {
+        self.bytes = bytes
+        var fault: JSONFault?
+        var parsed = JSONValue.null
+        bytes.withUnsafeBytes { raw in
+            do throws(JSONFault) { parsed = try JSONParser.parse(raw) } catch { fault = error }
+        }
+        if let fault { throw fault }
+        root = parsed
+    }
+
+    public subscript(_ key: String) -> JSONValue? { root[key] }
+
+    /// The document with the value at `path` replaced, or a new member added at the end of its object in the style of
+    /// the members before it. Every other byte stays. Nil when the path does not lead through objects.
+    public func setting(_ path: [String], to value: JSONValue) -> JSONDocument? {
+        guard let last = path.last, var object = root.object else { return nil }
+        for key in path.dropLast() {
+            guard let next = object[key]?.object else { return nil }
+            object = next
+        }
+        var edited = bytes
+        if let member = object.members.first(where: { $0.key.utf8.elementsEqual(last.utf8) }) {
+            edited.replaceSubrange(member.range, with: value.serialized().utf8)
+        } else {
+            guard let neighbour = object.members.last else { return nil }
+            let end = neighbour.range.upperBound
+            let text = separator(before: neighbour) + JSONValue.string(last).serialized() + ": " + value.serialized()
+            edited.insert(contentsOf: text.utf8, at: end)
+        }
+        return try? JSONDocument(parsing: edited)
+    }
+
+    /// A comma and the white space that stands before a member's key.
+    private func separator(before member: JSONObject.Member) -> String {
+        var keyStart = member.range.lowerBound - 1
+        // Back over the colon to the key's closing quote, then over the key.
+        while keyStart > 0, bytes[keyStart] != UInt8(ascii: "\"") { keyStart -= 1 }
+        keyStart -= JSONValue.string(member.key).serialized().utf8.count - 1
+        var spaceStart = max(keyStart, 0)
+        while spaceStart > 0, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[spaceStart - 1]) { spaceStart -= 1 }
+        return "," + String(decoding: bytes[spaceStart..<max(keyStart, spaceStart)], as: UTF8.self)
+    }
+}
+
+extension JSONValue {
+    /// Compact JSON text, or indented by two spaces a level.
+    public func serialized(indented: Bool = false) -> String {
+        var text = ""
+        write(to: &text, indentation: indented ? 0 : nil)
+        return text
+    }
+
+    private func write(to text: inout String, indentation: Int?) {
+        switch self {
+        case .null: text += "null"
+        case .bool(let value): text += value ? "true" : "false"
+        case .number(let number): text += number
+        case .string(let string): Self.writeString(string, to: &text)
+        case .array(let values):
+            let flat = values.allSatisfy { $0.array == nil && $0.object == nil }
+            Self.writeList(values, "[", "]", to: &text, indentation: flat ? nil : indentation) {
+                $0.write(to: &$1, indentation: $2)
+            }
+        case .object(let object):
+            Self.writeList(object.members, "{", "}", to: &text, indentation: indentation) { member, text, inner in
+                Self.writeString(member.key, to: &text)
+                text += indentation == nil ? ":" : ": "
+                member.value.write(to: &text, indentation: inner)
+            }
+        }
+    }
+
+    private static func writeList<Item>(
+        _ items: [Item], _ open: String, _ close: String, to text: inout String, indentation: Int?,
+        item write: (Item, inout String, Int?) -> Void
+    ) {
+        text += open
+        for (index, item) in items.enumerated() {
+            if index > 0 { text += indentation == nil ? ", " : "," }
+            if let indentation { text += "\n" + String(repeating: "  ", count: indentation + 1) }
+            write(item, &text, indentation.map { $0 + 1 })
+        }
+        if let indentation, !items.isEmpty { text += "\n" + String(repeating: "  ", count: indentation) }
+        text += close
+    }
+
+    private static func writeString(_ string: String, to text: inout String) {
+        text += "\""
+        for scalar in string.unicodeScalars {
+            switch scalar {
+            case "\"": text += "\\\""
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case "\u{0}"..<"\u{20}":
+                let hex = String(scalar.value, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        text += "\""
+    }
+}

@@ -1,0 +1,103 @@
+import CSystemShims
+import Glibc
+import Synchronization
+
+/// A file of known size that many workers write parts of, in any order.
+///
+/// Whole pages go through a descriptor that bypasses the page cache (O_DIRECT), the ragged ends of each part through an
+/// ordinary one: the two never meet on a page. Where the file system has no O_DIRECT everything goes the ordinary way.
+final class OutputFile: Sendable {
+    static let page = 4096
+
+    private struct State {
+        var ordinary: Int32 = -1
+        var direct: Int32 = -1
+        var missingParts: Int
+    }
+
+    private let path: String
+    private let size: Int
+    private let system: any SystemCalls
+    private let state: Mutex<State>
+
+    init(path: String, size: Int, parts: Int, system: any SystemCalls) {
+        self.path = path
+        self.size = size
+        self.system = system
+        state = Mutex(State(missingParts: parts))
+    }
+
+    deinit { state.withLock { close(&$0) } }
+
+    private func close(_ state: inout State) {
+        for descriptor in [state.ordinary, state.direct] where descriptor >= 0 { system.close(descriptor) }
+        (state.ordinary, state.direct) = (-1, -1)
+    }
+
+    private func open(_ state: inout State) throws(CheckpointError) {
+        guard state.ordinary < 0 else { return }
+        state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+        try system.allocate(state.ordinary, size: size, path: path)
+        state.direct = (try? system.open(path, flags: O_WRONLY | mp_open_direct_flag(), mode: 0)) ?? -1
+    }
+
+    /// Shares the source's blocks instead of writing; false where the file system cannot.
+    func clone(from source: Int32) throws(CheckpointError) -> Bool {
+        var failure: CheckpointError?
+        let done = state.withLock { state -> Bool in
+            do throws(CheckpointError) {
+                state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+                guard system.clone(state.ordinary, from: source) else {
+                    close(&state)
+                    try system.unlink(path)
+                    return false
+                }
+                try system.synchronize(state.ordinary, path: path)
+                close(&state)
+                return true
+            } catch {
+                failure = error
+                return false
+            }
+        }
+        if let failure { throw failure }
+        return done
+    }
+
+    /// Writes one part. `bytes` must lie in memory at an address that is congruent to `offset` modulo a page. With the last
+    /// part the file is made durable and closed.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
+        let (ordinary, direct) = try descriptors()
+        let start = (offset + Self.page - 1) / Self.page * Self.page
+        let end = (offset + bytes.count) / Self.page * Self.page
+        if direct >= 0, end > start {
+            try system.write(
+                direct, UnsafeRawBufferPointer(rebasing: bytes[start - offset..<end - offset]), offset: start,
+                path: path)
+            try system.write(
+                ordinary, UnsafeRawBufferPointer(rebasing: bytes[0..<start - offset]), offset: offset, path: path)
+            try system.write(
+                ordinary, UnsafeRawBufferPointer(rebasing: bytes[(end - offset)...]), offset: end, path: path)
+        } else {
+            try system.write(ordinary, bytes, offset: offset, path: path)
+        }
+        let isLast = state.withLock { state in
+            state.missingParts -= 1
+            return state.missingParts == 0
+        }
+        if isLast {
+            try system.synchronize(ordinary, path: path)
+            state.withLock { close(&$0) }
+        }
+    }
+
+    private func descriptors() throws(CheckpointError) -> (ordinary: Int32, direct: Int32) {
+        var failure: CheckpointError?
+        let result = state.withLock { state -> (Int32, Int32) in
+            do throws(CheckpointError) { try open(&state) } catch { failure = error }
+            return (state.ordinary, state.direct)
+        }
+        if let failure { throw failure }
+        return result
+    }
+}

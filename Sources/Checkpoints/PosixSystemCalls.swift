@@ -1,0 +1,154 @@
+import CSystemShims
+import Glibc
+
+/// The system calls themselves: EINTR is retried, short transfers are continued, errno becomes a typed error.
+public struct PosixSystemCalls: SystemCalls {
+    public init() {}
+
+    static func failure(_ call: String, _ path: String) -> CheckpointError {
+        switch errno {
+        case ENOENT: .notFound(path: path)
+        case ENOSPC, EDQUOT: .diskFull(path: path)
+        case let code: .systemCall(call: call, path: path, code: code)
+        }
+    }
+
+    private func retrying<Result: SignedInteger>(
+        _ call: String, _ path: String, _ body: () -> Result
+    ) throws(CheckpointError) -> Result {
+        while true {
+            let result = body()
+            if result >= 0 { return result }
+            if errno != EINTR { throw Self.failure(call, path) }
+        }
+    }
+
+    public func open(_ path: String, flags: Int32, mode: mode_t) throws(CheckpointError) -> Int32 {
+        try retrying("open", path) { Glibc.open(path, flags | O_CLOEXEC, mode) }
+    }
+
+    public func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
+
+    public func status(_ path: String) throws(CheckpointError) -> FileStatus {
+        var buffer = stat()
+        _ = try retrying("stat", path) { stat(path, &buffer) }
+        return FileStatus(buffer)
+    }
+
+    public func status(_ descriptor: Int32, path: String) throws(CheckpointError) -> FileStatus {
+        var buffer = stat()
+        _ = try retrying("fstat", path) { fstat(descriptor, &buffer) }
+        return FileStatus(buffer)
+    }
+
+    public func list(_ path: String) throws(CheckpointError) -> [String] {
+        guard let directory = opendir(path) else { throw Self.failure("opendir", path) }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    public func realPath(_ path: String) throws(CheckpointError) -> String {
+        guard let resolved = realpath(path, nil) else { throw Self.failure("realpath", path) }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    public func map(_ descriptor: Int32, count: Int, path: String) throws(CheckpointError) -> UnsafeRawPointer {
+        guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
+            throw Self.failure("mmap", path)
+        }
+        return UnsafeRawPointer(base)
+    }
+
+    public func unmap(_ base: UnsafeRawPointer, count: Int) {
+        _ = munmap(UnsafeMutableRawPointer(mutating: base), count)
+    }
+
+    public func advise(_ base: UnsafeRawPointer, count: Int, advice: Int32) {
+        _ = madvise(UnsafeMutableRawPointer(mutating: base), count, advice)
+    }
+
+    public func read(
+        _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, offset: Int, path: String
+    ) throws(CheckpointError) -> Int {
+        var done = 0
+        while done < buffer.count, let base = buffer.baseAddress {
+            let count = try retrying("read", path) {
+                pread(descriptor, base + done, buffer.count - done, offset + done)
+            }
+            if count == 0 { break }
+            done += count
+        }
+        return done
+    }
+
+    public func write(
+        _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, offset: Int, path: String
+    ) throws(CheckpointError) {
+        var done = 0
+        while done < bytes.count, let base = bytes.baseAddress {
+            done += try retrying("write", path) { pwrite(descriptor, base + done, bytes.count - done, offset + done) }
+        }
+    }
+
+    public func allocate(_ descriptor: Int32, size: Int, path: String) throws(CheckpointError) {
+        guard size > 0 else { return }
+        if mp_fallocate(descriptor, Int64(size)) == 0 { return }
+        guard errno == EOPNOTSUPP || errno == ENOSYS else { throw Self.failure("fallocate", path) }
+        _ = try retrying("ftruncate", path) { ftruncate(descriptor, size) }
+    }
+
+    public func synchronize(_ descriptor: Int32, path: String) throws(CheckpointError) {
+        _ = try retrying("fsync", path) { fsync(descriptor) }
+    }
+
+    public func changeMode(_ descriptor: Int32, mode: mode_t, path: String) throws(CheckpointError) {
+        _ = try retrying("fchmod", path) { fchmod(descriptor, mode) }
+    }
+
+    public func makeDirectory(_ path: String) throws(CheckpointError) {
+        _ = try retrying("mkdir", path) { mkdir(path, 0o777) }
+    }
+
+    public func removeDirectory(_ path: String) throws(CheckpointError) {
+        _ = try retrying("rmdir", path) { rmdir(path) }
+    }
+
+    public func unlink(_ path: String) throws(CheckpointError) {
+        _ = try retrying("unlink", path) { Glibc.unlink(path) }
+    }
+
+    public func renameWithoutReplacing(_ from: String, to: String) throws(CheckpointError) {
+        if mp_rename_noreplace(from, to) == 0 { return }
+        if errno == EEXIST || errno == ENOTEMPTY { throw .outputExists(path: to) }
+        throw Self.failure("rename", to)
+    }
+
+    public func clone(_ destination: Int32, from source: Int32) -> Bool { mp_ficlone(destination, source) == 0 }
+
+    public func lock(_ descriptor: Int32) -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+
+    public func availableSpace(_ path: String) throws(CheckpointError) -> Int {
+        var buffer = statvfs()
+        _ = try retrying("statvfs", path) { statvfs(path, &buffer) }
+        let (bytes, overflow) = Int(buffer.f_bavail).multipliedReportingOverflow(by: Int(buffer.f_frsize))
+        return overflow ? .max : bytes
+    }
+}
+
+extension FileStatus {
+    init(_ buffer: stat) {
+        let format = buffer.st_mode & S_IFMT
+        self.init(
+            kind: format == S_IFREG ? .file : format == S_IFDIR ? .directory : .other, size: buffer.st_size,
+            mode: buffer.st_mode & 0o7777, device: buffer.st_dev, inode: buffer.st_ino,
+            modifiedSeconds: buffer.st_mtim.tv_sec, modifiedNanoseconds: buffer.st_mtim.tv_nsec)
+    }
+}

@@ -1,0 +1,39 @@
+/// Writes the new bytes of one tensor, tile by tile, in any order and from any thread.
+public protocol TensorRewriter: AnyObject, Sendable {
+    /// Byte ranges within the tensor's data: ascending, without gaps, from its first byte to its last. They follow from shapes
+    /// alone, so that what is written does not depend on threads.
+    var tiles: [Range<Int>] { get }
+
+    /// Fills `output`, which is as long as the tile.
+    func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws
+
+    /// Called once after the tensor's last tile.
+    func finish()
+}
+
+/// Memory that one worker keeps from tile to tile.
+public final class WorkerScratch {
+    private var buffers: [Int: UnsafeMutableRawBufferPointer] = [:]
+
+    public init() {}
+
+    deinit {
+        for buffer in buffers.values { buffer.deallocate() }
+    }
+
+    /// At least `count` elements, aligned to a page, with unspecified content. The same slot gives the same memory again.
+    public func buffer<T: BitwiseCopyable>(_ slot: Int, of type: T.Type, count: Int) -> UnsafeMutablePointer<T> {
+        let bytes = max(count, 1) * MemoryLayout<T>.stride
+        if let existing = buffers[slot], existing.count >= bytes {
+            return existing.baseAddress.map { $0.assumingMemoryBound(to: T.self) } ?? allocate(slot, bytes, T.self)
+        }
+        return allocate(slot, bytes, T.self)
+    }
+
+    private func allocate<T>(_ slot: Int, _ bytes: Int, _ type: T.Type) -> UnsafeMutablePointer<T> {
+        buffers[slot]?.deallocate()
+        let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+        buffers[slot] = UnsafeMutableRawBufferPointer(start: base, count: bytes)
+        return base.assumingMemoryBound(to: T.self)
+    }
+}
