@@ -7,11 +7,16 @@ let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swi
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
+/// One JSON description each in Sources/Architectures/Descriptions.
+let families = ["bert", "clip_vision", "gpt2", "llama", "mistral", "qwen2", "qwen3", "roberta", "vit"]
+
 let package = Package(
     name: "mergeproof",
     products: [
         .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
         .library(name: "Checkpoints", targets: ["Checkpoints"]),
+        .library(name: "Architectures", targets: ["Architectures"]),
+        .library(name: "Symmetries", targets: ["Symmetries"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -32,5 +37,10 @@ let package = Package(
         .target(
             name: "Checkpoints", dependencies: ["CSystemShims", "CKernels", collections],
             swiftSettings: strict),
+        .target(
+            name: "Architectures", dependencies: ["Checkpoints", collections],
+            resources: families.map { .embedInCode("Descriptions/\($0).json") }, swiftSettings: strict),
+        .target(
+            name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
     ]
 )

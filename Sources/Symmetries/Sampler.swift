@@ -1,0 +1,163 @@
+import LinearAlgebra
+
+/// How an element is drawn from a site's group.
+///
+/// For GL(n) the samplers differ in what rounding to few bits costs (`Element.roundingMultiple`); on a torus they
+/// differ in the range of |z|; discrete groups know only one law.
+public enum Sampler: String, Sendable, CaseIterable {
+    /// D·Q: diagonal with condition number K times Haar orthogonal. Rounding-neutral and as far from the identity as
+    /// wished: the default.
+    case diagonalOrthogonal = "dq"
+    /// U·diag(s)·Vᵀ with condition number exactly K.
+    case conditioned
+    /// Haar orthogonal; |z| = 1.
+    case orthogonal
+    /// Gaussian entries, rejected until the condition number is at most K.
+    case gaussian
+    /// Signed permutations times powers of two, and z = iᵐ·2ᵏ: moves bits, rounds nothing.
+    case exact
+
+    /// The condition number used when the user names none.
+    public var defaultCondition: Double {
+        switch self {
+        case .diagonalOrthogonal, .conditioned: 10
+        case .orthogonal: 1
+        case .gaussian: 1000
+        case .exact: 4
+        }
+    }
+
+    /// The mean of `Element.roundingMultiple` over draws from GL(n), before anything is drawn.
+    /// For U·diag(s)·Vᵀ with log s uniform: `(K - 1/K) / (2 ln K)`, used as an upper estimate for the Gaussian too.
+    public func expectedRoundingMultiple(condition: Double) -> Double {
+        switch self {
+        case .diagonalOrthogonal, .orthogonal, .exact: 1
+        case .conditioned, .gaussian:
+            condition > 1.0001 ? (condition - 1 / condition) / (2 * PortableMath.log(condition)) : 1
+        }
+    }
+}
+
+extension Group {
+    /// Draws an element.
+    ///
+    /// - Parameters:
+    ///   - condition: K ≥ 1, the condition number (or its bound) of what is drawn; exact scales are drawn from 2^-e … 2^e with
+    ///     `4^e ≤ K`, so K < 4 leaves them out.
+    ///   - stream: the site's own keyed stream.
+    public func sample(
+        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> Element {
+        switch self {
+        case .generalLinear(let n):
+            switch sampler {
+            case .diagonalOrthogonal:
+                return .linear(
+                    try RandomMatrices.diagonalOrthogonal(n, condition: condition, using: &stream))
+            case .conditioned:
+                return .linear(try RandomMatrices.conditioned(n, condition: condition, using: &stream))
+            case .orthogonal: return .linear(try RandomMatrices.haarOrthogonal(n, using: &stream))
+            case .gaussian:
+                return .linear(try RandomMatrices.gaussian(n, maximumCondition: condition, using: &stream))
+            case .exact:
+                return .monomial(exactMonomial(n, scales: .signed, condition: condition, using: &stream))
+            }
+        case .torus(let pairing):
+            return sampler == .exact
+                ? .monomial(exactTorus(pairing, condition: condition, using: &stream))
+                : .torus(
+                    torus(pairing, condition: sampler == .orthogonal ? 1 : min(condition, 10), using: &stream))
+        case .pairSigns(let pairing):
+            return .monomial(pairing.diagonal((0..<pairing.pairCount).map { _ in stream.nextSign() }))
+        case .pairScales(let pairing):
+            let scales = (0..<pairing.pairCount).map { _ in
+                sampler == .exact
+                    ? exactScale(condition: condition, using: &stream)
+                    : sampler == .orthogonal ? 1 : logUniform(condition: min(condition, 10), using: &stream)
+            }
+            return .monomial(pairing.diagonal(scales))
+        case .monomial(let n, let scales):
+            return .monomial(exactMonomial(n, scales: scales, condition: condition, using: &stream))
+        case .product(let factors):
+            var elements: [Element] = []
+            for factor in factors {
+                elements.append(try factor.sample(sampler, condition: condition, using: &stream))
+            }
+            return .product(elements)
+        }
+    }
+
+    private func torus(
+        _ pairing: ChannelPairing, condition: Double, using stream: inout KeyedRandomStream
+    ) -> Torus {
+        var real: [Double] = []
+        var imaginary: [Double] = []
+        for _ in 0..<pairing.pairCount {
+            let modulus = logUniform(condition: condition, using: &stream)
+            let (sine, cosine) = PortableMath.sinCosTwoPi(stream.nextUnit())
+            real.append(modulus * cosine)
+            imaginary.append(modulus * sine)
+        }
+        return Torus(pairing: pairing, real: real, imaginary: imaginary)
+    }
+
+    /// z = iᵐ·2ᵏ per pair, as the monomial that it is on the pair's two channels.
+    private func exactTorus(
+        _ pairing: ChannelPairing, condition: Double, using stream: inout KeyedRandomStream
+    ) -> Monomial {
+        var source = Array(0..<pairing.rotaryDimensions)
+        var scale = [Double](repeating: 1, count: pairing.rotaryDimensions)
+        for p in 0..<pairing.pairCount {
+            let (a, b) = pairing.channels(ofPair: p)
+            let quarterTurns = stream.nextIndex(below: 4)
+            let modulus = exactScale(condition: condition, using: &stream)
+            if quarterTurns % 2 == 1 { (source[a], source[b]) = (b, a) }
+            // Multiplication by 1, i, -1, -i maps (x, y) to (x, y), (-y, x), (-x, -y), (y, -x).
+            scale[a] = quarterTurns == 1 || quarterTurns == 2 ? -modulus : modulus
+            scale[b] = quarterTurns == 2 || quarterTurns == 3 ? -modulus : modulus
+        }
+        return Monomial(source: source, scale: scale)
+    }
+
+    private func exactMonomial(
+        _ n: Int, scales: ChannelScales, condition: Double, using stream: inout KeyedRandomStream
+    ) -> Monomial {
+        let source = stream.permutation(n)
+        let scale: [Double] = (0..<n).map { _ in
+            switch scales {
+            case .unit: 1
+            case .positive: exactScale(condition: condition, using: &stream)
+            case .signed: stream.nextSign() * exactScale(condition: condition, using: &stream)
+            }
+        }
+        return Monomial(source: source, scale: scale)
+    }
+
+    /// 2ᵏ, k uniform in -e … e with the largest e for which 4^e ≤ condition.
+    private func exactScale(condition: Double, using stream: inout KeyedRandomStream) -> Double {
+        let reach = condition >= 4 && condition.isFinite ? condition.exponent / 2 : 0
+        guard reach > 0 else { return 1 }
+        let k = stream.nextIndex(below: 2 * Int(reach) + 1) - Int(reach)
+        return Double(sign: .plus, exponent: k, significand: 1)
+    }
+
+    /// exp of a uniform draw from ±½ ln(condition).
+    private func logUniform(condition: Double, using stream: inout KeyedRandomStream) -> Double {
+        guard condition > 1 else { return 1 }
+        let span = PortableMath.log(condition) / PortableMath.log(2)
+        return PortableMath.exp2((stream.nextUnit() - 0.5) * span)
+    }
+}
+
+extension ChannelPairing {
+    /// One scale per pair, on both of its channels.
+    func diagonal(_ scales: [Double]) -> Monomial {
+        var scale = [Double](repeating: 1, count: rotaryDimensions)
+        for p in 0..<pairCount {
+            let (a, b) = channels(ofPair: p)
+            scale[a] = scales[p]
+            scale[b] = scales[p]
+        }
+        return Monomial(source: Array(0..<rotaryDimensions), scale: scale)
+    }
+}

@@ -1,0 +1,56 @@
+/// A place in a network where a group acts on several weight slices at once and the function stays the same.
+public struct Site: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+        /// Values and output projection of one key/value head.
+        case valueOutput = "vo"
+        /// Queries and keys of one key/value head.
+        case queryKey = "qk"
+        /// Gains of q_norm and k_norm of one layer.
+        case queryKeyGain = "qk_gain"
+        /// Hidden channels of one MLP.
+        case mlp
+    }
+
+    /// Stable name, such as `layers.3.attention.vo.2`; the secret stream of the site's element is derived from it.
+    public let path: String
+    public let kind: Kind
+    public let layer: Int
+    public let group: Group
+    public let slices: [Slice]
+
+    public init(path: String, kind: Kind, layer: Int, group: Group, slices: [Slice]) {
+        self.path = path
+        self.kind = kind
+        self.layer = layer
+        self.group = group
+        self.slices = slices
+    }
+
+    /// A run of `group.dimension` indices along one axis of one stored tensor, and how the element acts on it.
+    public struct Slice: Sendable, Equatable {
+        public let tensor: String
+        public let axis: Int
+        public let start: Int
+        public let representation: Representation
+        /// Slices of one `part` belong to the same head's map: a weight and its bias.
+        public let part: Part
+
+        public init(tensor: String, axis: Int, start: Int, representation: Representation, part: Part) {
+            self.tensor = tensor
+            self.axis = axis
+            self.start = start
+            self.representation = representation
+            self.part = part
+        }
+    }
+
+    /// Which linear map of the site a slice belongs to; `member` counts the query heads that share a key/value head.
+    public enum Part: Sendable, Hashable {
+        case query(member: Int)
+        case key
+        case value
+        case output(member: Int)
+        case gate, up, down
+        case queryGain, keyGain
+    }
+}
