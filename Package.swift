@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "Checkpoints", targets: ["Checkpoints"]),
         .library(name: "Architectures", targets: ["Architectures"]),
         .library(name: "Symmetries", targets: ["Symmetries"]),
+        .library(name: "Protections", targets: ["Protections"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -42,5 +43,8 @@ let package = Package(
             resources: families.map { .embedInCode("Descriptions/\($0).json") }, swiftSettings: strict),
         .target(
             name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
+        .target(
+            name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
+            swiftSettings: strict),
     ]
 )

@@ -1,8 +1,17 @@
 #include "Clones.h"
 
+#define LOOSE_bf16 mp_u16
+#define LOOSE_f16 mp_u16
+#define LOOSE_f32 mp_f32
+#define LOOSE_f64 mp_f64
+#define REAL_bf16 mp_f32
+#define REAL_f16 mp_f32
+#define REAL_f32 mp_f32
+#define REAL_f64 mp_f64
+
 // One loop per storage type: widen, act, narrow, and compare what undoing the action would give with the source.
 #define MP_KERNELS(NAME, STORED, REAL, WIDEN, NARROW, LOST)                                                          \
-    CLONES size_t mp_scale_##NAME(STORED *restrict dst, const STORED *restrict src, size_t n, REAL scale) {         \
+    CLONES size_t mp_scale_##NAME(LOOSE_##NAME *restrict dst, const LOOSE_##NAME *restrict src, size_t n, REAL scale) {         \
         size_t lost = 0;                                                                                            \
         REAL inverse = 1 / scale;                                                                                   \
         for (size_t i = 0; i < n; i++) {                                                                            \
@@ -12,8 +21,8 @@
         }                                                                                                           \
         return lost;                                                                                                \
     }                                                                                                               \
-    CLONES size_t mp_gather_##NAME(STORED *restrict dst, const STORED *restrict src, const int32_t *restrict index, \
-                                   const REAL *restrict scale, size_t n) {                                          \
+    CLONES size_t mp_gather_##NAME(LOOSE_##NAME *restrict dst, const LOOSE_##NAME *restrict src, const mp_i32 *restrict index, \
+                                   const REAL_##NAME *restrict scale, size_t n) {                                          \
         size_t lost = 0;                                                                                            \
         for (size_t i = 0; i < n; i++) {                                                                            \
             STORED origin = src[index[i]];                                                                          \
@@ -34,8 +43,8 @@ MP_KERNELS(f32, float, float, SAME, SAME, QUOTIENT_DIFFERS)
 MP_KERNELS(f64, double, double, SAME, SAME, QUOTIENT_DIFFERS)
 
 #define MP_ROTATE(NAME, REAL)                                                                                       \
-    CLONES void mp_rotate_##NAME(REAL *restrict out_re, REAL *restrict out_im, const REAL *restrict re,             \
-                                 const REAL *restrict im, size_t n, REAL x, REAL y) {                               \
+    CLONES void mp_rotate_##NAME(mp_##NAME *restrict out_re, mp_##NAME *restrict out_im, const mp_##NAME *restrict re,             \
+                                 const mp_##NAME *restrict im, size_t n, REAL x, REAL y) {                               \
         for (size_t i = 0; i < n; i++) {                                                                            \
             out_re[i] = x * re[i] - y * im[i];                                                                      \
             out_im[i] = y * re[i] + x * im[i];                                                                      \

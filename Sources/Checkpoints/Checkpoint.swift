@@ -74,6 +74,11 @@ public final class Checkpoint: Sendable {
     /// Bytes of all tensors.
     public var tensorBytes: Int { tensors.values.reduce(0) { $0 + $1.byteCount } }
 
+    /// A JSON file beside the weights, or nil when there is none of that name.
+    public func document(named name: String) throws(CheckpointError) -> JSONDocument? {
+        try Self.document(name, in: path, if: sidecars.map(\.relativePath), system)
+    }
+
     static func lastComponent(_ path: String) -> String {
         path.split(separator: "/").last.map(String.init) ?? path
     }

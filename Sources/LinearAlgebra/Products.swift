@@ -2,8 +2,8 @@
 public enum Products {
     /// C ← alpha · op(A) · op(B) + beta · C, where op transposes or not (BLAS gemm).
     public static func multiply<Scalar: RealScalar>(
-        _ a: MatrixView<Scalar>, transposed transposeA: Bool = false, by b: MatrixView<Scalar>,
-        transposed transposeB: Bool = false, into c: MutableMatrixView<Scalar>, alpha: Scalar = 1, beta: Scalar = 0
+        _ a: MatrixView<Scalar>, leftTransposed transposeA: Bool = false, by b: MatrixView<Scalar>,
+        rightTransposed transposeB: Bool = false, into c: MutableMatrixView<Scalar>, alpha: Scalar = 1, beta: Scalar = 0
     ) throws(LinearAlgebraError) {
         let (m, k) = transposeA ? (a.columns, a.rows) : (a.rows, a.columns)
         let (inner, n) = transposeB ? (b.columns, b.rows) : (b.rows, b.columns)

@@ -1,7 +1,7 @@
 import CSystemShims
 
 /// `Float` and `Double`: the scalars that BLAS and LAPACK compute in. The static requirements are the routines in use.
-public protocol RealScalar: BinaryFloatingPoint, Sendable {
+public protocol RealScalar: BinaryFloatingPoint, BitwiseCopyable, Sendable {
     static var isDouble: Bool { get }
 
     static func _gemm(

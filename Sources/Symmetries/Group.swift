@@ -34,6 +34,9 @@ public indirect enum Group: Sendable, Equatable {
         }
     }
 
+    /// True when every element is a permutation with scales, so that rows can be rewritten one by one.
+    public var isMonomial: Bool { if case .monomial = self { true } else { false } }
+
     /// Number of continuous real parameters (0 for a discrete group).
     public var parameterCount: Int {
         switch self {

@@ -5,34 +5,42 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Values that may lie at any address: a safetensors header may have any length, and the data follows it.
+typedef uint16_t mp_u16 __attribute__((aligned(1)));
+typedef uint32_t mp_u32 __attribute__((aligned(1)));
+typedef uint64_t mp_u64 __attribute__((aligned(1)));
+typedef int32_t mp_i32 __attribute__((aligned(1)));
+typedef float mp_f32 __attribute__((aligned(1)));
+typedef double mp_f64 __attribute__((aligned(1)));
+
 // Conversions. Widening is exact; narrowing rounds once, to nearest even; NaN stays a (quiet) NaN, denormals are kept.
-void mp_bf16_to_f32(float *dst, const uint16_t *src, size_t n);
-void mp_f16_to_f32(float *dst, const uint16_t *src, size_t n);
-void mp_f32_to_f64(double *dst, const float *src, size_t n);
-void mp_f32_to_bf16(uint16_t *dst, const float *src, size_t n);
-void mp_f32_to_f16(uint16_t *dst, const float *src, size_t n);
-void mp_f64_to_f32(float *dst, const double *src, size_t n);
+void mp_bf16_to_f32(mp_f32 *dst, const mp_u16 *src, size_t n);
+void mp_f16_to_f32(mp_f32 *dst, const mp_u16 *src, size_t n);
+void mp_f32_to_f64(mp_f64 *dst, const mp_f32 *src, size_t n);
+void mp_f32_to_bf16(mp_u16 *dst, const mp_f32 *src, size_t n);
+void mp_f32_to_f16(mp_u16 *dst, const mp_f32 *src, size_t n);
+void mp_f64_to_f32(mp_f32 *dst, const mp_f64 *src, size_t n);
 
 // How many of n values are NaN or infinite: all exponent bits set.
-size_t mp_nonfinite_16(const uint16_t *src, size_t n, uint16_t exponent_mask);
-size_t mp_nonfinite_32(const uint32_t *src, size_t n);
-size_t mp_nonfinite_64(const uint64_t *src, size_t n);
+size_t mp_nonfinite_16(const mp_u16 *src, size_t n, uint16_t exponent_mask);
+size_t mp_nonfinite_32(const mp_u32 *src, size_t n);
+size_t mp_nonfinite_64(const mp_u64 *src, size_t n);
 
 // dst[i] = src[i] * scale, for |scale| a power of two. Returns how many values lost bits: undoing the scaling would
 // not give the source back.
-size_t mp_scale_bf16(uint16_t *dst, const uint16_t *src, size_t n, float scale);
-size_t mp_scale_f16(uint16_t *dst, const uint16_t *src, size_t n, float scale);
-size_t mp_scale_f32(float *dst, const float *src, size_t n, float scale);
-size_t mp_scale_f64(double *dst, const double *src, size_t n, double scale);
+size_t mp_scale_bf16(mp_u16 *dst, const mp_u16 *src, size_t n, float scale);
+size_t mp_scale_f16(mp_u16 *dst, const mp_u16 *src, size_t n, float scale);
+size_t mp_scale_f32(mp_f32 *dst, const mp_f32 *src, size_t n, float scale);
+size_t mp_scale_f64(mp_f64 *dst, const mp_f64 *src, size_t n, double scale);
 
 // dst[i] = src[index[i]] * scale[i]; the return value as above.
-size_t mp_gather_bf16(uint16_t *dst, const uint16_t *src, const int32_t *index, const float *scale, size_t n);
-size_t mp_gather_f16(uint16_t *dst, const uint16_t *src, const int32_t *index, const float *scale, size_t n);
-size_t mp_gather_f32(float *dst, const float *src, const int32_t *index, const float *scale, size_t n);
-size_t mp_gather_f64(double *dst, const double *src, const int32_t *index, const double *scale, size_t n);
+size_t mp_gather_bf16(mp_u16 *dst, const mp_u16 *src, const mp_i32 *index, const mp_f32 *scale, size_t n);
+size_t mp_gather_f16(mp_u16 *dst, const mp_u16 *src, const mp_i32 *index, const mp_f32 *scale, size_t n);
+size_t mp_gather_f32(mp_f32 *dst, const mp_f32 *src, const mp_i32 *index, const mp_f32 *scale, size_t n);
+size_t mp_gather_f64(mp_f64 *dst, const mp_f64 *src, const mp_i32 *index, const mp_f64 *scale, size_t n);
 
 // One complex factor on a pair of rows: out_re = x re - y im, out_im = y re + x im. Sources and results may not overlap.
-void mp_rotate_f32(float *out_re, float *out_im, const float *re, const float *im, size_t n, float x, float y);
-void mp_rotate_f64(double *out_re, double *out_im, const double *re, const double *im, size_t n, double x, double y);
+void mp_rotate_f32(mp_f32 *out_re, mp_f32 *out_im, const mp_f32 *re, const mp_f32 *im, size_t n, float x, float y);
+void mp_rotate_f64(mp_f64 *out_re, mp_f64 *out_im, const mp_f64 *re, const mp_f64 *im, size_t n, double x, double y);
 
 #endif

@@ -1,0 +1,49 @@
+import LinearAlgebra
+import Symmetries
+import Synchronization
+
+/// Gives a site's element, drawn from the key alone, so that it can be drawn again instead of kept: a bounded cache saves the
+/// work where several tensors of a layer need the same one.
+final class ElementSource: Sendable {
+    private static let cacheBytes = 64 << 20
+
+    private struct Cache {
+        var elements: [String: Element] = [:]
+        var order: [String] = []
+        var bytes = 0
+    }
+
+    private let key: SecretKey
+    private let sampler: Sampler
+    private let condition: Double
+    private let isInverse: Bool
+    private let cache = Mutex(Cache())
+
+    /// - Parameter isInverse: give A⁻¹ instead of A, to restore.
+    init(key: SecretKey, sampler: Sampler, condition: Double, isInverse: Bool) {
+        self.key = key
+        self.sampler = sampler
+        self.condition = condition
+        self.isInverse = isInverse
+    }
+
+    func element(at site: Site) throws(LinearAlgebraError) -> Element {
+        if let element = cache.withLock({ $0.elements[site.path] }) { return element }
+        var stream = key.stream(site.path)
+        let drawn = try site.group.sample(sampler, condition: condition, using: &stream)
+        let element = isInverse ? drawn.inverse : drawn
+        let size = 16 * site.group.dimension * site.group.dimension
+        guard case .generalLinear = site.group, size <= Self.cacheBytes else { return element }
+        cache.withLock { cache in
+            guard cache.elements.updateValue(element, forKey: site.path) == nil else { return }
+            cache.order.append(site.path)
+            cache.bytes += size
+            while cache.bytes > Self.cacheBytes, let oldest = cache.order.first {
+                cache.order.removeFirst()
+                cache.elements[oldest] = nil
+                cache.bytes -= size
+            }
+        }
+        return element
+    }
+}

@@ -1,0 +1,107 @@
+import Checkpoints
+import LinearAlgebra
+import Symmetries
+
+/// What restoring needs beside the key, kept as `mergeproof.json` in the protected directory. It names the method, never the
+/// secret.
+public struct Manifest: Sendable, Equatable {
+    public static let fileName = "mergeproof.json"
+    static let format = "mergeproof-protection/1"
+
+    public let method: ProtectionMethod
+    public let sampler: Sampler
+    /// Condition number, or its bound, of what was drawn.
+    public let condition: Double
+    /// The kinds of sites that were acted on.
+    public let siteKinds: Set<Site.Kind>
+    /// Nil for all layers.
+    public let layers: [Int]?
+    public let family: String
+    public let siteCount: Int
+    public let keyIdentifier: String
+    /// Expected cost of rounding in multiples of rounding the original.
+    public let roundingMultiple: Double
+    /// Weights in other formats that lay beside the original and were not copied.
+    public let leftOut: [String]
+    /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
+    public let blas: String
+    public let coreType: String
+
+    var json: JSONValue {
+        .object([
+            "format": .string(Self.format),
+            "method": .string(method.rawValue),
+            "sampler": .string(sampler.rawValue),
+            "condition": .double(condition),
+            "sites": .array(siteKinds.map(\.rawValue).sorted().map(JSONValue.string)),
+            "layers": layers.map { .array($0.map(JSONValue.int)) } ?? .string("all"),
+            "architecture": .string(family),
+            "site_count": .int(siteCount),
+            "key_id": .string(keyIdentifier),
+            "predicted_rounding_multiple": .double(roundingMultiple),
+            "left_out": .array(leftOut.map(JSONValue.string)),
+            "blas": .string(blas),
+            "core_type": .string(coreType),
+        ])
+    }
+
+    var bytes: [UInt8] { Array((json.serialized(indented: true) + "\n").utf8) }
+
+    /// Reads the manifest of a protected model.
+    /// - Throws: `ProtectionError.notProtected` when there is none.
+    public static func read(from checkpoint: Checkpoint) throws -> Manifest {
+        let path = checkpoint.path
+        guard let document = try checkpoint.document(named: fileName) else {
+            throw ProtectionError.notProtected(path: path)
+        }
+        return try Manifest(document.root, path: path)
+    }
+
+    private init(_ root: JSONValue, path: String) throws {
+        func string(_ field: String) throws -> String {
+            guard let value = root[field]?.string else { throw ProtectionError.manifest(path: path, field: field) }
+            return value
+        }
+        func required<T>(_ value: T?, _ field: String) throws -> T {
+            guard let value else { throw ProtectionError.manifest(path: path, field: field) }
+            return value
+        }
+        let format = try string("format")
+        guard format == Self.format else { throw ProtectionError.unknownFormat(path: path, found: format) }
+        method = try required(ProtectionMethod(rawValue: try string("method")), "method")
+        sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
+        condition = try required(root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
+        let kinds = try required(root["sites"]?.array, "sites").map {
+            try required($0.string.flatMap(Site.Kind.init(rawValue:)), "sites")
+        }
+        siteKinds = Set(kinds)
+        layers =
+            root["layers"]?.string == "all"
+            ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }
+        family = try string("architecture")
+        siteCount = try required(root["site_count"]?.int, "site_count")
+        keyIdentifier = try string("key_id")
+        roundingMultiple = try required(root["predicted_rounding_multiple"]?.double, "predicted_rounding_multiple")
+        leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
+        blas = try string("blas")
+        coreType = try string("core_type")
+    }
+
+    init(
+        method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
+        family: String, siteCount: Int, keyIdentifier: String, leftOut: [String]
+    ) {
+        self.method = method
+        self.sampler = sampler
+        self.condition = condition
+        self.siteKinds = siteKinds
+        self.layers = layers
+        self.family = family
+        self.siteCount = siteCount
+        self.keyIdentifier = keyIdentifier
+        self.leftOut = leftOut
+        roundingMultiple = sampler.expectedRoundingMultiple(condition: condition)
+        blas = BLASInfo.version
+        coreType = BLASInfo.coreType
+    }
+}

@@ -1,0 +1,65 @@
+/// What can stop a protection or its undoing.
+public enum ProtectionError: Error, Sendable, Equatable {
+    case notAKey(path: String)
+    case damagedKey(path: String)
+    case wrongKey(expected: String, found: String)
+    case notProtected(path: String)
+    case alreadyProtected(path: String)
+    case manifest(path: String, field: String)
+    case unknownFormat(path: String, found: String)
+    case manifestDisagrees(path: String, field: String, expected: String, found: String)
+    case nonFinite(tensor: String, count: Int)
+    case overflow(tensor: String, type: String)
+    /// A scaling by a power of two would have lost bits, so that the weights could not come back exactly.
+    case inexactScaling(tensor: String)
+    case conditionTooLarge(condition: Double, multiple: Double, type: String)
+    case invalidCondition(Double)
+    case noSites(path: String, method: String)
+    case layerOutOfRange(layer: Int, layers: Int)
+    case samplerNotApplicable(method: String)
+    /// A tensor is acted on along both axes, which no described architecture asks for.
+    case bothAxes(tensor: String)
+}
+
+extension ProtectionError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .notAKey(let path): "\(path): not a mergeproof key file; make one with `mergeproof keygen`"
+        case .damagedKey(let path):
+            "\(path): the key file is damaged (its checksum does not fit); restore it from a backup"
+        case .wrongKey(let expected, let found):
+            "this key (\(found)) is not the one that the model was protected with (\(expected)); give the right key file"
+        case .notProtected(let path):
+            "\(path): no \(Manifest.fileName) here, so this is not an output of `mergeproof protect`"
+        case .alreadyProtected(let path):
+            "\(path): the model is protected already (\(Manifest.fileName) is there); restore it first"
+        case .manifest(let path, let field):
+            "\(path)/\(Manifest.fileName): \(field) is missing or malformed; use the file that `mergeproof protect` wrote"
+        case .unknownFormat(let path, let found):
+            "\(path)/\(Manifest.fileName): format \"\(found)\" is unknown to this version; update mergeproof"
+        case .manifestDisagrees(let path, let field, let expected, let found):
+            "\(path)/\(Manifest.fileName): \(field) is \(found), the model says \(expected); the two do not belong together"
+        case .nonFinite(let tensor, let count):
+            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with --allow-nonfinite"
+        case .overflow(let tensor, let type):
+            "tensor \(tensor): a protected value does not fit into \(type); choose --sampler orthogonal or a smaller --condition"
+        case .inexactScaling(let tensor):
+            "tensor \(tensor): scaling by a power of two would lose bits; choose --condition 1, which uses none"
+        case .conditionTooLarge(let condition, let multiple, let type):
+            "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; say --condition \(rounded(condition)) if you want that, or choose another --sampler"
+        case .invalidCondition(let condition): "--condition \(condition): expected a finite number of at least 1"
+        case .noSites(let path, let method):
+            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
+        case .layerOutOfRange(let layer, let layers):
+            "--layers: layer \(layer) does not exist; the model has layers 0 to \(layers - 1)"
+        case .samplerNotApplicable(let method):
+            "--sampler: the method \(method) knows only exact elements; leave the option out"
+        case .bothAxes(let tensor):
+            "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
+        }
+    }
+
+    private func rounded(_ value: Double) -> String {
+        value == value.rounded() && value < 1e15 ? "\(Int(value))" : "\((value * 10).rounded() / 10)"
+    }
+}

@@ -1,0 +1,100 @@
+import Architectures
+import Checkpoints
+import Symmetries
+
+/// What the user chose.
+public struct ProtectionOptions: Sendable {
+    public var method: ProtectionMethod
+    /// Nil for the method's default.
+    public var sampler: Sampler?
+    /// Nil for the sampler's default.
+    public var condition: Double?
+    /// Nil for every kind of site that the method acts on.
+    public var siteKinds: Set<Site.Kind>?
+    /// Nil for all layers.
+    public var layers: [Int]?
+    /// Nil keeps the source's files.
+    public var maximumShardSize: Int?
+    /// Nil for all cores.
+    public var threads: Int?
+    public var allowsNonFinite = false
+
+    public init(method: ProtectionMethod) { self.method = method }
+}
+
+/// The choice made definite for one model: which sites, drawn how.
+struct ProtectionPlan: Sendable {
+    let method: ProtectionMethod
+    let sampler: Sampler
+    let condition: Double
+    let siteKinds: Set<Site.Kind>
+    let layers: [Int]?
+    let sites: [Site]
+    let edits: [String: TensorEdits]
+
+    /// Resolves the options against a model.
+    /// - Throws: what is wrong with them, before anything is written.
+    init(_ options: ProtectionOptions, architecture: Architecture, checkpoint: Checkpoint) throws {
+        let protection = options.method.protection
+        let sampler = options.sampler ?? protection.defaultSampler
+        guard protection.samplers.contains(sampler) else {
+            throw ProtectionError.samplerNotApplicable(method: options.method.rawValue)
+        }
+        let condition = options.condition ?? sampler.defaultCondition
+        guard condition.isFinite, condition >= 1 else { throw ProtectionError.invalidCondition(condition) }
+        try self.init(
+            method: options.method, sampler: sampler, condition: condition,
+            siteKinds: protection.siteKinds.intersection(options.siteKinds ?? Set(Site.Kind.allCases)),
+            layers: options.layers, architecture: architecture, checkpoint: checkpoint)
+        if options.condition == nil { try refuseCostlyRounding() }
+    }
+
+    /// The plan that a manifest tells of.
+    init(_ manifest: Manifest, architecture: Architecture, checkpoint: Checkpoint) throws {
+        func agree(_ field: String, _ found: String, _ expected: String) throws {
+            guard found == expected else {
+                throw ProtectionError.manifestDisagrees(
+                    path: checkpoint.path, field: field, expected: expected, found: found)
+            }
+        }
+        try agree("architecture", manifest.family, architecture.family)
+        try self.init(
+            method: manifest.method, sampler: manifest.sampler, condition: manifest.condition,
+            siteKinds: manifest.siteKinds, layers: manifest.layers, architecture: architecture, checkpoint: checkpoint)
+        try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
+    }
+
+    private init(
+        method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
+        architecture: Architecture, checkpoint: Checkpoint
+    ) throws {
+        if let stray = layers?.first(where: { $0 < 0 || $0 >= architecture.layerCount }) {
+            throw ProtectionError.layerOutOfRange(layer: stray, layers: architecture.layerCount)
+        }
+        self.method = method
+        self.sampler = sampler
+        self.condition = condition
+        self.siteKinds = siteKinds
+        self.layers = layers.map { Array(Set($0)).sorted() }
+        let chosen = layers.map(Set.init)
+        sites = architecture.sites.filter { siteKinds.contains($0.kind) && (chosen?.contains($0.layer) ?? true) }
+        guard !sites.isEmpty else { throw ProtectionError.noSites(path: checkpoint.path, method: method.rawValue) }
+        edits = try TensorEdits.collect(sites, in: checkpoint)
+    }
+
+    /// General matrices of a large condition number spoil 16-bit weights; that takes the user's word.
+    private func refuseCostlyRounding() throws {
+        let multiple = sampler.expectedRoundingMultiple(condition: condition)
+        guard condition > 10, multiple > 1,
+            let narrow = edits.values.first(where: { $0.tensor.type.bitWidth == 16 })?.tensor.type
+        else { return }
+        throw ProtectionError.conditionTooLarge(condition: condition, multiple: multiple, type: narrow.rawValue)
+    }
+
+    /// The same plan without powers of two.
+    func withoutScales(_ architecture: Architecture, _ checkpoint: Checkpoint) throws -> ProtectionPlan {
+        try ProtectionPlan(
+            method: method, sampler: sampler, condition: 1, siteKinds: siteKinds, layers: layers,
+            architecture: architecture, checkpoint: checkpoint)
+    }
+}

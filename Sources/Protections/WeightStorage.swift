@@ -1,0 +1,139 @@
+import CKernels
+import LinearAlgebra
+
+/// How weights of one element type are widened, acted on and rounded back.
+///
+/// 16-bit weights are computed in f32, whose error lies far below theirs; 32- and 64-bit weights in f64.
+protocol WeightStorage {
+    associatedtype Stored: BitwiseCopyable
+    associatedtype Real: RealScalar
+    associatedtype Scale: BinaryFloatingPoint & BitwiseCopyable & Sendable
+
+    static func widen(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, _ count: Int)
+    static func narrow(_ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Real>, _ count: Int)
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Real>, _ outIm: UnsafeMutablePointer<Real>, _ re: UnsafePointer<Real>,
+        _ im: UnsafePointer<Real>, _ count: Int, _ x: Double, _ y: Double)
+    /// Exact scaling by ± a power of two; returns how many values lost bits.
+    static func scale(
+        _ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Stored>, _ count: Int, _ scale: Double
+    ) -> Int
+    /// `target[i] = source[index[i]] · scale[i]`; returns as `scale` does.
+    static func gather(
+        _ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Stored>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Scale>, _ count: Int
+    ) -> Int
+    static func nonFinite(_ values: UnsafePointer<Stored>, _ count: Int) -> Int
+}
+
+enum BF16Storage: WeightStorage {
+    static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ count: Int) {
+        mp_bf16_to_f32(target, source, count)
+    }
+
+    static func narrow(_ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ count: Int) {
+        mp_f32_to_bf16(target, source, count)
+    }
+
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Float>, _ outIm: UnsafeMutablePointer<Float>, _ re: UnsafePointer<Float>,
+        _ im: UnsafePointer<Float>, _ count: Int, _ x: Double, _ y: Double
+    ) { mp_rotate_f32(outRe, outIm, re, im, count, Float(x), Float(y)) }
+
+    static func scale(
+        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ count: Int, _ scale: Double
+    ) -> Int { mp_scale_bf16(target, source, count, Float(scale)) }
+
+    static func gather(
+        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Float>, _ count: Int
+    ) -> Int { mp_gather_bf16(target, source, index, scale, count) }
+
+    static func nonFinite(_ values: UnsafePointer<UInt16>, _ count: Int) -> Int {
+        mp_nonfinite_16(values, count, 0x7f80)
+    }
+}
+
+enum F16Storage: WeightStorage {
+    static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ count: Int) {
+        mp_f16_to_f32(target, source, count)
+    }
+
+    static func narrow(_ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ count: Int) {
+        mp_f32_to_f16(target, source, count)
+    }
+
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Float>, _ outIm: UnsafeMutablePointer<Float>, _ re: UnsafePointer<Float>,
+        _ im: UnsafePointer<Float>, _ count: Int, _ x: Double, _ y: Double
+    ) { mp_rotate_f32(outRe, outIm, re, im, count, Float(x), Float(y)) }
+
+    static func scale(
+        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ count: Int, _ scale: Double
+    ) -> Int { mp_scale_f16(target, source, count, Float(scale)) }
+
+    static func gather(
+        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Float>, _ count: Int
+    ) -> Int { mp_gather_f16(target, source, index, scale, count) }
+
+    static func nonFinite(_ values: UnsafePointer<UInt16>, _ count: Int) -> Int {
+        mp_nonfinite_16(values, count, 0x7c00)
+    }
+}
+
+enum F32Storage: WeightStorage {
+    static func widen(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, _ count: Int) {
+        mp_f32_to_f64(target, source, count)
+    }
+
+    static func narrow(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Double>, _ count: Int) {
+        mp_f64_to_f32(target, source, count)
+    }
+
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Double>, _ outIm: UnsafeMutablePointer<Double>, _ re: UnsafePointer<Double>,
+        _ im: UnsafePointer<Double>, _ count: Int, _ x: Double, _ y: Double
+    ) { mp_rotate_f64(outRe, outIm, re, im, count, x, y) }
+
+    static func scale(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ scale: Double
+    ) -> Int { mp_scale_f32(target, source, count, Float(scale)) }
+
+    static func gather(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Float>, _ count: Int
+    ) -> Int { mp_gather_f32(target, source, index, scale, count) }
+
+    static func nonFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
+        values.withMemoryRebound(to: UInt32.self, capacity: count) { mp_nonfinite_32($0, count) }
+    }
+}
+
+enum F64Storage: WeightStorage {
+    static func widen(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int) {
+        target.update(from: source, count: count)
+    }
+
+    static func narrow(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int) {
+        target.update(from: source, count: count)
+    }
+
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Double>, _ outIm: UnsafeMutablePointer<Double>, _ re: UnsafePointer<Double>,
+        _ im: UnsafePointer<Double>, _ count: Int, _ x: Double, _ y: Double
+    ) { mp_rotate_f64(outRe, outIm, re, im, count, x, y) }
+
+    static func scale(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int, _ scale: Double
+    ) -> Int { mp_scale_f64(target, source, count, scale) }
+
+    static func gather(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Double>, _ count: Int
+    ) -> Int { mp_gather_f64(target, source, index, scale, count) }
+
+    static func nonFinite(_ values: UnsafePointer<Double>, _ count: Int) -> Int {
+        values.withMemoryRebound(to: UInt64.self, capacity: count) { mp_nonfinite_64($0, count) }
+    }
+}
