@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "Architectures", targets: ["Architectures"]),
         .library(name: "Symmetries", targets: ["Symmetries"]),
         .library(name: "Protections", targets: ["Protections"]),
+        .library(name: "Evaluation", targets: ["Evaluation"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -45,6 +46,9 @@ let package = Package(
             name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
         .target(
             name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
+            swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Checkpoints", "CKernels"],
             swiftSettings: strict),
     ]
 )

@@ -1,0 +1,42 @@
+import Checkpoints
+import Symmetries
+
+/// What `verify` found: whether two checkpoints compute the same function, and how far their weights lie apart.
+public struct VerificationReport: Sendable {
+    public let family: String
+    public let sites: [SiteResult]
+    /// Everything else that must not differ and does: one sentence each.
+    public let problems: [String]
+    /// ‖θ_p - θ‖ / ‖θ‖ over all floating tensors.
+    public let displacement: Double
+    /// The same over the tensors that sites of a kind act on.
+    public let displacementByKind: [Site.Kind: Double]
+    public let comparedBytes: Int
+
+    public var holds: Bool { problems.isEmpty && sites.allSatisfy(\.holds) }
+    public var failures: [SiteResult] { sites.filter { !$0.holds } }
+    public var unmoved: [SiteResult] { sites.filter { !$0.isMoved } }
+    /// The site with the largest error in units of its tolerance.
+    public var worst: SiteResult? {
+        sites.max { $0.invariantError / $0.tolerance < $1.invariantError / $1.tolerance }
+    }
+
+    public var json: JSONValue {
+        .object([
+            "same_function": .bool(holds),
+            "architecture": .string(family),
+            "worst_invariant_error": .double(worst?.invariantError ?? 0),
+            "tolerance": .double(worst?.tolerance ?? 0),
+            "displacement": .double(displacement),
+            "displacement_by_kind": .object(
+                JSONObject(
+                    displacementByKind.sorted { $0.key.rawValue < $1.key.rawValue }
+                        .map { ($0.key.rawValue, .double($0.value)) })),
+            "sites": .int(sites.count),
+            "unmoved_sites": .array(unmoved.map { .string($0.path) }),
+            "failed_sites": .array(failures.map(\.json)),
+            "problems": .array(problems.map(JSONValue.string)),
+            "results": .array(sites.map(\.json)),
+        ])
+    }
+}
