@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "Symmetries", targets: ["Symmetries"]),
         .library(name: "Protections", targets: ["Protections"]),
         .library(name: "Evaluation", targets: ["Evaluation"]),
+        .executable(name: "mergeproof", targets: ["mergeproof"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -49,6 +50,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Evaluation", dependencies: ["Protections", "Symmetries", "Checkpoints", "CKernels"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "mergeproof", dependencies: ["Evaluation", argumentParser],
             swiftSettings: strict),
     ]
 )

@@ -1,0 +1,53 @@
+import Architectures
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import LinearAlgebra
+import Protections
+import Symmetries
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show a model's architecture, symmetry sites, and what each method would do.")
+
+    @Argument(help: "Model directory.")
+    var model: String
+
+    @OptionGroup var display: OutputOptions
+
+    func run() throws {
+        try reportingErrors {
+            let inspection = try Inspection(try Checkpoint(opening: model))
+            print(display.json ? inspection.json.serialized(indented: true) : text(inspection))
+        }
+    }
+
+    private func text(_ inspection: Inspection) -> String {
+        let types = inspection.types.map { "\($0.name) \(ByteSize.format($0.bytes))" }.joined(separator: ", ")
+        var lines = [
+            "\(inspection.family) (model_type \(inspection.modelType)), \(inspection.tensorCount) tensors in \(inspection.fileCount) file\(inspection.fileCount == 1 ? "" : "s"): \(types)",
+            inspection.dimensions.map { "\($0.name) \($0.value)" }.joined(separator: ", "),
+            "",
+            table(
+                [["site", "count", "group of one", "continuous parameters"]]
+                    + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] }),
+            "",
+            table(
+                [["method", "sites", "weights rewritten", "rounding", "disk"]]
+                    + inspection.methods.map {
+                        [
+                            $0.name, "\($0.sites)", ByteSize.format($0.bytes), "\(fixed($0.roundingMultiple, 1)) x",
+                            ByteSize.format(inspection.outputBytes),
+                        ]
+                    }),
+        ]
+        if !inspection.leftOut.isEmpty {
+            lines += [
+                "",
+                "left out of any output, as they hold weights themselves: \(inspection.leftOut.joined(separator: ", "))",
+            ]
+        }
+        if inspection.isProtected { lines += ["", "this model is protected already (mergeproof.json)"] }
+        return lines.joined(separator: "\n")
+    }
+}

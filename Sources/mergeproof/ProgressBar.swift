@@ -1,0 +1,42 @@
+import Checkpoints
+import Glibc
+import Synchronization
+
+/// A line on standard error that grows with the bytes done; silent when standard error is no terminal.
+final class ProgressBar: Sendable {
+    private let label: String
+    private let isShown: Bool
+    private let started = ContinuousClock.now
+    private let lastShown = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ label: String, quiet: Bool) {
+        self.label = label
+        isShown = !quiet && isatty(STDERR_FILENO) == 1
+    }
+
+    func update(done: Int, of total: Int) {
+        guard isShown, total > 0 else { return }
+        let now = ContinuousClock.now
+        let isDue = lastShown.withLock { last in
+            if let shown = last, now - shown < .milliseconds(100), done < total { return false }
+            last = now
+            return true
+        }
+        guard isDue else { return }
+        let share = Double(done) / Double(total)
+        let filled = Int(share * 20)
+        let bar = String(repeating: "█", count: filled) + String(repeating: " ", count: 20 - filled)
+        let rate = Int(Double(done) / max(seconds(now - started), 1e-3))
+        writeToStandardError(
+            "\r\(label): \(Int(share * 100))%|\(bar)| \(ByteSize.format(done))/\(ByteSize.format(total)) [\(ByteSize.format(rate))/s]  "
+        )
+    }
+
+    func finish() {
+        if isShown, lastShown.withLock({ $0 != nil }) { writeToStandardError("\n") }
+    }
+}
+
+func seconds(_ duration: Duration) -> Double {
+    Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+}

@@ -1,0 +1,96 @@
+import ArgumentParser
+import Checkpoints
+import Protections
+import Symmetries
+
+struct Protect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write a protected copy of a model.",
+        discussion: """
+            mergelock acts on every head's queries and keys, values and outputs with random invertible matrices; lossless acts on \
+            attention and MLP with signed permutations, powers of two and quarter turns, so that the original can be restored bit \
+            for bit. The source is never touched; the output directory appears whole or not at all.
+            """)
+
+    @Argument(help: "Model directory (config.json and safetensors).")
+    var model: String
+
+    @Option(name: [.customShort("o"), .long], help: "Directory to make.")
+    var output: String
+
+    @Option(help: "Protection method.")
+    var method: ProtectionMethod
+
+    @Option(help: "Key file from `mergeproof keygen`.")
+    var key: String
+
+    @Option(help: "How matrices are drawn (mergelock); dq unless said otherwise.")
+    var sampler: Sampler?
+
+    @Option(
+        help:
+            "Condition number K of what is drawn, or its bound for gaussian; 10 unless said otherwise, 1000 for gaussian."
+    )
+    var condition: Double?
+
+    @Option(help: "Sites of attention to act on (mergelock).")
+    var attention: AttentionSites = .both
+
+    @Option(help: "Layers to act on, such as 0-11,23; all unless said otherwise.")
+    var layers: LayerList?
+
+    @Option(help: "Largest size of a shard, such as 5GB; the source's files are kept unless said otherwise.")
+    var maxShardSize: ByteCount?
+
+    @Option(help: "Tiles computed at once; all cores unless said otherwise. The result does not depend on it.")
+    var threads: Int?
+
+    @Flag(help: "Accept NaN and infinite weights.")
+    var allowNonfinite = false
+
+    @OptionGroup var display: OutputOptions
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+    }
+
+    func run() throws {
+        try reportingErrors {
+            if try SecretKey.isExposed(key) { warn("\(key): others than you can read this key; run chmod 600 on it") }
+            let secret = try SecretKey(readingFrom: key)
+            let source = try Checkpoint(opening: model)
+            let bar = ProgressBar("protect", quiet: display.quiet)
+            let started = ContinuousClock.now
+            let report = try Protector { bar.update(done: $0, of: $1) }
+                .protect(source, to: output, key: secret, options: options)
+            bar.finish()
+            show(report, seconds: seconds(ContinuousClock.now - started))
+        }
+    }
+
+    private var options: ProtectionOptions {
+        var options = ProtectionOptions(method: method)
+        options.sampler = sampler
+        options.condition = condition
+        options.siteKinds = attention.kinds
+        options.layers = layers?.layers
+        options.maximumShardSize = maxShardSize?.bytes
+        options.threads = threads
+        options.allowsNonFinite = allowNonfinite
+        return options
+    }
+
+    private func show(_ report: Protector.Report, seconds: Double) {
+        for file in report.manifest.leftOut {
+            warn("\(file) holds weights itself and was left out of the output, which it would have defeated")
+        }
+        if report.scalesWereDropped {
+            warn("powers of two would have lost bits in some weight and were left out; signs and permutations remain")
+        }
+        if display.json {
+            print(ReportText.json(report, output: output, seconds: seconds))
+        } else {
+            print(ReportText.protected(report, output: output, seconds: seconds))
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import ArgumentParser
+import Checkpoints
+import Protections
+
+struct Restore: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Write the original back from a protected model and its key.")
+
+    @Argument(help: "Directory that `mergeproof protect` wrote.")
+    var protected: String
+
+    @Option(name: [.customShort("o"), .long], help: "Directory to make.")
+    var output: String
+
+    @Option(help: "The key that the model was protected with.")
+    var key: String
+
+    @Option(help: "Tiles computed at once; all cores unless said otherwise.")
+    var threads: Int?
+
+    @OptionGroup var display: OutputOptions
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+    }
+
+    func run() throws {
+        try reportingErrors {
+            let secret = try SecretKey(readingFrom: key)
+            let source = try Checkpoint(opening: protected)
+            let bar = ProgressBar("restore", quiet: display.quiet)
+            let started = ContinuousClock.now
+            let report = try Protector { bar.update(done: $0, of: $1) }
+                .restore(source, to: output, key: secret, threads: threads)
+            bar.finish()
+            let elapsed = seconds(ContinuousClock.now - started)
+            print(
+                display.json
+                    ? ReportText.json(report, output: output, seconds: elapsed)
+                    : ReportText.restored(report, output: output, seconds: elapsed))
+        }
+    }
+}
