@@ -74,10 +74,13 @@ struct ProtectionPlan: Sendable {
         self.method = method
         self.sampler = sampler
         self.condition = condition
-        self.siteKinds = siteKinds
         self.layers = layers.map { Array(Set($0)).sorted() }
         let chosen = layers.map(Set.init)
-        sites = architecture.sites.filter { siteKinds.contains($0.kind) && (chosen?.contains($0.layer) ?? true) }
+        sites = architecture.sites.filter { site in
+            siteKinds.contains(site.kind) && (chosen?.contains(site.layer) ?? true)
+                && site.group.isMoved(by: sampler, condition: condition)
+        }
+        self.siteKinds = Set(sites.map(\.kind))
         guard !sites.isEmpty else { throw ProtectionError.noSites(path: checkpoint.path, method: method.rawValue) }
         edits = try TensorEdits.collect(sites, in: checkpoint)
     }

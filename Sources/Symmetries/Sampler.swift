@@ -73,7 +73,7 @@ extension Group {
             let scales = (0..<pairing.pairCount).map { _ in
                 sampler == .exact
                     ? exactScale(condition: condition, using: &stream)
-                    : sampler == .orthogonal ? 1 : logUniform(condition: min(condition, 10), using: &stream)
+                    : logUniform(condition: min(condition, 10), using: &stream)
             }
             return .monomial(pairing.diagonal(scales))
         case .monomial(let n, let scales):
@@ -85,6 +85,12 @@ extension Group {
             }
             return .product(elements)
         }
+    }
+
+    /// False when every draw is the identity: scales alone, and none allowed.
+    public func isMoved(by sampler: Sampler, condition: Double) -> Bool {
+        guard case .pairScales = self else { return true }
+        return sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
     }
 
     private func torus(
