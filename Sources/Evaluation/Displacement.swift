@@ -20,6 +20,8 @@ struct Displacement: Sendable {
 
     let overall: Double
     let byKind: [Site.Kind: Double]
+    /// The largest ratio of a single tensor.
+    let largest: Double
 
     /// - Parameter kinds: the kind of site that acts on a tensor.
     init(_ original: Checkpoint, _ protected: Checkpoint, kinds: [String: Site.Kind], threads: Int) throws {
@@ -42,6 +44,7 @@ struct Displacement: Sendable {
             if let kind = kinds[tensor.name] { kindSums[kind, default: Sums()].add(sums) }
         }
         overall = all.ratio
+        largest = found.withLock { $0.map(\.ratio).max() ?? 0 }
         byKind = kindSums.mapValues(\.ratio)
     }
 

@@ -5,7 +5,7 @@ import LinearAlgebra
 /// A Llama-shaped bf16 checkpoint with Gaussian weights, for benchmarks: real format, real shapes, no training.
 public struct SyntheticModel: Sendable {
     public var hidden = 2048
-    public var intermediate = 5632
+    public var intermediate = 4096
     public var layers = 16
     public var heads = 32
     public var keyValueHeads = 8

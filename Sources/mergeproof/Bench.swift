@@ -10,7 +10,7 @@ struct Bench: ParsableCommand {
         abstract: "Time protection against copying the same model.",
         discussion: """
             Runs `cp -r` followed by `sync`, and protection by each method, in turn, and prints medians and ratios. Without MODEL a \
-            Llama-shaped bf16 checkpoint of 1.9 GB (hidden 2048, 16 layers, 32 heads, 8 key/value heads) is made first.
+            Llama-shaped bf16 checkpoint of 1.4 GB (hidden 2048, 16 layers, 32 heads, 8 key/value heads) is made first.
             """)
 
     @Argument(help: "Model directory.")

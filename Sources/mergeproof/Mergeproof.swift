@@ -15,7 +15,9 @@ struct Mergeproof: ParsableCommand {
             Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage.
             """,
         version: version,
-        subcommands: [Inspect.self, Keygen.self, Protect.self, Restore.self, Verify.self, Doctor.self, Bench.self])
+        subcommands: [
+            Inspect.self, Keygen.self, Protect.self, Restore.self, Verify.self, Doctor.self, Demo.self, Bench.self,
+        ])
 }
 
 /// Exit code 2: the command ran, and what it checked does not hold.

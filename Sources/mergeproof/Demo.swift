@@ -1,0 +1,63 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Foundation
+import LinearAlgebra
+import Protections
+
+struct Demo: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Protect, verify and restore a model by every method, and show what came out.")
+
+    @Argument(help: "Model directory.")
+    var model: String
+
+    @Option(help: "Directory to work in; what this command makes there is removed.")
+    var work = NSTemporaryDirectory()
+
+    func run() throws {
+        try reportingErrors {
+            let folder = work + "/mergeproof-demo-\(getpid())"
+            try PosixSystemCalls().makeDirectory(folder)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let key = SecretKey()
+            let source = try Checkpoint(opening: model)
+            print(
+                "\(model): \(try Inspection(source).family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)\n"
+            )
+            var rows = [
+                [
+                    "method", "protect s", "MB/s", "displacement", "worst invariant error", "tolerance",
+                    "same function",
+                    "restore s", "restored",
+                ]
+            ]
+            for method in ProtectionMethod.allCases {
+                rows.append(try row(method, source: source, key: key, folder: folder + "/" + method.rawValue))
+            }
+            print(table(rows))
+            if rows.contains(where: { $0.contains("NO") }) { throw checkFailed }
+        }
+    }
+
+    private func row(
+        _ method: ProtectionMethod, source: Checkpoint, key: SecretKey, folder: String
+    ) throws -> [String] {
+        let (protected, restored) = (folder + "-protected", folder + "-restored")
+        let clock = ContinuousClock()
+        let protecting = try clock.measure {
+            _ = try Protector().protect(source, to: protected, key: key, options: ProtectionOptions(method: method))
+        }
+        let copy = try Checkpoint(opening: protected)
+        let report = try AlgebraicVerification().verify(source, copy)
+        let restoring = try clock.measure { _ = try Protector().restore(copy, to: restored, key: key) }
+        let restoration = try Restoration(original: source, restored: try Checkpoint(opening: restored))
+        return [
+            method.rawValue, fixed(seconds(protecting), 2),
+            fixed(Double(source.tensorBytes) / 1e6 / max(seconds(protecting), 1e-6), 0), fixed(report.displacement, 3),
+            scientific(report.worst?.invariantError ?? 0), scientific(report.worst?.tolerance ?? 0),
+            report.holds ? "yes" : "NO", fixed(seconds(restoring), 2),
+            restoration.isIdentical ? "bit for bit" : "to \(scientific(restoration.largestError))",
+        ]
+    }
+}
