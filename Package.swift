@@ -54,5 +54,19 @@ let package = Package(
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
             swiftSettings: strict),
+
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "ArchitecturesTests", dependencies: ["Architectures", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SymmetriesTests", dependencies: ["Symmetries", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests", dependencies: ["mergeproof", "Evaluation", "TestSupport"], swiftSettings: strict),
     ]
 )

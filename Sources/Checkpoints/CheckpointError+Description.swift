@@ -27,6 +27,7 @@ extension CheckpointError: CustomStringConvertible {
         case .systemCall(let call, let path, let code): "\(path): \(call) failed: \(String(cString: strerror(code)))"
         case .invalidByteSize(let text):
             "\"\(text)\" is not a size; write a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 5GB"
+        case .interrupted: "interrupted; nothing was kept of the output"
         case .tilesDoNotCover(let tensor, let bytes):
             "tensor \(tensor): the rewriting plan does not cover its \(bytes) bytes; this is a fault of mergeproof, please report it"
         }

@@ -65,6 +65,7 @@ public struct CheckpointWriter: Sendable {
             while let number = queue.next() {
                 let unit = schedule.units[number]
                 do {
+                    if Interruption.isRequested { throw CheckpointError.interrupted }
                     // The buffer's address is congruent to the file offset, as direct writes need it.
                     let base = scratch.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
                     let output = UnsafeMutableRawBufferPointer(

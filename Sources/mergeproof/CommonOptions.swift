@@ -24,9 +24,10 @@ func writeToStandardError(_ text: String) {
 
 /// Runs a command's body and turns what it throws into one sentence and exit code 1.
 func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
+    Interruption.listen()
     do { return try body() } catch let code as ExitCode { throw code } catch {
         warn("\(error)")
-        throw ExitCode(1)
+        throw ExitCode(error as? CheckpointError == .interrupted ? 130 : 1)
     }
 }
 

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage.
+/// Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 130 interrupted.
 @main
 struct Mergeproof: ParsableCommand {
     static let version = "0.1.0"
@@ -12,7 +12,7 @@ struct Mergeproof: ParsableCommand {
             A publisher locks a checkpoint with a secret key, proves that its function is unchanged, publishes it, and can \
             restore the original. What no such lock survives: an attacker who aligns the weights to the public base model.
 
-            Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage.
+            Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 130 interrupted.
             """,
         version: version,
         subcommands: [

@@ -56,9 +56,9 @@ struct Protect: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            if try SecretKey.isExposed(key) { warn("\(key): others than you can read this key; run chmod 600 on it") }
             let secret = try SecretKey(readingFrom: key)
             let source = try Checkpoint(opening: model)
+            if try SecretKey.isExposed(key) { warn("\(key): others than you can read this key; run chmod 600 on it") }
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }

@@ -1,0 +1,140 @@
+import Checkpoints
+import Protections
+import Symmetries
+import TestSupport
+import Testing
+
+/// What protect and restore refuse, each with its exact error and nothing left behind.
+@Suite struct RefusalTests {
+    private let folder: TemporaryDirectory
+    private let key = SecretKey(bytes: [UInt8](0..<32))
+
+    init() throws { folder = try TemporaryDirectory() }
+
+    private func refuses(
+        _ expected: ProtectionError, _ source: String, _ method: ProtectionMethod = .mergelock,
+        _ change: (inout ProtectionOptions) -> Void = { _ in }
+    ) throws {
+        var options = ProtectionOptions(method: method)
+        change(&options)
+        #expect(throws: expected) {
+            try Protector().protect(Checkpoint(opening: source), to: folder("p"), key: key, options: options)
+        }
+        #expect(!Files.names(in: folder.path).contains { $0 == "p" || $0.hasSuffix("partial") })
+        #expect(!expected.description.contains("\n"))
+    }
+
+    @Test(arguments: ["model.embed_tokens.weight", "model.layers.1.self_attn.o_proj.weight"], [Float.nan, .infinity])
+    func nonFiniteWeightsAreCounted(tensor: String, value: Float) throws {
+        var model = try EditableModel(reading: Fixtures.path("llama"))
+        try model.edit(tensor) {
+            $0[3] = value
+            $0[100] = -value
+        }
+        try model.write(to: folder("m"))
+        try refuses(.nonFinite(tensor: tensor, count: 2), folder("m"))
+        try refuses(.nonFinite(tensor: tensor, count: 2), folder("m"), .lossless)
+        var options = ProtectionOptions(method: .mergelock)
+        options.allowsNonFinite = true
+        _ = try Protector().protect(Checkpoint(opening: folder("m")), to: folder("p"), key: key, options: options)
+    }
+
+    @Test func overflowOfHalfPrecisionIsAnError() throws {
+        var model = try EditableModel(reading: Fixtures.path("llama"))
+        try model.edit("model.layers.0.self_attn.v_proj.weight") { values in
+            for i in values.indices { values[i] = 60000 * (i % 2 == 0 ? 1 : -1) }
+        }
+        try model.convert(to: .f16) { value in withUnsafeBytes(of: Float16(value).bitPattern) { Array($0) } }
+        try model.write(to: folder("m"))
+        try refuses(.overflow(tensor: "model.layers.0.self_attn.v_proj.weight", type: "F16"), folder("m"))
+    }
+
+    @Test func costlyMatricesTakeTheUsersWordInSixteenBits() throws {
+        try refuses(
+            .conditionTooLarge(
+                condition: 1000, multiple: Sampler.gaussian.expectedRoundingMultiple(condition: 1000), type: "BF16"),
+            Fixtures.path("llama_bf16")
+        ) { $0.sampler = .gaussian }
+        var options = ProtectionOptions(method: .mergelock)
+        options.sampler = .gaussian
+        options.condition = 1000
+        _ = try Protector().protect(
+            Checkpoint(opening: Fixtures.path("llama_bf16")), to: folder("p"), key: key, options: options)
+    }
+
+    @Test func conditionsBelowOneMakeNoSense() throws {
+        try refuses(.invalidCondition(0.5), Fixtures.path("bert")) { $0.condition = 0.5 }
+        try refuses(.invalidCondition(.infinity), Fixtures.path("bert")) { $0.condition = .infinity }
+    }
+
+    @Test func layersMustExist() throws {
+        try refuses(.layerOutOfRange(layer: 7, layers: 2), Fixtures.path("bert")) { $0.layers = [0, 7] }
+    }
+
+    @Test func losslessHasNoOtherSampler() throws {
+        try refuses(.samplerNotApplicable(method: "lossless"), Fixtures.path("bert"), .lossless) {
+            $0.sampler = .gaussian
+        }
+    }
+
+    @Test func noSiteIsNoProtection() throws {
+        try refuses(.noSites(path: Fixtures.path("bert"), method: "mergelock"), Fixtures.path("bert")) {
+            $0.siteKinds = [.mlp]
+        }
+    }
+
+    @Test func aProtectedModelIsNotProtectedAgain() throws {
+        _ = try Protector().protect(
+            Checkpoint(opening: Fixtures.path("bert")), to: folder("once"), key: key,
+            options: ProtectionOptions(method: .lossless))
+        try refuses(.alreadyProtected(path: folder("once")), folder("once"))
+    }
+
+    @Test func onlyTheRightKeyRestores() throws {
+        _ = try Protector().protect(
+            Checkpoint(opening: Fixtures.path("bert")), to: folder("once"), key: key,
+            options: ProtectionOptions(method: .lossless))
+        let wrong = SecretKey(bytes: [UInt8](repeating: 7, count: 32))
+        #expect(throws: ProtectionError.wrongKey(expected: key.identifier, found: wrong.identifier)) {
+            try Protector().restore(Checkpoint(opening: folder("once")), to: folder("r"), key: wrong)
+        }
+        #expect(throws: ProtectionError.notProtected(path: Fixtures.path("bert"))) {
+            try Protector().restore(Checkpoint(opening: Fixtures.path("bert")), to: folder("r"), key: key)
+        }
+        #expect(!Files.exists(folder("r")))
+    }
+
+    @Test(arguments: [
+        ("\"method\": \"lossless\"", "\"method\": \"magic\"", "method"),
+        ("\"condition\": 4.0", "\"condition\": 0.1", "condition"),
+        ("\"sites\": [", "\"sites\": [\"soul\", ", "sites"),
+    ])
+    func aDamagedManifestIsNamedByField(from: String, to: String, field: String) throws {
+        try tamper(from, to)
+        #expect(throws: ProtectionError.manifest(path: folder("once"), field: field)) {
+            try Protector().restore(Checkpoint(opening: folder("once")), to: folder("r"), key: key)
+        }
+    }
+
+    @Test func aManifestOfAnotherModelDisagrees() throws {
+        try tamper("\"site_count\": 10", "\"site_count\": 11")
+        #expect(
+            throws: ProtectionError.manifestDisagrees(
+                path: folder("once"), field: "site_count", expected: "18", found: "11")
+        ) {
+            try tamper("\"site_count\": 18", "\"site_count\": 11", makesModel: false)
+            _ = try Protector().restore(Checkpoint(opening: folder("once")), to: folder("r"), key: key)
+        }
+    }
+
+    private func tamper(_ from: String, _ to: String, makesModel: Bool = true) throws {
+        if makesModel {
+            _ = try Protector().protect(
+                Checkpoint(opening: Fixtures.path("bert")), to: folder("once"), key: key,
+                options: ProtectionOptions(method: .lossless))
+        }
+        let path = folder("once") + "/" + Manifest.fileName
+        let text = String(decoding: try Files.read(path), as: UTF8.self)
+        try Files.write(text.replacing(from, with: to), to: path)
+    }
+}

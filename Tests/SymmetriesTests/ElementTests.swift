@@ -1,0 +1,106 @@
+import LinearAlgebra
+import Symmetries
+import Testing
+
+/// The laws of the groups, for every group with every sampler.
+@Suite struct ElementTests {
+    static let pairing = ChannelPairing(rotaryDimensions: 8, layout: .halfSplit)
+    static let interleaved = ChannelPairing(rotaryDimensions: 8, layout: .interleaved)
+    static let groups: [Group] = [
+        .generalLinear(7), .torus(pairing), .torus(interleaved), .pairSigns(pairing), .pairScales(interleaved),
+        .monomial(9, scales: .unit), .monomial(9, scales: .positive), .monomial(9, scales: .signed),
+        .product([.torus(pairing), .generalLinear(5)]),
+    ]
+
+    private func element(_ group: Group, _ sampler: Sampler, seed: String = "a") throws -> Element {
+        var stream = KeyedRandomStream(secret: [1, 2, 3], info: seed)
+        return try group.sample(sampler, condition: sampler.defaultCondition, using: &stream)
+    }
+
+    /// The whole action as one matrix.
+    private func matrix(_ element: Element, _ representation: Representation) -> Matrix<Double> {
+        var result = Matrix<Double>(rows: element.dimension, columns: element.dimension, repeating: 0)
+        var start = 0
+        for action in element.actions(representation) {
+            let block = action.matrix
+            for i in 0..<block.rows {
+                for j in 0..<block.columns { result[start + i, start + j] = block[i, j] }
+            }
+            start += action.length
+        }
+        #expect(start == element.dimension)
+        return result
+    }
+
+    private func distance(_ a: Matrix<Double>, _ b: Matrix<Double>) -> Double { (a - b).frobeniusNorm }
+
+    @Test(arguments: groups, Sampler.allCases)
+    func inverseAndDualAreWhatTheyAreCalled(group: Group, sampler: Sampler) throws {
+        let element = try element(group, sampler)
+        let (a, identity) = (matrix(element, .direct), Matrix<Double>.identity(group.dimension))
+        #expect(element.dimension == group.dimension)
+        #expect(distance(a * matrix(element.inverse, .direct), identity) < 1e-10)
+        // M of the dual is A⁻ᵀ.
+        #expect(distance(a.transposed * matrix(element, .dual), identity) < 1e-10)
+    }
+
+    @Test(arguments: groups, Sampler.allCases)
+    func compositionIsTheProduct(group: Group, sampler: Sampler) throws {
+        let (a, b) = (try element(group, sampler), try element(group, sampler, seed: "b"))
+        let both = try #require(a.composed(after: b))
+        #expect(distance(matrix(both, .direct), matrix(a, .direct) * matrix(b, .direct)) < 1e-10)
+        #expect(distance(matrix(both, .dual), matrix(a, .dual) * matrix(b, .dual)) < 1e-9)
+    }
+
+    /// Scores under RoPE are (R q)ᵀ(R' k): the torus must commute with every rotation of the pairs.
+    @Test(arguments: [pairing, interleaved], Sampler.allCases)
+    func theTorusCommutesWithRotaryEmbeddings(pairing: ChannelPairing, sampler: Sampler) throws {
+        let a = matrix(try element(.torus(pairing), sampler), .direct)
+        var rotation = Matrix<Double>(rows: 8, columns: 8, repeating: 0)
+        for pair in 0..<4 {
+            let (x, y) = pairing.channels(ofPair: pair)
+            let (sine, cosine) = PortableMath.sinCosTwoPi(0.07 * Double(pair + 1))
+            rotation[x, x] = cosine
+            rotation[x, y] = -sine
+            rotation[y, x] = sine
+            rotation[y, y] = cosine
+        }
+        #expect(distance(a * rotation, rotation * a) < 1e-12)
+        // And not with the other pairing's: the layout matters.
+        let other = matrix(
+            try element(.torus(pairing.layout == .halfSplit ? Self.interleaved : Self.pairing), .orthogonal), .direct)
+        #expect(distance(other * rotation, rotation * other) > 0.1)
+    }
+
+    @Test(arguments: groups)
+    func exactElementsHoldOnlySignsAndPowersOfTwo(group: Group) throws {
+        let element = try element(group, .exact)
+        for entry in matrix(element, .direct).elements where entry != 0 {
+            #expect([0.5, 1, 2].contains(entry.magnitude))
+        }
+        #expect(element.roundingMultiple == 1)
+    }
+
+    @Test func roundingCostsWhatIsPredicted() throws {
+        var sum = 0.0
+        for draw in 0..<20 {
+            var stream = KeyedRandomStream(secret: [9], info: "\(draw)")
+            let element = try Group.generalLinear(64).sample(.conditioned, condition: 100, using: &stream)
+            sum += element.roundingMultiple / 20
+        }
+        let predicted = Sampler.conditioned.expectedRoundingMultiple(condition: 100)
+        #expect((10.8...10.9).contains(predicted))
+        #expect((0.8...1.2).contains(sum / predicted))
+        let neutral = try element(.generalLinear(16), .diagonalOrthogonal)
+        #expect((neutral.roundingMultiple - 1).magnitude < 1e-12)
+    }
+
+    @Test func theSameNameGivesTheSameElementAndAnotherNameAnother() throws {
+        let group = Group.generalLinear(6)
+        let (a, b, c) = (
+            try element(group, .gaussian), try element(group, .gaussian), try element(group, .gaussian, seed: "c")
+        )
+        #expect(matrix(a, .direct) == matrix(b, .direct))
+        #expect(distance(matrix(a, .direct), matrix(c, .direct)) > 0.1)
+    }
+}

@@ -1,0 +1,15 @@
+/// The committed models under Tests/Fixtures, recorded from transformers by scripts/make_fixtures.py.
+public enum Fixtures {
+    public static let names = [
+        "bert", "bert_masked_lm", "clip_vision", "gpt2", "llama", "llama_bf16", "llama_biases", "llama_f16",
+        "llama_scaled", "llama_sharded", "llama_tied", "mistral", "qwen2", "qwen3", "roberta", "vit",
+    ]
+
+    public static let root: String = {
+        // …/Tests/TestSupport/Fixtures.swift
+        let parts = #filePath.split(separator: "/").dropLast(2)
+        return "/" + parts.joined(separator: "/") + "/Fixtures"
+    }()
+
+    public static func path(_ name: String) -> String { root + "/" + name }
+}
