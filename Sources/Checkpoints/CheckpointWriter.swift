@@ -42,7 +42,9 @@ public struct CheckpointWriter: Sendable {
             }
             for sidecar in plan.sidecars { try copy(sidecar, from: source.path, into: partial.path) }
             for made in plan.generated { try write(made, into: partial.path) }
-            let schedule = try Schedule(plan, source: source, into: partial.path, system: system, rewriter: rewriter)
+            for folder in plan.sidecarFolders { try synchronize(partial.path + "/" + folder) }
+            let schedule = try Schedule(
+                plan, source: source, into: partial.path, system: system, mayClone: inspect == nil, rewriter: rewriter)
             try stream(schedule, source: source, inspect: inspect)
             try source.checkUnchanged()
             try partial.publish()
@@ -61,13 +63,13 @@ public struct CheckpointWriter: Sendable {
         let computing = DispatchSemaphore(value: threads)
         let reporter = ProgressCounter(progress)
         WorkerThreads.run(min(threads + 1, max(schedule.units.count, 1))) { _ in
-            let scratch = WorkerScratch()
+            let (units, scratch) = (WorkerScratch(), WorkerScratch())
             while let number = queue.next() {
                 let unit = schedule.units[number]
                 do {
                     if Interruption.isRequested { throw CheckpointError.interrupted }
                     // The buffer's address is congruent to the file offset, as direct writes need it.
-                    let base = scratch.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
+                    let base = units.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
                     let output = UnsafeMutableRawBufferPointer(
                         start: base + unit.offset % OutputFile.page, count: unit.count)
                     computing.wait()
@@ -103,6 +105,12 @@ public struct CheckpointWriter: Sendable {
         try system.write(descriptor, bytes, offset: 0, path: path)
         if let mode { try system.changeMode(descriptor, mode: mode, path: path) }
         try system.synchronize(descriptor, path: path)
+    }
+
+    private func synchronize(_ directory: String) throws(CheckpointError) {
+        let descriptor = try system.open(directory, flags: O_RDONLY | O_DIRECTORY, mode: 0)
+        defer { system.close(descriptor) }
+        try system.synchronize(descriptor, path: directory)
     }
 
     private func makeParents(of relativePath: String, in directory: String) throws(CheckpointError) {

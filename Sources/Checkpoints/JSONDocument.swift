@@ -29,22 +29,28 @@ public struct JSONDocument: Sendable, Equatable {
             edited.replaceSubrange(member.range, with: value.serialized().utf8)
         } else {
             guard let neighbour = object.members.last else { return nil }
-            let end = neighbour.range.upperBound
-            let text = separator(before: neighbour) + JSONValue.string(last).serialized() + ": " + value.serialized()
-            edited.insert(contentsOf: text.utf8, at: end)
+            let (space, colon) = style(of: object.members.first ?? neighbour)
+            let text = "," + space + JSONValue.string(last).serialized() + colon + value.serialized()
+            edited.insert(contentsOf: text.utf8, at: neighbour.range.upperBound)
         }
         return try? JSONDocument(parsing: edited)
     }
 
-    /// A comma and the white space that stands before a member's key.
-    private func separator(before member: JSONObject.Member) -> String {
-        var keyStart = member.range.lowerBound - 1
-        // Back over the colon to the key's closing quote, then over the key.
-        while keyStart > 0, bytes[keyStart] != UInt8(ascii: "\"") { keyStart -= 1 }
-        keyStart -= JSONValue.string(member.key).serialized().utf8.count - 1
+    /// The white space before a member's key, and what stands between its key and its value.
+    private func style(of member: JSONObject.Member) -> (space: String, colon: String) {
+        let quote = UInt8(ascii: "\"")
+        var keyEnd = member.range.lowerBound
+        while keyEnd > 0, bytes[keyEnd - 1] != quote { keyEnd -= 1 }
+        var keyStart = keyEnd - 1
+        repeat {
+            keyStart -= 1
+        } while keyStart > 0 && !(bytes[keyStart] == quote && bytes[keyStart - 1] != UInt8(ascii: "\\"))
         var spaceStart = max(keyStart, 0)
         while spaceStart > 0, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[spaceStart - 1]) { spaceStart -= 1 }
-        return "," + String(decoding: bytes[spaceStart..<max(keyStart, spaceStart)], as: UTF8.self)
+        return (
+            String(decoding: bytes[spaceStart..<max(keyStart, spaceStart)], as: UTF8.self),
+            String(decoding: bytes[keyEnd..<member.range.lowerBound], as: UTF8.self)
+        )
     }
 }
 

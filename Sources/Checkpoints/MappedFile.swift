@@ -9,7 +9,8 @@ final class MappedFile: @unchecked Sendable {
     private let system: any SystemCalls
 
     init(path: String, system: any SystemCalls) throws(CheckpointError) {
-        let descriptor = try system.open(path, flags: O_RDONLY, mode: 0)
+        // A pipe in a file's place must not make us wait for a writer.
+        let descriptor = try system.open(path, flags: O_RDONLY | O_NONBLOCK, mode: 0)
         do throws(CheckpointError) {
             opened = try system.status(descriptor, path: path)
             guard opened.kind == .file else { throw .notAFileOrDirectory(path: path) }

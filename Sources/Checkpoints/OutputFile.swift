@@ -71,9 +71,12 @@ final class OutputFile: Sendable {
         let start = (offset + Self.page - 1) / Self.page * Self.page
         let end = (offset + bytes.count) / Self.page * Self.page
         if direct >= 0, end > start {
-            try system.write(
-                direct, UnsafeRawBufferPointer(rebasing: bytes[start - offset..<end - offset]), offset: start,
-                path: path)
+            let whole = UnsafeRawBufferPointer(rebasing: bytes[start - offset..<end - offset])
+            do throws(CheckpointError) { try system.write(direct, whole, offset: start, path: path) } catch {
+                // Some file systems refuse direct writes only when they come.
+                guard case .systemCall(_, _, EINVAL) = error else { throw error }
+                try system.write(ordinary, whole, offset: start, path: path)
+            }
             try system.write(
                 ordinary, UnsafeRawBufferPointer(rebasing: bytes[0..<start - offset]), offset: offset, path: path)
             try system.write(

@@ -37,6 +37,19 @@ public struct OutputPlan: Sendable {
         tensorFileBytes + sidecars.reduce(0) { $0 + $1.size } + generated.reduce(0) { $0 + $1.bytes.count }
     }
 
+    /// Directories that sidecars lie in, the deepest first.
+    var sidecarFolders: [String] {
+        var folders: Set<String> = []
+        for sidecar in sidecars {
+            var components = sidecar.relativePath.split(separator: "/").dropLast()
+            while !components.isEmpty {
+                folders.insert(components.joined(separator: "/"))
+                components = components.dropLast()
+            }
+        }
+        return folders.sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+    }
+
     private init(files: [File], sidecars: [Sidecar], generated: [Generated]) {
         let replaced = Set(generated.map(\.name))
         self.files = files

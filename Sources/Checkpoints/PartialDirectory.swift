@@ -21,7 +21,7 @@ struct PartialDirectory {
         self.target = String(trimmed)
         self.system = system
 
-        if (try? system.status(self.target)) != nil { throw .outputExists(path: self.target) }
+        if try Self.isThere(self.target, system) { throw .outputExists(path: self.target) }
         let (realParent, realInput) = (try Self.real(parent, system), try system.realPath(input))
         guard try system.status(realParent).kind == .directory else { throw .outputParentMissing(path: parent) }
         if (realParent + "/").hasPrefix(realInput + "/") {
@@ -29,6 +29,19 @@ struct PartialDirectory {
         }
         path = (parent.hasSuffix("/") ? parent : parent + "/") + "." + name + Self.suffix
         lock = try Self.create(path, target: self.target, system)
+    }
+
+    /// Also true for a link that leads nowhere.
+    private static func isThere(_ path: String, _ system: any SystemCalls) throws(CheckpointError) -> Bool {
+        do {
+            _ = try system.linkStatus(path)
+            return true
+        } catch {
+            switch error {
+            case .notFound, .systemCall(_, _, ENOTDIR): return false
+            default: throw error
+            }
+        }
     }
 
     private static func real(_ parent: String, _ system: any SystemCalls) throws(CheckpointError) -> String {
@@ -48,12 +61,14 @@ struct PartialDirectory {
             isFresh = false
         }
         do throws(CheckpointError) {
-            let descriptor = try system.open(path, flags: O_RDONLY | O_DIRECTORY, mode: 0)
-            guard system.lock(descriptor) else {
+            let descriptor = try system.open(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW, mode: 0)
+            do throws(CheckpointError) {
+                guard try system.lock(descriptor, path: path) else { throw .outputBusy(path: target) }
+                if !isFresh { try removeContents(of: path, system) }
+            } catch {
                 system.close(descriptor)
-                throw .outputBusy(path: target)
+                throw error
             }
-            if !isFresh { try removeContents(of: path, system) }
             return descriptor
         } catch {
             if isFresh { try? system.removeDirectory(path) }

@@ -41,14 +41,22 @@ public struct PosixSystemCalls: SystemCalls {
         return FileStatus(buffer)
     }
 
+    public func linkStatus(_ path: String) throws(CheckpointError) -> FileStatus {
+        var buffer = stat()
+        _ = try retrying("lstat", path) { lstat(path, &buffer) }
+        return FileStatus(buffer)
+    }
+
     public func list(_ path: String) throws(CheckpointError) -> [String] {
         guard let directory = opendir(path) else { throw Self.failure("opendir", path) }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-                String(decoding: raw.prefix { $0 != 0 }, as: UTF8.self)
+                String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
             }
+            // A name that is no text could not be given to any other call.
+            guard let name else { throw .systemCall(call: "readdir", path: path, code: EILSEQ) }
             if name != ".", name != ".." { names.append(name) }
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
@@ -133,7 +141,11 @@ public struct PosixSystemCalls: SystemCalls {
 
     public func clone(_ destination: Int32, from source: Int32) -> Bool { mp_ficlone(destination, source) == 0 }
 
-    public func lock(_ descriptor: Int32) -> Bool { flock(descriptor, LOCK_EX | LOCK_NB) == 0 }
+    public func lock(_ descriptor: Int32, path: String) throws(CheckpointError) -> Bool {
+        if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
+        guard errno == EWOULDBLOCK else { throw Self.failure("flock", path) }
+        return false
+    }
 
     public func availableSpace(_ path: String) throws(CheckpointError) -> Int {
         var buffer = statvfs()
@@ -147,8 +159,17 @@ extension FileStatus {
     init(_ buffer: stat) {
         let format = buffer.st_mode & S_IFMT
         self.init(
-            kind: format == S_IFREG ? .file : format == S_IFDIR ? .directory : .other, size: buffer.st_size,
+            kind: Self.kind(format), size: buffer.st_size,
             mode: buffer.st_mode & 0o7777, device: buffer.st_dev, inode: buffer.st_ino,
             modifiedSeconds: buffer.st_mtim.tv_sec, modifiedNanoseconds: buffer.st_mtim.tv_nsec)
+    }
+
+    private static func kind(_ format: mode_t) -> Kind {
+        switch format {
+        case S_IFREG: .file
+        case S_IFDIR: .directory
+        case S_IFLNK: .link
+        default: .other
+        }
     }
 }

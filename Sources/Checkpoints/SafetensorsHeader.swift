@@ -14,7 +14,8 @@ public struct TensorRecord: Sendable, Equatable {
     /// Rows and columns of a stored weight; a vector is one column, so that its elements are rows.
     public var matrixShape: (rows: Int, columns: Int) {
         let rows = shape.first ?? 1
-        return (rows, shape.dropFirst().reduce(1, *))
+        // A quotient, as the product of the other extents may overflow where there are no rows.
+        return (rows, rows > 0 ? elementCount / rows : 0)
     }
 
     public init(name: String, type: ElementType, shape: [Int], shard: Int, dataRange: Range<Int>) {

@@ -6,6 +6,8 @@ public protocol SystemCalls: Sendable {
     func close(_ descriptor: Int32)
     func status(_ path: String) throws(CheckpointError) -> FileStatus
     func status(_ descriptor: Int32, path: String) throws(CheckpointError) -> FileStatus
+    /// Of the link itself, not of what it leads to.
+    func linkStatus(_ path: String) throws(CheckpointError) -> FileStatus
     /// Names in a directory, without `.` and `..`, sorted by bytes.
     func list(_ path: String) throws(CheckpointError) -> [String]
     func realPath(_ path: String) throws(CheckpointError) -> String
@@ -33,14 +35,14 @@ public protocol SystemCalls: Sendable {
     /// Shares blocks with the source; false where the file system cannot.
     func clone(_ destination: Int32, from source: Int32) -> Bool
     /// Takes an exclusive lock; false when somebody holds it.
-    func lock(_ descriptor: Int32) -> Bool
+    func lock(_ descriptor: Int32, path: String) throws(CheckpointError) -> Bool
     /// Bytes that an unprivileged user may still write.
     func availableSpace(_ path: String) throws(CheckpointError) -> Int
 }
 
 /// What stat tells of a file.
 public struct FileStatus: Sendable, Equatable {
-    public enum Kind: Sendable { case file, directory, other }
+    public enum Kind: Sendable { case file, directory, link, other }
     public let kind: Kind
     public let size: Int
     public let mode: mode_t

@@ -1,0 +1,138 @@
+import Checkpoints
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+
+@Suite struct WritingTests {
+    private let source: TemporaryDirectory
+    private let target: TemporaryDirectory
+
+    init() throws {
+        source = try TemporaryDirectory()
+        target = try TemporaryDirectory()
+    }
+
+    /// The file that results when the named tensors are inverted in place.
+    private func inverted(_ checkpoint: Checkpoint, _ names: Set<String>) throws -> [UInt8] {
+        var bytes = try Files.read(source("model.safetensors"))
+        for name in names {
+            for place in checkpoint.tensors[name]?.dataRange ?? 0..<0 { bytes[place] = ~bytes[place] }
+        }
+        return bytes
+    }
+
+    /// Headers of four lengths, so that data begins at any alignment; tiles smaller and larger than a unit of 4 MiB.
+    @Test(arguments: [1, 2, 5], [0, 1, 2, 3])
+    func bytesDoNotDependOnThreads(threads: Int, padding: Int) throws {
+        try ModelBuilder.single(in: source.path, large: 11_000_004, padding: padding)
+        let checkpoint = try Checkpoint(opening: source.path)
+        let names: Set = ["empty", "large", "other", "small", "scalar"]
+        try CheckpointWriter(threads: threads).write(
+            .keepingShards(of: checkpoint), from: checkpoint, to: target("out")
+        ) { tensor in
+            names.contains(tensor.name)
+                ? InvertingRewriter(tensor, of: checkpoint, tileBytes: tensor.name == "large" ? 5_000_000 : 1000) : nil
+        }
+        var expected = try Files.tree(source.path)
+        expected["model.safetensors"] = try inverted(checkpoint, names)
+        #expect(try Files.tree(target("out")) == expected)
+        #expect(Files.names(in: target.path) == ["out"])
+    }
+
+    @Test func aCopyEqualsItsSourceAndKeepsPermissions() throws {
+        try ModelBuilder.sharded(
+            in: source.path, tensors: [("a", 300_001), ("b", 9_000_001), ("c", 0), ("d", 1)], shards: [0, 1, 1, 0],
+            padding: 1)
+        try ModelBuilder.writeSidecars(in: source.path)
+        chmod(source("vocab.txt"), 0o640)
+        let checkpoint = try Checkpoint(opening: source.path)
+        try CheckpointWriter().write(.keepingShards(of: checkpoint), from: checkpoint, to: target("out")) { _ in nil }
+        #expect(try Files.tree(target("out")) == Files.tree(source.path))
+        #expect(Files.permissions(target("out/vocab.txt")) == 0o640)
+    }
+
+    @Test func inspectionSeesEveryCopiedByteOnce() throws {
+        try ModelBuilder.single(in: source.path, large: 9_000_000)
+        let checkpoint = try Checkpoint(opening: source.path)
+        let seen = Mutex<[String: Int]>([:])
+        try CheckpointWriter(threads: 3).write(
+            .keepingShards(of: checkpoint), from: checkpoint, to: target("out"),
+            inspect: { tensor, bytes in
+                #expect(bytes.count * 8 % tensor.type.bitWidth == 0)
+                seen.withLock { $0[tensor.name, default: 0] += bytes.count }
+            }
+        ) { $0.name == "other" ? InvertingRewriter($0, of: checkpoint, tileBytes: 4096) : nil }
+        #expect(
+            seen.withLock { $0 } == ["large": 9_000_000, "middle": 100_002, "small": 5, "scalar": 8])
+    }
+
+    @Test func generatedFilesReplaceSidecars() throws {
+        try ModelBuilder.single(in: source.path)
+        let checkpoint = try Checkpoint(opening: source.path)
+        let plan = OutputPlan.keepingShards(
+            of: checkpoint, adding: [.init(name: "config.json", bytes: [1]), .init(name: "empty", bytes: [])],
+            dropping: ["vocab.txt"])
+        try CheckpointWriter().write(plan, from: checkpoint, to: target("out")) { _ in nil }
+        let tree = try Files.tree(target("out"))
+        #expect(tree["config.json"] == [1] && tree["empty"] == [] && tree["vocab.txt"] == nil)
+        #expect(plan.totalBytes == tree.values.reduce(0) { $0 + $1.count })
+    }
+
+    @Test func tilesMustCoverTheTensor() throws {
+        final class Odd: TensorRewriter {
+            let tiles: [Range<Int>]
+            init(_ tiles: [Range<Int>]) { self.tiles = tiles }
+            func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) {}
+            func finish() {}
+        }
+        try ModelBuilder.single(in: source.path, large: 200_000)
+        let checkpoint = try Checkpoint(opening: source.path)
+        for tiles in [[], [0..<100_000], [0..<200_004], [4..<200_000], [0..<0, 0..<200_000]] {
+            #expect(throws: CheckpointError.tilesDoNotCover(tensor: "large", bytes: 200_000)) {
+                try CheckpointWriter().write(.keepingShards(of: checkpoint), from: checkpoint, to: target("out")) {
+                    $0.name == "large" ? Odd(tiles) : nil
+                }
+            }
+        }
+        #expect(Files.names(in: target.path).isEmpty)
+    }
+
+    private func reshard(_ size: Int) throws -> (Checkpoint, Checkpoint) {
+        try ModelBuilder.sharded(
+            in: source.path,
+            tensors: [("a", 60), ("b", 50), ("huge", 500), ("c", 30), ("d", 20), ("e", 100), ("f", 1)],
+            shards: [0, 0, 0, 0, 1, 1, 1])
+        let checkpoint = try Checkpoint(opening: source.path)
+        let plan = OutputPlan.resharded(checkpoint, maximumShardSize: size)
+        try CheckpointWriter().write(plan, from: checkpoint, to: target("out")) {
+            InvertingRewriter($0, of: checkpoint, tileBytes: 33)
+        }
+        let written = try Checkpoint(opening: target("out"))
+        #expect(Set(checkpoint.tensors.keys) == Set(written.tensors.keys))
+        for (name, tensor) in written.tensors {
+            let original = try #require(checkpoint.tensors[name])
+            #expect(original.shape == tensor.shape && original.type == tensor.type)
+            #expect(checkpoint.bytes(of: original).elementsEqual(written.bytes(of: tensor).lazy.map { ~$0 }))
+        }
+        return (checkpoint, written)
+    }
+
+    @Test func tensorsArePackedInOrder() throws {
+        let (_, written) = try reshard(100)
+        #expect(
+            written.shards.map { $0.header.tensors.map(\.name) } == [["a"], ["b"], ["huge"], ["c", "d"], ["e"], ["f"]])
+        #expect(written.shards[1].fileName == "model-00002-of-00006.safetensors")
+        #expect(written.index?["metadata"]?["total_size"]?.int == 761)
+        #expect(written.index?["metadata"]?["note"]?.string == "x")
+        #expect(
+            written.shards.allSatisfy {
+                $0.header.metadata?["format"]?.string == "pt" && $0.header.bytes.count % 8 == 0
+            })
+    }
+
+    @Test func oneShardHasNoIndex() throws {
+        let (_, written) = try reshard(761)
+        #expect(Files.names(in: target("out")) == ["model.safetensors"] && written.index == nil)
+    }
+}
