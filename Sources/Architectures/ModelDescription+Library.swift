@@ -3,7 +3,7 @@ import Checkpoints
 extension ModelDescription {
     /// The descriptions in this binary, one per family. A new family is a JSON file in Descriptions and a line here and in
     /// Package.swift.
-    private static let embedded: [(name: String, bytes: [UInt8])] = [
+    package static let embedded: [(name: String, bytes: [UInt8])] = [
         ("bert", PackageResources.bert_json),
         ("clip_vision", PackageResources.clip_vision_json),
         ("gpt2", PackageResources.gpt2_json),
@@ -16,7 +16,7 @@ extension ModelDescription {
     ]
 
     /// All families, by name.
-    static func library() throws(ArchitectureError) -> [ModelDescription] {
+    package static func library() throws(ArchitectureError) -> [ModelDescription] {
         var descriptions: [ModelDescription] = []
         for (name, bytes) in embedded {
             guard let document = try? JSONDocument(parsing: bytes) else {
