@@ -7,7 +7,8 @@ extension ModelDescription {
         let reader = DescriptionReader(family: name)
         try reader.allow(
             [
-                "family", "model_types", "refused_model_types", "prefixes", "aliases", "dimensions", "flags", "activation",
+                "family", "model_types", "refused_model_types", "prefixes", "aliases", "dimensions", "flags",
+                "activation",
                 "rotary", "refusals", "attention", "mlp", "tied_head", "tensors",
             ], in: root, "description")
         family = try reader.string(root["family"], "family")
@@ -16,10 +17,12 @@ extension ModelDescription {
         refusedTypes = try reader.list(root["refused_model_types"], "refused_model_types", ["model_type", "reason"]) {
             value, field throws(ArchitectureError) in
             RefusedType(
-                modelType: try reader.string(value["model_type"], field), reason: try reader.string(value["reason"], field))
+                modelType: try reader.string(value["model_type"], field),
+                reason: try reader.string(value["reason"], field))
         }
         prefixes = try reader.strings(root["prefixes"], "prefixes")
-        aliases = try reader.list(root["aliases"], "aliases", ["from", "to"]) { value, field throws(ArchitectureError) in
+        aliases = try reader.list(root["aliases"], "aliases", ["from", "to"]) {
+            value, field throws(ArchitectureError) in
             (from: try reader.string(value["from"], field), to: try reader.string(value["to"], field))
         }
         let dimensions = try reader.dimensions(root["dimensions"])

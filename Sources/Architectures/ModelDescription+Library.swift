@@ -15,8 +15,10 @@ extension ModelDescription {
         ("vit", PackageResources.vit_json),
     ]
 
-    /// All families, by name.
-    package static func library() throws(ArchitectureError) -> [ModelDescription] {
+    /// All families, by name; decoded once.
+    package static func library() throws(ArchitectureError) -> [ModelDescription] { try decoded.get() }
+
+    private static let decoded = Result<[ModelDescription], ArchitectureError> { () throws(ArchitectureError) in
         var descriptions: [ModelDescription] = []
         for (name, bytes) in embedded {
             guard let document = try? JSONDocument(parsing: bytes) else {

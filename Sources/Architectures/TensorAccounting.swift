@@ -100,7 +100,8 @@ struct TensorAccounting {
             }
             guard let extent = expression.value(in: dimensions) else {
                 throw .invalidConfigValue(
-                    path: path, key: expression.text, found: "beyond every number", expected: "the extent of \(record.name)")
+                    path: path, key: expression.text, found: "beyond every number",
+                    expected: "the extent of \(record.name)")
             }
             expected.append(extent)
         }

@@ -186,7 +186,9 @@ import Testing
             twin.name = "embeddings.LayerNorm.gamma"
             model.tensors.append(twin)
         }
-        #expect(found == .ambiguousTensor(
+        #expect(
+            found
+                == .ambiguousTensor(
                     path: path, tensor: "embeddings.LayerNorm.gamma", other: "embeddings.LayerNorm.weight"))
     }
 }
