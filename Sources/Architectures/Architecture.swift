@@ -36,6 +36,9 @@ public struct Architecture: Sendable, Equatable {
         guard let modelType = config["model_type"]?.string else { throw .noModelType(path: path) }
         let library = try ModelDescription.library()
         guard let description = library.first(where: { $0.modelTypes.contains(modelType) }) else {
+            if let refused = library.flatMap(\.refusedTypes).first(where: { $0.modelType == modelType }) {
+                throw .refusedFeature(path: path, key: "model_type", found: "\"\(modelType)\"", reason: refused.reason)
+            }
             throw .unknownModelType(path: path, found: modelType, known: library.flatMap(\.modelTypes).sorted())
         }
         let reader = ConfigReader(config: config, description: description, path: path)

@@ -12,8 +12,8 @@ public enum ArchitectureError: Error, Sendable, Equatable {
     case missingTensor(path: String, tensor: String, family: String)
     case shapeMismatch(path: String, tensor: String, expected: [Int], found: [Int])
     case notFloatingPoint(path: String, tensor: String, found: String)
-    /// Two stored names stand for one tensor, such as `bert.x` beside `x`.
-    case ambiguousTensor(path: String, tensor: String)
+    /// Two stored names stand for one tensor, such as `bert.x` beside `x`, or `LayerNorm.gamma` beside `LayerNorm.weight`.
+    case ambiguousTensor(path: String, tensor: String, other: String)
     /// A description in this binary is malformed.
     case invalidDescription(family: String, field: String)
 }
@@ -42,8 +42,8 @@ extension ArchitectureError: CustomStringConvertible {
             "\(path): tensor \(tensor) has shape \(found), config.json asks for \(expected); the two do not belong together"
         case .notFloatingPoint(let path, let tensor, let found):
             "\(path): tensor \(tensor) is stored as \(found), expected F64, F32, F16 or BF16; protect an unquantised checkpoint"
-        case .ambiguousTensor(let path, let tensor):
-            "\(path): two stored tensors stand for \(tensor), with and without the model's prefix; remove one of them"
+        case .ambiguousTensor(let path, let tensor, let other):
+            "\(path): tensors \(tensor) and \(other) stand for the same part of the model; remove one of them"
         case .invalidDescription(let family, let field):
             "the built-in description of \(family) is malformed at \(field); please report it"
         }

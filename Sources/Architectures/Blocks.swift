@@ -95,7 +95,7 @@ public enum Activation: String, Sendable, CaseIterable {
     /// Other spellings of the same functions.
     init?(configName: String) {
         switch configName {
-        case "gelu_new", "gelu_fast", "gelu_accurate": self = .geluTanh
+        case "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh": self = .geluTanh
         case "gelu_python": self = .gelu
         case "swish": self = .silu
         default: self.init(rawValue: configName)

@@ -21,17 +21,19 @@ struct ConfigReader {
     private func value(
         of dimension: ModelDescription.Dimension, known: OrderedDictionary<String, Int>
     ) throws(ArchitectureError) -> Int {
+        var fallback = dimension.fallback
         for key in dimension.keys {
-            guard let found = config[key], !found.isNull else { continue }
+            guard let found = config[key] else { continue }
+            if found.isNull {
+                fallback = dimension.nullFallback
+                continue
+            }
             guard let number = found.int, number > 0, number < Self.largestDimension else {
-                throw .invalidConfigValue(
-                    path: path, key: key, found: found.serialized(), expected: "a positive whole number")
+                throw invalid(key, found, expected: "a positive whole number")
             }
             return number
         }
-        guard let fallback = dimension.fallback else {
-            throw .missingConfigValue(path: path, keys: dimension.keys)
-        }
+        guard let fallback else { throw .missingConfigValue(path: path, keys: dimension.keys) }
         let names = Dictionary(uniqueKeysWithValues: known.map { ($0.key, $0.value) })
         guard let number = fallback.value(in: names), number > 0, number < Self.largestDimension else {
             let given = known.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
@@ -43,26 +45,41 @@ struct ConfigReader {
         return number
     }
 
-    func flag(_ key: String) throws(ArchitectureError) -> Bool {
-        guard let found = config[key], !found.isNull else { return description.flags[key] ?? false }
-        guard let value = found.bool else {
-            throw .invalidConfigValue(path: path, key: key, found: found.serialized(), expected: "true or false")
-        }
+    /// Whether the config says so; a member that is absent or null counts as `standard`.
+    func flag(_ key: String, default standard: Bool) throws(ArchitectureError) -> Bool {
+        guard let found = config[key], !found.isNull else { return standard }
+        guard let value = found.bool else { throw invalid(key, found, expected: "true or false") }
         return value
     }
 
+    func tiedHead() throws(ArchitectureError) -> Bool {
+        try flag("tie_word_embeddings", default: description.tiedHeadDefault)
+    }
+
+    /// Whether a tensor of this presence must be there; nil for one that this configuration does not have.
+    func isRequired(_ presence: ModelDescription.Presence) throws(ArchitectureError) -> Bool? {
+        switch presence {
+        case .required: return true
+        case .optional: return false
+        case .whenFlag(let key):
+            return try flag(key, default: description.flags[key] ?? false) ? true : nil
+        case .requiredBy(let endings):
+            let classes = config["architectures"]?.array?.compactMap(\.string) ?? []
+            let isTied = try tiedHead()
+            return !isTied && classes.contains { name in endings.contains { name.hasSuffix($0) } }
+        }
+    }
+
     func activation() throws(ArchitectureError) -> Activation {
-        let key = description.activationKeys.first { config[$0]?.string != nil }
-        let name = key.flatMap { config[$0]?.string } ?? description.activationDefault
-        guard let activation = Activation(configName: name) else {
-            throw .invalidConfigValue(
-                path: path, key: key ?? "activation", found: "\"\(name)\"",
+        let key = description.activationKeys.first { !(config[$0]?.isNull ?? true) }
+        let found = key.flatMap { config[$0] } ?? .string(description.activationDefault)
+        guard let name = found.string, let activation = Activation(configName: name) else {
+            throw invalid(
+                key ?? "activation", found,
                 expected: "one of \(Activation.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return activation
     }
-
-    func tiedHead() -> Bool { config["tie_word_embeddings"]?.bool ?? description.tiedHeadDefault }
 
     func refuseUndescribedFeatures() throws(ArchitectureError) {
         for refusal in description.refusals {
@@ -71,33 +88,7 @@ struct ConfigReader {
         }
     }
 
-    /// Scaling variants act on frequencies and leave the sites as they are, but an unknown one may not.
-    func rotary(_ dimensions: [String: Int]) throws(ArchitectureError) -> Rotary? {
-        guard let template = description.rotary else { return nil }
-        guard let count = template.dimensions.value(in: dimensions) else {
-            throw .invalidDescription(family: description.family, field: "rotary.dimensions")
-        }
-        let settings = ["rope_parameters", "rope_scaling"].compactMap { key in config[key].map { (key, $0) } }
-        for (key, value) in settings where !value.isNull {
-            let type = value["rope_type"] ?? value["type"] ?? .string("default")
-            guard let name = type.string, template.scaling.contains(name) else {
-                throw .refusedFeature(
-                    path: path, key: key, found: type.serialized(),
-                    reason: "known kinds of rotary scaling are \(template.scaling.joined(separator: ", "))")
-            }
-            try refusePartial(value["partial_rotary_factor"], key: "\(key).partial_rotary_factor")
-        }
-        try refusePartial(config["partial_rotary_factor"], key: "partial_rotary_factor")
-        guard count % 2 == 0 else {
-            throw .invalidConfigValue(path: path, key: "head_dim", found: "\(count)", expected: "an even number")
-        }
-        return Rotary(dimensions: count, layout: template.layout)
-    }
-
-    private func refusePartial(_ factor: JSONValue?, key: String) throws(ArchitectureError) {
-        guard let factor, !factor.isNull, factor.double != 1 else { return }
-        throw .refusedFeature(
-            path: path, key: key, found: factor.serialized(),
-            reason: "this family is described with rotary embeddings on whole heads")
+    func invalid(_ key: String, _ found: JSONValue, expected: String) -> ArchitectureError {
+        .invalidConfigValue(path: path, key: key, found: found.serialized(), expected: expected)
     }
 }

@@ -1,7 +1,17 @@
-/// Sums and products over named dimensions as descriptions write them: `heads * head_dim`, `hidden / heads`, `4 * hidden`.
-/// Evaluated from left to right; a quotient must be whole.
+/// Sums, products and quotients over named dimensions as descriptions write them: `heads * head_dim`, `hidden / heads`,
+/// `4 * hidden`, `image // patch`. Evaluated from left to right; the quotient of `/` must be whole, that of `//` is
+/// rounded down.
 struct DimensionExpression: Sendable, Equatable {
     let text: String
+
+    /// Names that the expression refers to, or nil when it is malformed.
+    var names: [String]? {
+        let words = text.split(separator: " ").map(String.init)
+        guard words.count % 2 == 1 else { return nil }
+        let symbols = stride(from: 1, to: words.count, by: 2).map { words[$0] }
+        guard symbols.allSatisfy(["*", "+", "/", "//"].contains) else { return nil }
+        return stride(from: 0, to: words.count, by: 2).map { words[$0] }.filter { Int($0) == nil }
+    }
 
     /// Nil for an unknown name, overflow, a remainder or a malformed expression.
     func value(in dimensions: [String: Int]) -> Int? {
@@ -26,6 +36,7 @@ struct DimensionExpression: Sendable, Equatable {
             let (sum, overflow) = left.addingReportingOverflow(right)
             return overflow ? nil : sum
         case "/": return right > 0 && left % right == 0 ? left / right : nil
+        case "//": return right > 0 ? left / right : nil
         default: return nil
         }
     }

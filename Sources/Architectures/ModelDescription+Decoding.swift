@@ -1,106 +1,62 @@
 import Checkpoints
 
 extension ModelDescription {
-    /// Decodes a description; a malformed one is named with the field at fault.
-    init(decoding root: JSONValue, named name: String) throws(ArchitectureError) {
-        let reader = Reader(family: name)
+    /// Decodes a description, strictly: an unknown, missing or mistyped field and a name that nothing declares are errors
+    /// that name the family and the field.
+    package init(decoding root: JSONValue, named name: String) throws(ArchitectureError) {
+        let reader = DescriptionReader(family: name)
+        try reader.allow(
+            [
+                "family", "model_types", "refused_model_types", "prefixes", "aliases", "dimensions", "flags",
+                "activation",
+                "rotary", "refusals", "attention", "mlp", "tied_head", "tensors",
+            ], in: root, "description")
         family = try reader.string(root["family"], "family")
+        guard family == name else { throw .invalidDescription(family: name, field: "family") }
         modelTypes = try reader.strings(root["model_types"], "model_types")
+        refusedTypes = try reader.list(root["refused_model_types"], "refused_model_types", ["model_type", "reason"]) {
+            value, field throws(ArchitectureError) in
+            RefusedType(
+                modelType: try reader.string(value["model_type"], field),
+                reason: try reader.string(value["reason"], field))
+        }
         prefixes = try reader.strings(root["prefixes"], "prefixes")
-        var aliases: [(String, String)] = []
-        for alias in root["aliases"]?.array ?? [] {
-            aliases.append((try reader.string(alias["from"], "aliases"), try reader.string(alias["to"], "aliases")))
+        aliases = try reader.list(root["aliases"], "aliases", ["from", "to"]) {
+            value, field throws(ArchitectureError) in
+            (from: try reader.string(value["from"], field), to: try reader.string(value["to"], field))
         }
-        self.aliases = aliases
-        var dimensions: [Dimension] = []
-        for member in try reader.members(root["dimensions"], "dimensions") {
-            dimensions.append(
-                Dimension(
-                    name: member.key, keys: member.value["keys"]?.array?.compactMap(\.string) ?? [],
-                    fallback: (member.value["default"] ?? member.value["value"])?.string
-                        .map(DimensionExpression.init(text:))))
-        }
+        let dimensions = try reader.dimensions(root["dimensions"])
         self.dimensions = dimensions
-        var flags: [String: Bool] = [:]
-        for member in root["flags"]?.object?.members ?? [] { flags[member.key] = member.value.bool }
+        let known = Set(dimensions.map(\.name))
+        let flags = try reader.flags(root["flags"])
         self.flags = flags
+        try reader.allow(["keys", "default"], in: root["activation"], "activation")
         activationKeys = try reader.strings(root["activation"]?["keys"], "activation.keys")
         activationDefault = try reader.string(root["activation"]?["default"], "activation.default")
-        rotary = try root["rotary"].map { value throws(ArchitectureError) in
-            guard let layout = ChannelLayout(rawValue: try reader.string(value["layout"], "rotary.layout")) else {
-                throw .invalidDescription(family: name, field: "rotary.layout")
-            }
-            return Rotary(
-                layout: layout,
-                dimensions: DimensionExpression(text: try reader.string(value["dimensions"], "rotary.dimensions")),
-                scaling: try reader.strings(value["scaling"], "rotary.scaling"))
+        rotary = try root["rotary"].map { value throws(ArchitectureError) in try reader.rotary(value, known: known) }
+        refusals = try reader.list(root["refusals"], "refusals", ["key", "accepted", "reason"]) {
+            value, field throws(ArchitectureError) in
+            guard let accepted = value["accepted"]?.array else { throw reader.fault(field) }
+            return Refusal(
+                key: try reader.string(value["key"], field), accepted: accepted,
+                reason: try reader.string(value["reason"], field))
         }
-        var refusals: [Refusal] = []
-        for value in root["refusals"]?.array ?? [] {
-            refusals.append(
-                Refusal(
-                    key: try reader.string(value["key"], "refusals.key"), accepted: value["accepted"]?.array ?? [],
-                    reason: try reader.string(value["reason"], "refusals.reason")))
+        let tensors = try reader.list(
+            root["tensors"], "tensors", ["name", "role", "shape", "presence", "required_by", "when", "prefixed"]
+        ) { value, field throws(ArchitectureError) in
+            try reader.tensor(value, field, known: known, flags: Set(flags.keys))
         }
-        self.refusals = refusals
-        attention = try reader.projections(root["attention"], "attention", except: ["norm"])
-        norm = try root["attention"]?["norm"].map { value throws(ArchitectureError) in
-            guard let scope = QueryKeyNorm.Scope(rawValue: try reader.string(value["scope"], "attention.norm.scope"))
-            else { throw .invalidDescription(family: name, field: "attention.norm.scope") }
-            return NormTemplate(
-                query: try reader.string(value["query"], "attention.norm.query"),
-                key: try reader.string(value["key"], "attention.norm.key"), scope: scope)
-        }
-        mlp = try reader.projections(root["mlp"], "mlp", except: [])
-        tiedHeadDefault = root["tied_head"]?["default"]?.bool ?? false
-        var tensors: [Tensor] = []
-        for value in root["tensors"]?.array ?? [] { tensors.append(try reader.tensor(value)) }
         self.tensors = tensors
-    }
-
-    /// Reads fields and names the family and the field when one is not as it must be.
-    private struct Reader {
-        let family: String
-
-        func string(_ value: JSONValue?, _ field: String) throws(ArchitectureError) -> String {
-            guard let string = value?.string else { throw .invalidDescription(family: family, field: field) }
-            return string
+        let required = Set(tensors.filter { $0.presence == .required }.map(\.name))
+        attention = try reader.projections(
+            root["attention"], "attention", roles: ["query", "key", "value", "output"], others: ["norm"], known: known,
+            tensors: required)
+        norm = try root["attention"]?["norm"].map { value throws(ArchitectureError) in
+            try reader.norm(value, tensors: required)
         }
-
-        func strings(_ value: JSONValue?, _ field: String) throws(ArchitectureError) -> [String] {
-            guard let values = value?.array else { throw .invalidDescription(family: family, field: field) }
-            return values.compactMap(\.string)
-        }
-
-        func members(_ value: JSONValue?, _ field: String) throws(ArchitectureError) -> [JSONObject.Member] {
-            guard let object = value?.object else { throw .invalidDescription(family: family, field: field) }
-            return object.members
-        }
-
-        func projections(
-            _ value: JSONValue?, _ field: String, except others: [String]
-        ) throws(ArchitectureError) -> [String: ProjectionTemplate] {
-            var templates: [String: ProjectionTemplate] = [:]
-            for member in try members(value, field) where !others.contains(member.key) {
-                templates[member.key] = ProjectionTemplate(
-                    tensor: try string(member.value["tensor"], "\(field).\(member.key).tensor"),
-                    outputAxis: member.value["output_axis"]?.int ?? 0,
-                    offset: DimensionExpression(text: member.value["offset"]?.string ?? "0"))
-            }
-            return templates
-        }
-
-        func tensor(_ value: JSONValue) throws(ArchitectureError) -> Tensor {
-            let presence: Presence =
-                if let flag = value["when"]?.string {
-                    .whenFlag(flag)
-                } else {
-                    value["presence"]?.string == "optional" ? .optional : .required
-                }
-            return Tensor(
-                name: try string(value["name"], "tensors.name"), role: try string(value["role"], "tensors.role"),
-                shape: value["shape"]?.array?.compactMap(\.string), presence: presence,
-                isPrefixed: value["prefixed"]?.bool ?? true)
-        }
+        mlp = try reader.projections(
+            root["mlp"], "mlp", roles: ["up", "down"], others: ["gate"], known: known, tensors: required)
+        try reader.allow(["default"], in: root["tied_head"], "tied_head")
+        tiedHeadDefault = try reader.bool(root["tied_head"]?["default"], "tied_head.default")
     }
 }

@@ -3,7 +3,7 @@ import Checkpoints
 extension ModelDescription {
     /// The descriptions in this binary, one per family. A new family is a JSON file in Descriptions and a line here and in
     /// Package.swift.
-    private static let embedded: [(name: String, bytes: [UInt8])] = [
+    package static let embedded: [(name: String, bytes: [UInt8])] = [
         ("bert", PackageResources.bert_json),
         ("clip_vision", PackageResources.clip_vision_json),
         ("gpt2", PackageResources.gpt2_json),
@@ -15,8 +15,10 @@ extension ModelDescription {
         ("vit", PackageResources.vit_json),
     ]
 
-    /// All families, by name.
-    static func library() throws(ArchitectureError) -> [ModelDescription] {
+    /// All families, by name; decoded once.
+    package static func library() throws(ArchitectureError) -> [ModelDescription] { try decoded.get() }
+
+    private static let decoded = Result<[ModelDescription], ArchitectureError> { () throws(ArchitectureError) in
         var descriptions: [ModelDescription] = []
         for (name, bytes) in embedded {
             guard let document = try? JSONDocument(parsing: bytes) else {

@@ -31,10 +31,11 @@ struct Resolver {
             attention.append(try builder.attention(layer))
             mlp.append(try builder.mlp(layer))
         }
+        let isTied = try reader.tiedHead()
         return Architecture(
             family: description.family, modelType: modelType, hiddenSize: try dimension("hidden", dimensions),
             layerCount: layers, dimensions: ordered, attention: attention, mlp: mlp, roles: accounting.roles,
-            hasTiedHead: reader.tiedHead() && !accounting.roles.values.contains { $0.name == "head" })
+            hasTiedHead: isTied && !accounting.roles.values.contains { $0.name == "head" })
     }
 
     private func dimension(_ name: String, _ dimensions: [String: Int]) throws(ArchitectureError) -> Int {

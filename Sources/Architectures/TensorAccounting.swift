@@ -5,6 +5,7 @@ import OrderedCollections
 struct TensorAccounting {
     let path: String
     private(set) var roles: OrderedDictionary<String, Architecture.TensorRole> = [:]
+    /// Stored names by canonical ones, which have no prefix.
     private var storedNames: [String: String] = [:]
 
     init(
@@ -12,35 +13,35 @@ struct TensorAccounting {
         reader: ConfigReader
     ) throws(ArchitectureError) {
         path = checkpoint.path
-        let prefix = Self.prefix(of: checkpoint, description)
-        let canonical = try Self.canonicalNames(of: checkpoint, description, prefix: prefix)
-        for tensor in checkpoint.tensors.keys { roles[tensor] = .init(name: "unknown", layer: nil) }
+        let records = try Self.modernNames(of: checkpoint, description)
+        let prefix = Self.prefix(of: records, description)
+        var claimed: [String: Architecture.TensorRole] = [:]
 
-        var unclaimed = canonical
+        var present: [(template: ModelDescription.Tensor, isRequired: Bool)] = []
         for template in description.tensors {
-            let presence = try Self.presence(of: template, reader)
-            guard let presence else { continue }
-            for layer in template.isPerLayer ? Array(0..<layers).map(Optional.some) : [nil] {
-                let name = layer.map { Self.fill(template.name, $0) } ?? template.name
-                let key = Key(name: name, isPrefixed: template.isPrefixed || prefix.isEmpty)
-                for (match, record) in Self.matches(key, in: unclaimed, isPattern: template.name.hasSuffix("*")) {
-                    unclaimed[match] = nil
-                    try Self.checkShape(record, template, dimensions, path: path)
-                    if !["buffer", "task_head"].contains(template.role), !record.type.isComputable {
-                        throw .notFloatingPoint(path: path, tensor: record.name, found: record.type.rawValue)
-                    }
-                    roles[record.name] = .init(name: template.role, layer: layer)
-                    storedNames[match.name] = record.name
-                }
-                if presence == .required, storedNames[name] == nil {
+            if let isRequired = try reader.isRequired(template.presence) { present.append((template, isRequired)) }
+        }
+        // Required ones first: an absurd number of layers then ends at the first tensor that is not there.
+        let ordered = present.filter(\.isRequired) + present.filter { !$0.isRequired }
+        for (template, isRequired) in ordered {
+            for index in 0..<(template.isPerLayer ? layers : 1) {
+                let canonical = Self.fill(template.name, index)
+                let name = template.isPrefixed ? prefix + canonical : canonical
+                guard let record = records[name] else {
+                    guard isRequired else { continue }
                     throw .missingTensor(path: path, tensor: name, family: description.family)
                 }
+                try Self.checkShape(record, template, dimensions, path: path)
+                if template.role != "buffer", !record.type.isComputable {
+                    throw .notFloatingPoint(path: path, tensor: record.name, found: record.type.rawValue)
+                }
+                claimed[record.name] = .init(name: template.role, layer: template.isPerLayer ? index : nil)
+                storedNames[canonical] = record.name
             }
         }
-        if let stray = checkpoint.tensors.values.first(where: { record in
-            unclaimed.values.contains { $0.name == record.name }
-        }) {
-            throw .unknownTensor(path: path, tensor: stray.name, family: description.family)
+        for name in checkpoint.tensors.keys {
+            guard let role = claimed[name] else { throw stray(name, description) }
+            roles[name] = role
         }
     }
 
@@ -51,52 +52,40 @@ struct TensorAccounting {
         template.replacing("{layer}", with: "\(layer)")
     }
 
-    /// A canonical name, and whether the model's prefix stood before it.
-    private struct Key: Hashable {
-        let name: String
-        let isPrefixed: Bool
+    /// What to say of a tensor that nothing declares: perhaps one that is there already under another prefix.
+    private func stray(_ name: String, _ description: ModelDescription) -> ArchitectureError {
+        let rest = description.prefixes.first { !$0.isEmpty && name.hasPrefix($0) }
+            .map { String(name.dropFirst($0.count)) }
+        for canonical in [name, rest ?? name] {
+            if let twin = storedNames[canonical] { return .ambiguousTensor(path: path, tensor: name, other: twin) }
+        }
+        return .unknownTensor(path: path, tensor: name, family: description.family)
     }
 
-    /// The first of the family's prefixes with which some required tensor is stored.
-    private static func prefix(of checkpoint: Checkpoint, _ description: ModelDescription) -> String {
-        description.prefixes.first { prefix in
-            !prefix.isEmpty && checkpoint.tensors.keys.contains { $0.hasPrefix(prefix) }
-        } ?? ""
-    }
-
-    private static func canonicalNames(
-        of checkpoint: Checkpoint, _ description: ModelDescription, prefix: String
-    ) throws(ArchitectureError) -> [Key: TensorRecord] {
-        var names: [Key: TensorRecord] = [:]
+    /// Records by their names, with old endings such as `.gamma` replaced.
+    private static func modernNames(
+        of checkpoint: Checkpoint, _ description: ModelDescription
+    ) throws(ArchitectureError) -> [String: TensorRecord] {
+        var names: [String: TensorRecord] = [:]
         for record in checkpoint.tensors.values {
-            let isPrefixed = record.name.hasPrefix(prefix)
-            var name = isPrefixed ? String(record.name.dropFirst(prefix.count)) : record.name
+            var name = record.name
             for alias in description.aliases where name.hasSuffix(alias.from) {
                 name = name.dropLast(alias.from.count) + alias.to
             }
-            let key = Key(name: name, isPrefixed: isPrefixed)
-            guard names.updateValue(record, forKey: key) == nil else {
-                throw .ambiguousTensor(path: checkpoint.path, tensor: name)
+            if let twin = names.updateValue(record, forKey: name) {
+                throw .ambiguousTensor(path: checkpoint.path, tensor: record.name, other: twin.name)
             }
         }
         return names
     }
 
-    private static func matches(
-        _ key: Key, in names: [Key: TensorRecord], isPattern: Bool
-    ) -> [(Key, TensorRecord)] {
-        guard isPattern else { return names[key].map { [(key, $0)] } ?? [] }
-        let start = key.name.dropLast()
-        return names.filter { $0.key.name.hasPrefix(start) && $0.key.isPrefixed == key.isPrefixed }
-            .sorted { $0.key.name < $1.key.name }
-    }
-
-    /// Nil for a tensor that this configuration does not have.
-    private static func presence(
-        of template: ModelDescription.Tensor, _ reader: ConfigReader
-    ) throws(ArchitectureError) -> ModelDescription.Presence? {
-        guard case .whenFlag(let flag) = template.presence else { return template.presence }
-        return try reader.flag(flag) ? .required : nil
+    /// The prefix under which most of the required tensors are stored.
+    private static func prefix(of records: [String: TensorRecord], _ description: ModelDescription) -> String {
+        let names = description.tensors.filter { $0.presence == .required && $0.isPrefixed }.map { fill($0.name, 0) }
+        let counted = description.prefixes.map { prefix in
+            (prefix: prefix, count: names.count { records[prefix + $0] != nil })
+        }
+        return counted.max { $0.count < $1.count }?.prefix ?? ""
     }
 
     private static func checkShape(
@@ -104,13 +93,17 @@ struct TensorAccounting {
     ) throws(ArchitectureError) {
         guard let shape = template.shape else { return }
         var expected: [Int] = []
-        for (axis, text) in shape.enumerated() {
-            let found = axis < record.shape.count ? record.shape[axis] : 0
-            if text == "*" {
-                expected.append(found)
-            } else {
-                expected.append(DimensionExpression(text: text).value(in: dimensions) ?? -1)
+        for (axis, expression) in shape.enumerated() {
+            guard let expression else {
+                expected.append(axis < record.shape.count ? record.shape[axis] : 1)
+                continue
             }
+            guard let extent = expression.value(in: dimensions) else {
+                throw .invalidConfigValue(
+                    path: path, key: expression.text, found: "beyond every number",
+                    expected: "the extent of \(record.name)")
+            }
+            expected.append(extent)
         }
         guard expected == record.shape else {
             throw .shapeMismatch(path: path, tensor: record.name, expected: expected, found: record.shape)

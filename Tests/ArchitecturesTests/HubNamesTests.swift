@@ -1,0 +1,122 @@
+import Architectures
+import Checkpoints
+import TestSupport
+import Testing
+
+/// Names that transformers and the hub's files use for heads, buffers and prefixes beyond what the fixtures hold.
+@Suite struct HubNamesTests {
+    private static func zeros(_ name: String, _ shape: [Int]) -> EditableModel.Tensor {
+        .init(name: name, type: .f32, shape: shape, bytes: [UInt8](repeating: 0, count: 4 * shape.reduce(1, *)))
+    }
+
+    /// Fixture, prefix that its tensors get besides, and tensors that are added, with their roles.
+    static let extras: [(fixture: String, prefix: String, added: [(String, [Int], String)])] = [
+        (
+            "bert", "bert.",
+            [
+                ("cls.predictions.bias", [61], "head_bias"), ("cls.predictions.decoder.weight", [61, 48], "head"),
+                ("cls.predictions.decoder.bias", [61], "head_bias"),
+                ("cls.seq_relationship.weight", [2, 48], "task_head"),
+                ("cls.seq_relationship.bias", [2], "task_head"), ("bert.embeddings.position_ids", [1, 32], "buffer"),
+                ("cls.predictions.transform.LayerNorm.gamma", [48], "norm"),
+                ("cls.predictions.transform.LayerNorm.beta", [48], "norm"),
+            ]
+        ),
+        ("bert", "", [("qa_outputs.weight", [2, 48], "task_head"), ("qa_outputs.bias", [2], "task_head")]),
+        ("bert", "bert.", [("classifier.weight", [7, 48], "task_head"), ("classifier.bias", [7], "task_head")]),
+        (
+            "gpt2", "",
+            [
+                ("multiple_choice_head.summary.weight", [1, 48], "task_head"),
+                ("multiple_choice_head.summary.bias", [1], "task_head"), ("lm_head.weight", [61, 48], "head"),
+                ("transformer.h.0.attn.bias", [1, 1, 32, 32], "buffer"),
+                ("transformer.h.1.attn.masked_bias", [], "buffer"),
+            ]
+        ),
+        ("llama_tied", "", [("score.weight", [2, 48], "task_head"), ("score.bias", [2], "task_head")]),
+        ("llama_tied", "", [("model.layers.1.self_attn.rotary_emb.inv_freq", [8], "buffer")]),
+        ("clip_vision", "vision_model.", [("visual_projection.weight", [512, 48], "task_head")]),
+        ("clip_vision", "vision_model.", [("vision_model.embeddings.position_ids", [1, 5], "buffer")]),
+        ("vit", "", [("vit.embeddings.mask_token", [1, 1, 48], "mask_embedding")]),
+        ("vit", "", [("decoder.0.weight", [192, 48, 1, 1], "task_head"), ("decoder.0.bias", [192], "task_head")]),
+        ("roberta", "", [("lm_head.dense.weight", [48, 48], "head_transform"), ("lm_head.bias", [61], "head_bias")]),
+    ]
+
+    @Test(arguments: extras.indices)
+    func declared(number: Int) throws {
+        let (name, prefix, added) = Self.extras[number]
+        let architecture = try ChangedFixture(name).resolve { model in
+            if !prefix.isEmpty {
+                for place in model.tensors.indices where !model.tensors[place].name.hasPrefix(prefix) {
+                    model.tensors[place].name = prefix + model.tensors[place].name
+                }
+            }
+            model.tensors += added.map { Self.zeros($0.0, $0.1) }
+        }
+        for (tensor, _, role) in added { #expect(architecture.roles[tensor]?.name == role) }
+    }
+
+    /// LlamaForQuestionAnswering stores its model under `transformer.`.
+    @Test func llamaUnderGPT2sPrefix() throws {
+        let architecture = try ChangedFixture("llama").resolve { model in
+            model.tensors.removeAll { $0.name == "lm_head.weight" }
+            for place in model.tensors.indices {
+                model.tensors[place].name = "transformer." + model.tensors[place].name.dropFirst("model.".count)
+            }
+            model.tensors += [Self.zeros("qa_outputs.weight", [2, 48]), Self.zeros("qa_outputs.bias", [2])]
+            model.config["architectures"] = .array([.string("LlamaForQuestionAnswering")])
+        }
+        #expect(architecture.attention[1].key.weight == "transformer.layers.1.self_attn.k_proj.weight")
+    }
+
+    /// A model without its head is whole; a causal language model without one is not, unless the head is tied.
+    @Test func headsAreMissedWhereTheClassHasThem() throws {
+        let fixture = try ChangedFixture("llama")
+        let headless = { (model: inout EditableModel) in model.tensors.removeAll { $0.name == "lm_head.weight" } }
+        #expect(
+            try fixture.error(headless) == .missingTensor(path: fixture.path, tensor: "lm_head.weight", family: "llama")
+        )
+        #expect(
+            try fixture.error {
+                headless(&$0)
+                $0.config["architectures"] = .array([.string("LlamaModel")])
+            } == nil)
+        #expect(
+            try fixture.error {
+                headless(&$0)
+                $0.config["tie_word_embeddings"] = .bool(true)
+            } == nil)
+    }
+
+    @Test func twinsUnderTwoPrefixesAreRefused() throws {
+        let fixture = try ChangedFixture("llama")
+        let found = try fixture.error { $0.tensors.append(Self.zeros("norm.weight", [48])) }
+        #expect(found == .ambiguousTensor(path: fixture.path, tensor: "norm.weight", other: "model.norm.weight"))
+        let bert = try ChangedFixture("bert")
+        let other = try bert.error { $0.tensors.append(Self.zeros("bert.pooler.dense.bias", [48])) }
+        #expect(
+            other
+                == .ambiguousTensor(path: bert.path, tensor: "bert.pooler.dense.bias", other: "pooler.dense.bias"))
+    }
+
+    /// A stray name that looks like a prefix must not change what the others are taken for.
+    @Test func aStrayDoesNotChooseThePrefix() throws {
+        let fixture = try ChangedFixture("bert")
+        let found = try fixture.error { $0.tensors.append(Self.zeros("bert.extra", [1])) }
+        #expect(found == .unknownTensor(path: fixture.path, tensor: "bert.extra", family: "bert"))
+    }
+
+    static let strangers = [
+        ("bert", "cls.evil"), ("bert", "classifier.0.weight"), ("gpt2", "transformer.h.0.crossattention.c_attn.weight"),
+        ("llama", "model.layers.0.self_attn.q_proj.lora_A.weight"), ("llama", "model.layers.2.input_layernorm.weight"),
+        ("clip_vision", "text_model.final_layer_norm.weight"), ("vit", "vit.encoder.layer.00.layernorm_before.bias"),
+    ]
+
+    @Test(arguments: strangers)
+    func strangersAreNamed(name: String, tensor: String) throws {
+        let fixture = try ChangedFixture(name)
+        #expect(
+            try fixture.error { $0.tensors.append(Self.zeros(tensor, [48])) }
+                == .unknownTensor(path: fixture.path, tensor: tensor, family: name))
+    }
+}
