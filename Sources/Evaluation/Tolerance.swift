@@ -13,7 +13,8 @@ struct Tolerance: Sendable {
     init(types: some Sequence<ElementType>, roundingMultiple: Double) {
         let roundoff = types.compactMap(\.unitRoundoff).max() ?? 0
         // Both factors of an invariant are rounded, each by at most u; the largest of many columns stays below 8 u.
-        relative = max(8 * roundoff * max(roundingMultiple, 1), 1e-12)
+        // What a manifest claims widens this, but an error of a tenth is no rounding whatever it claims.
+        relative = min(max(8 * roundoff * max(roundingMultiple, 1), 1e-12), 0.1)
         floor = types.compactMap(\.leastNormalMagnitude).max() ?? 0
     }
 }

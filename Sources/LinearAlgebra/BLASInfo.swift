@@ -4,10 +4,12 @@ import Glibc
 /// What OpenBLAS is, and which kernels it runs: these change speed by a factor of two and the last bits of products.
 public enum BLASInfo {
     /// OpenBLAS's own build string, such as `OpenBLAS 0.3.21 DYNAMIC_ARCH …`.
-    public static var version: String { mp_blas_config().map { String(cString: $0) } ?? "unknown" }
+    ///
+    /// Asked for once: OpenBLAS writes it anew into one buffer at every call, without a lock.
+    public static let version: String = mp_blas_config().map { String(cString: $0) } ?? "unknown"
 
     /// The kernels in use, such as `Haswell` or `Cooperlake`.
-    public static var coreType: String { mp_blas_core().map { String(cString: $0) } ?? "unknown" }
+    public static let coreType: String = mp_blas_core().map { String(cString: $0) } ?? "unknown"
 
     /// The user's pin, where there is one.
     public static var pin: String? { getenv("OPENBLAS_CORETYPE").map { String(cString: $0) } }

