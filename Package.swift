@@ -59,6 +59,8 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
+            name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
+        .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ArchitecturesTests", dependencies: ["Architectures", "TestSupport"], swiftSettings: strict),

@@ -31,7 +31,7 @@ public struct AlgebraicVerification: Sendable {
             original, protected, kinds: Self.kinds(of: sites), threads: threads)
         return VerificationReport(
             family: architecture.family, sites: results, problems: problems, displacement: displacement.overall,
-            displacementByKind: displacement.byKind, comparedBytes: original.tensorBytes)
+            displacementByKind: displacement.byKind)
     }
 
     private static func manifest(of checkpoint: Checkpoint) throws -> Manifest? {

@@ -11,7 +11,6 @@ public struct VerificationReport: Sendable {
     public let displacement: Double
     /// The same over the tensors that sites of a kind act on.
     public let displacementByKind: [Site.Kind: Double]
-    public let comparedBytes: Int
 
     public var holds: Bool { problems.isEmpty && sites.allSatisfy(\.holds) }
     public var failures: [SiteResult] { sites.filter { !$0.holds } }

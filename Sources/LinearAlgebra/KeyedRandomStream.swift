@@ -11,10 +11,14 @@ public struct KeyedRandomStream: RandomNumberGenerator, Sendable {
     private let key: SymmetricKey
     private var words: [UInt64] = []
     private var position = 0
-    private var block: UInt32 = 0
+    /// Number of the next 64-byte block; its upper half goes into the nonce, so that the stream never repeats.
+    private var block: UInt64
     private var spareGaussian: Double?
 
-    public init(secret: [UInt8], info: String) {
+    public init(secret: [UInt8], info: String) { self.init(secret: secret, info: info, startingBlock: 0) }
+
+    package init(secret: [UInt8], info: String, startingBlock: UInt64) {
+        block = startingBlock
         key = HKDF<SHA256>.deriveKey(
             inputKeyMaterial: SymmetricKey(data: secret), info: Array(info.utf8), outputByteCount: 32)
     }
@@ -27,8 +31,9 @@ public struct KeyedRandomStream: RandomNumberGenerator, Sendable {
 
     private mutating func refill() {
         let zeros = [UInt8](repeating: 0, count: Self.wordsPerRefill * 8)
-        guard let nonce = try? Insecure.ChaCha20CTR.Nonce(data: [UInt8](repeating: 0, count: 12)),
-            let counter = try? Insecure.ChaCha20CTR.Counter(offset: block),
+        let nonceBytes = (0..<12).map { $0 < 4 ? UInt8(truncatingIfNeeded: block >> (32 + 8 * UInt64($0))) : 0 }
+        guard let nonce = try? Insecure.ChaCha20CTR.Nonce(data: nonceBytes),
+            let counter = try? Insecure.ChaCha20CTR.Counter(offset: UInt32(truncatingIfNeeded: block)),
             let bytes = try? Insecure.ChaCha20CTR.encrypt(zeros, using: key, counter: counter, nonce: nonce)
         else { preconditionFailure("ChaCha20 takes a 32-byte key and a 12-byte nonce") }
         words = bytes.withUnsafeBytes { raw in
@@ -36,7 +41,7 @@ public struct KeyedRandomStream: RandomNumberGenerator, Sendable {
                 UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self))
             }
         }
-        block += UInt32(Self.wordsPerRefill / 8)
+        block &+= UInt64(Self.wordsPerRefill / 8)
         position = 0
     }
 }

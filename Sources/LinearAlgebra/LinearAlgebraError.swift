@@ -7,6 +7,8 @@ public enum LinearAlgebraError: Error, Sendable, Equatable {
     /// info < 0: LAPACK refused an argument.
     case illegalArgument(routine: String, argument: Int)
     case dimensionMismatch(operation: String, expected: String, found: String)
+    /// A condition number must be finite and at least 1, a dimension at least 1.
+    case invalidCondition(dimension: Int, condition: Double)
     /// Rejection sampling found no draw within the bound.
     case conditionOutOfReach(dimension: Int, maximum: Double, tries: Int, best: Double)
 }
@@ -19,6 +21,8 @@ extension LinearAlgebraError: CustomStringConvertible {
         case .illegalArgument(let routine, let argument): "\(routine): argument \(argument) was refused"
         case .dimensionMismatch(let operation, let expected, let found):
             "\(operation): expected \(expected), found \(found)"
+        case .invalidCondition(let dimension, let condition):
+            "no \(dimension) x \(dimension) matrix of condition number \(condition): expected a dimension and a condition of at least 1"
         case .conditionOutOfReach(let dimension, let maximum, let tries, let best):
             "no Gaussian \(dimension) x \(dimension) matrix with condition number at most \(maximum) in \(tries) draws (best \(best)): raise --condition or choose another sampler"
         }

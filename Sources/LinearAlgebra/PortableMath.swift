@@ -20,9 +20,9 @@ public enum PortableMath {
         return exponent * ln2High + (exponent * ln2Low + (2 * s * tail + 2 * s))
     }
 
-    /// 2^x, for results in the normal range: the fraction's exponential by its Taylor series.
+    /// 2^x: the fraction's exponential by its Taylor series.
     public static func exp2(_ x: Double) -> Double {
-        guard x.isFinite, x.magnitude < 1022 else { return x > 0 ? .infinity : x < 0 ? 0 : .nan }
+        guard x < 1024, x > -1076 else { return x > 0 ? .infinity : x < 0 ? 0 : .nan }
         let whole = x.rounded(.toNearestOrEven)
         let t = (x - whole) * 0.6931471805599453
         var sum = 1.0
@@ -32,6 +32,7 @@ public enum PortableMath {
 
     /// (sin 2πt, cos 2πt) for t in turns: reduction to an eighth of a turn is exact, then Taylor series.
     public static func sinCosTwoPi(_ turns: Double) -> (sine: Double, cosine: Double) {
+        guard turns.isFinite else { return (.nan, .nan) }
         let t = turns - turns.rounded(.toNearestOrEven)
         let quarter = (4 * t).rounded(.toNearestOrEven)
         let angle = (t - quarter / 4) * 6.283185307179586

@@ -14,12 +14,13 @@ public struct InvertibleMatrix: Sendable, Equatable {
 /// Random invertible matrices from a keyed stream.
 public enum RandomMatrices {
     /// Draws before Gaussian rejection gives up.
-    static let maximumTries = 1000
+    package static let maximumTries = 1000
 
     /// Haar measure on O(n): QR of a Gaussian matrix, columns of Q multiplied by sign(diag R) (Mezzadri, math-ph/0609050).
     public static func haarOrthogonal(
         _ n: Int, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: 1)
         var (q, r) = try stream.gaussianMatrix(rows: n, columns: n).qr()
         for j in 0..<n where r[j, j] < 0 {
             for i in 0..<n { q[i, j] = -q[i, j] }
@@ -31,6 +32,7 @@ public enum RandomMatrices {
     public static func conditioned(
         _ n: Int, condition: Double, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: condition)
         let u = try haarOrthogonal(n, using: &stream)
         let v = try haarOrthogonal(n, using: &stream)
         let s = spectrum(n, condition: condition, using: &stream)
@@ -44,6 +46,7 @@ public enum RandomMatrices {
     public static func diagonalOrthogonal(
         _ n: Int, condition: Double, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: condition)
         let q = try haarOrthogonal(n, using: &stream)
         let order = stream.permutation(n)
         let sorted = spectrum(n, condition: condition, using: &stream)
@@ -59,6 +62,7 @@ public enum RandomMatrices {
     public static func gaussian(
         _ n: Int, maximumCondition: Double, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: maximumCondition)
         var best = Double.infinity
         let scale = 1 / Double(max(n, 1)).squareRoot()
         for _ in 0..<maximumTries {
@@ -67,13 +71,22 @@ public enum RandomMatrices {
             guard let lu = try? candidate.lu() else { continue }
             // κ₂ ≥ κ₁ / n: a draw whose 1-norm condition is above n·max cannot pass.
             let estimate = 1 / (try lu.reciprocalConditionEstimate())
-            guard estimate <= maximumCondition * Double(max(n, 1)) else { continue }
+            guard estimate <= maximumCondition * Double(max(n, 1)) else {
+                best = min(best, estimate)
+                continue
+            }
             let condition = try candidate.conditionNumber()
             best = min(best, condition)
             guard condition <= maximumCondition else { continue }
             return InvertibleMatrix(matrix: candidate, inverse: try lu.inverse(), condition: condition)
         }
         throw .conditionOutOfReach(dimension: n, maximum: maximumCondition, tries: maximumTries, best: best)
+    }
+
+    private static func check(_ n: Int, condition: Double) throws(LinearAlgebraError) {
+        guard n >= 1, condition >= 1, condition.isFinite else {
+            throw .invalidCondition(dimension: n, condition: condition)
+        }
     }
 
     /// Log-uniform values in condition^(±1/2), the first and last at the exact ends.

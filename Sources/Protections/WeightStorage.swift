@@ -26,6 +26,20 @@ protocol WeightStorage {
     static func nonFinite(_ values: UnsafePointer<Stored>, _ count: Int) -> Int
 }
 
+extension WeightStorage where Real == Float {
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Float>, _ outIm: UnsafeMutablePointer<Float>, _ re: UnsafePointer<Float>,
+        _ im: UnsafePointer<Float>, _ count: Int, _ x: Double, _ y: Double
+    ) { mp_rotate_f32(outRe, outIm, re, im, count, Float(x), Float(y)) }
+}
+
+extension WeightStorage where Real == Double {
+    static func rotate(
+        _ outRe: UnsafeMutablePointer<Double>, _ outIm: UnsafeMutablePointer<Double>, _ re: UnsafePointer<Double>,
+        _ im: UnsafePointer<Double>, _ count: Int, _ x: Double, _ y: Double
+    ) { mp_rotate_f64(outRe, outIm, re, im, count, x, y) }
+}
+
 enum BF16Storage: WeightStorage {
     static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ count: Int) {
         mp_bf16_to_f32(target, source, count)
@@ -34,11 +48,6 @@ enum BF16Storage: WeightStorage {
     static func narrow(_ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ count: Int) {
         mp_f32_to_bf16(target, source, count)
     }
-
-    static func rotate(
-        _ outRe: UnsafeMutablePointer<Float>, _ outIm: UnsafeMutablePointer<Float>, _ re: UnsafePointer<Float>,
-        _ im: UnsafePointer<Float>, _ count: Int, _ x: Double, _ y: Double
-    ) { mp_rotate_f32(outRe, outIm, re, im, count, Float(x), Float(y)) }
 
     static func scale(
         _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ count: Int, _ scale: Double
@@ -63,11 +72,6 @@ enum F16Storage: WeightStorage {
         mp_f32_to_f16(target, source, count)
     }
 
-    static func rotate(
-        _ outRe: UnsafeMutablePointer<Float>, _ outIm: UnsafeMutablePointer<Float>, _ re: UnsafePointer<Float>,
-        _ im: UnsafePointer<Float>, _ count: Int, _ x: Double, _ y: Double
-    ) { mp_rotate_f32(outRe, outIm, re, im, count, Float(x), Float(y)) }
-
     static func scale(
         _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ count: Int, _ scale: Double
     ) -> Int { mp_scale_f16(target, source, count, Float(scale)) }
@@ -91,11 +95,6 @@ enum F32Storage: WeightStorage {
         mp_f64_to_f32(target, source, count)
     }
 
-    static func rotate(
-        _ outRe: UnsafeMutablePointer<Double>, _ outIm: UnsafeMutablePointer<Double>, _ re: UnsafePointer<Double>,
-        _ im: UnsafePointer<Double>, _ count: Int, _ x: Double, _ y: Double
-    ) { mp_rotate_f64(outRe, outIm, re, im, count, x, y) }
-
     static func scale(
         _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ scale: Double
     ) -> Int { mp_scale_f32(target, source, count, Float(scale)) }
@@ -118,11 +117,6 @@ enum F64Storage: WeightStorage {
     static func narrow(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int) {
         target.update(from: source, count: count)
     }
-
-    static func rotate(
-        _ outRe: UnsafeMutablePointer<Double>, _ outIm: UnsafeMutablePointer<Double>, _ re: UnsafePointer<Double>,
-        _ im: UnsafePointer<Double>, _ count: Int, _ x: Double, _ y: Double
-    ) { mp_rotate_f64(outRe, outIm, re, im, count, x, y) }
 
     static func scale(
         _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int, _ scale: Double
