@@ -31,7 +31,7 @@ transformers.utils.logging.disable_progress_bar()
 logging.getLogger("transformers").setLevel(logging.ERROR)
 
 METHODS = [("mergelock", "dq"), ("mergelock", "conditioned"), ("mergelock", "orthogonal"), ("lossless", None)]
-F32_LIMIT, F64_LIMIT, RESTORE_LIMIT = 5e-6, 2e-6, 1e-6
+F32_LIMIT, F64_LIMIT, RESTORE_LIMIT, F64_LIMIT_LOSSLESS = 5e-6, 2e-6, 1e-6, 1e-12
 RECORD_F32_LIMIT, RECORD_F64_LIMIT = 1e-5, 1e-12
 
 
@@ -96,10 +96,15 @@ def check_layout(a, b):
             raise Fault(f"{name} changed from {a[name].dtype} {tuple(a[name].shape)} to {b[name].dtype} {tuple(b[name].shape)}")
 
 
-def roundoff(tensors):
-    """Unit roundoff of the coarsest weights in units of that of f32."""
+def limits(tensors, method, sampler):
+    """Largest relative errors allowed of outputs in f32, of outputs in f64, and of restored tensors. Lossless elements round nothing;
+    for weights in 16 bits, dense elements are held to multiples of the unit roundoff."""
     types = {value.dtype for value in tensors.values()}
-    return 2.0**16 if torch.bfloat16 in types else 2.0**13 if torch.float16 in types else 1.0
+    unit = 2.0**-8 if torch.bfloat16 in types else 2.0**-11 if torch.float16 in types else None
+    if method == "lossless":
+        return F32_LIMIT, F64_LIMIT_LOSSLESS, 0.0
+    spread = 4 if sampler == "conditioned" else 1
+    return (8 * unit, 8 * unit, spread * unit) if unit else (F32_LIMIT, F64_LIMIT, RESTORE_LIMIT)
 
 
 def same_choice(a, b):
@@ -116,7 +121,6 @@ class Original:
         self.name = pathlib.Path(directory).name
         self.inputs, record = inputs_of(directory, references)
         self.weights = weights(directory)
-        self.scale = roundoff(self.weights)
         self.single, self.double = (evaluate(directory, self.inputs, dtype) for dtype in (torch.float32, torch.float64))
         if record is None:
             return
@@ -133,23 +137,21 @@ class Original:
         changed = sum(not same_bits(self.weights[key], after[key]) for key in after)
         single, double = (evaluate(protected, self.inputs, dtype) for dtype in (torch.float32, torch.float64))
         f32, f64 = relative(self.single, single), relative(self.double, double)
-        # The limits are for f32 weights; 16-bit weights are rounded coarser by that many powers of two.
-        exact = method == "lossless"
-        scale = 1.0 if exact else self.scale
+        f32_limit, f64_limit, restore_limit = limits(self.weights, method, sampler)
         faults = []
         if changed == 0:
             faults.append("nothing was changed")
-        if not f32 <= F32_LIMIT * scale:
+        if not f32 <= f32_limit:
             faults.append("f32 outputs moved")
-        if not f64 <= F64_LIMIT * scale:
+        if not f64 <= f64_limit:
             faults.append("f64 outputs moved")
-        if scale == 1.0 and not same_choice(self.double, double):
+        if f64_limit <= F64_LIMIT and not same_choice(self.double, double):
             faults.append("the largest output moved")
-        if exact:
+        if method == "lossless":
             error = 0.0 if all(same_bits(self.weights[key], back[key]) for key in back) else math.inf
         else:
             error = max(relative(self.weights[key], back[key]) for key in back)
-        if not error <= (0.0 if exact else RESTORE_LIMIT * scale * (8.0 if sampler == "conditioned" else 1.0)):
+        if not error <= restore_limit:
             faults.append("restoring did not give the original back")
         line = f"{changed:4}/{len(after):<4} {f32:10.1e} {f64:10.1e} {error:10.1e}"
         return line, faults
