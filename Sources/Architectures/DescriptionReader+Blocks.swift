@@ -48,10 +48,11 @@ extension DescriptionReader {
     /// - Parameters:
     ///   - roles: The projections that must be there.
     ///   - others: Members that may be there too.
-    ///   - tensors: Names that are declared as required.
+    ///   - tensors: Tensors that are declared as required, with their roles: a projection's weight must have its role,
+    ///     by itself or fused with others as in `query_key_value`.
     func projections(
         _ value: JSONValue?, _ field: String, roles: [String], others: [String], known: Set<String>,
-        tensors: Set<String>
+        tensors: [String: String]
     ) throws(ArchitectureError) -> [String: ModelDescription.ProjectionTemplate] {
         try allow(roles + others, in: value, field)
         var templates: [String: ModelDescription.ProjectionTemplate] = [:]
@@ -59,7 +60,8 @@ extension DescriptionReader {
             let field = "\(field).\(member.key)"
             try allow(["tensor", "output_axis", "offset"], in: member.value, field)
             let tensor = try string(member.value["tensor"], "\(field).tensor")
-            guard tensors.contains(tensor + ".weight") else { throw fault("\(field).tensor") }
+            let role = tensors[tensor + ".weight"] ?? ""
+            guard role.split(separator: "_").contains(member.key[...]) else { throw fault("\(field).tensor") }
             guard let axis = (member.value["output_axis"] ?? .int(0)).int, axis == 0 || axis == 1 else {
                 throw fault("\(field).output_axis")
             }
@@ -70,15 +72,17 @@ extension DescriptionReader {
         return templates
     }
 
-    func norm(_ value: JSONValue, tensors: Set<String>) throws(ArchitectureError) -> ModelDescription.NormTemplate {
+    func norm(
+        _ value: JSONValue, tensors: [String: String]
+    ) throws(ArchitectureError) -> ModelDescription.NormTemplate {
         try allow(["query", "key", "scope"], in: value, "attention.norm")
         guard let scope = QueryKeyNorm.Scope(rawValue: try string(value["scope"], "attention.norm.scope")) else {
             throw fault("attention.norm.scope")
         }
         let query = try string(value["query"], "attention.norm.query")
         let key = try string(value["key"], "attention.norm.key")
-        guard tensors.contains(query) else { throw fault("attention.norm.query") }
-        guard tensors.contains(key) else { throw fault("attention.norm.key") }
+        guard tensors[query] == "query_norm" else { throw fault("attention.norm.query") }
+        guard tensors[key] == "key_norm" else { throw fault("attention.norm.key") }
         return .init(query: query, key: key, scope: scope)
     }
 }

@@ -47,7 +47,8 @@ extension ModelDescription {
             try reader.tensor(value, field, known: known, flags: Set(flags.keys))
         }
         self.tensors = tensors
-        let required = Set(tensors.filter { $0.presence == .required }.map(\.name))
+        var required: [String: String] = [:]
+        for tensor in tensors where tensor.presence == .required { required[tensor.name] = tensor.role }
         attention = try reader.projections(
             root["attention"], "attention", roles: ["query", "key", "value", "output"], others: ["norm"], known: known,
             tensors: required)
