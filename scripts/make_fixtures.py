@@ -1,20 +1,26 @@
 #!/usr/bin/env python3
 """Records small random models of every supported family, with inputs and outputs, from Hugging Face transformers.
 
-    python3 scripts/make_fixtures.py [OUTPUT]        (needs torch, transformers 5, safetensors)
+    python3 scripts/make_fixtures.py [OUTPUT] [--only NAME...]        (needs torch, transformers 5, safetensors)
 
 For each model OUTPUT/NAME holds config.json and safetensors as transformers saves them, and OUTPUT/references/NAME.safetensors the inputs and
-the outputs (`output`, in f32; `output_f64`, the same weights evaluated in f64). No parameter is trivial: norm gains differ from 1, biases
-from 0, and attention is far from uniform.
+the outputs (`output`, in f32; `output_f64`, the same weights evaluated in f64 all through; `pooled`, `text_embeds` and `image_embeds` likewise
+where the model has them). No parameter is trivial: norm gains differ from 1, biases from 0, and attention is far from uniform. A model's seed
+is its place in the table: append to it.
 """
+import argparse
+import contextlib
+import copy
 import json
 import pathlib
-import sys
+import re
+import shutil
 
 import torch
 import transformers as t
 from safetensors.torch import save_file
 
+F32 = torch.float32
 TEXT = dict(vocab_size=61, hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=56,
             max_position_embeddings=32)
 GROUPED = dict(TEXT, num_key_value_heads=2)
@@ -23,7 +29,18 @@ VISION = dict(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, interm
 LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
               original_max_position_embeddings=16)
 
-# name: (class, config, options for saving)
+IDS = dict(pad_token_id=0, bos_token_id=1, eos_token_id=2)
+SMALL = dict(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40,
+             max_position_embeddings=32, **IDS)
+SMALL_GROUPED = dict(SMALL, num_key_value_heads=2)
+SMALL_VISION = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40, image_size=16, patch_size=4)
+T5 = dict(vocab_size=61, d_model=32, d_kv=10, d_ff=40, num_layers=2, num_heads=4, relative_attention_num_buckets=8,
+          relative_attention_max_distance=10, decoder_start_token_id=0)
+BART = dict(vocab_size=61, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
+            encoder_ffn_dim=40, decoder_ffn_dim=40)
+BIGCODE = dict(vocab_size=61, n_positions=32, n_embd=32, n_layer=2, n_head=4, n_inner=40, **IDS)
+
+# name: (class, config, options for saving and for the inputs)
 MODELS = {
     "bert": (t.BertModel, t.BertConfig(**TEXT), {}),
     "bert_masked_lm": (t.BertForMaskedLM, t.BertConfig(**TEXT, hidden_act="relu"), {}),
@@ -42,60 +59,187 @@ MODELS = {
              t.GPT2Config(vocab_size=61, n_embd=48, n_layer=2, n_head=4, n_positions=32, n_inner=56), {}),
     "vit": (t.ViTForImageClassification, t.ViTConfig(**VISION, num_labels=5), {}),
     "clip_vision": (t.CLIPVisionModel, t.CLIPVisionConfig(**VISION), {}),
+    "distilbert": (t.DistilBertForMaskedLM,
+                   t.DistilBertConfig(vocab_size=61, dim=32, n_layers=2, n_heads=4, hidden_dim=40, max_position_embeddings=32),
+                   dict(padded=True)),
+    "electra": (t.ElectraModel, t.ElectraConfig(**SMALL, embedding_size=24), dict(padded=True, types=True)),
+    "albert": (t.AlbertModel, t.AlbertConfig(**dict(SMALL, num_hidden_layers=3), embedding_size=24), dict(padded=True, types=True)),
+    "modernbert": (t.ModernBertModel,
+                   t.ModernBertConfig(**dict(SMALL, num_hidden_layers=4), cls_token_id=1, sep_token_id=2, local_attention=6),
+                   dict(padded=True)),
+    "deit": (t.DeiTForImageClassificationWithTeacher, t.DeiTConfig(**SMALL_VISION, num_labels=5), {}),
+    "dinov2": (t.Dinov2Model, t.Dinov2Config(**SMALL_VISION, mlp_ratio=2), {}),
+    "dinov2_swiglu": (t.Dinov2Model, t.Dinov2Config(**SMALL_VISION, mlp_ratio=2, use_swiglu_ffn=True), {}),
+    "siglip_vision": (t.SiglipVisionModel, t.SiglipVisionConfig(**SMALL_VISION), {}),
+    "siglip": (t.SiglipModel,
+               t.SiglipConfig(text_config=dict(SMALL, hidden_size=24, projection_size=32), vision_config=SMALL_VISION), {}),
+    "clip": (t.CLIPModel,
+             t.CLIPConfig(text_config=dict(SMALL, hidden_size=24), vision_config=SMALL_VISION, projection_dim=20),
+             dict(padded=True, end=60)),
+    "clip_text": (t.CLIPTextModel, t.CLIPTextConfig(**dict(SMALL, eos_token_id=60)), dict(padded=True, end=60)),
+    "t5": (t.T5ForConditionalGeneration, t.T5Config(**T5), dict(padded=True)),
+    "t5_gated": (t.T5ForConditionalGeneration, t.T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
+                 dict(padded=True)),
+    "bart": (t.BartForConditionalGeneration, t.BartConfig(**BART, **IDS, max_position_embeddings=32), dict(padded=True)),
+    "whisper": (t.WhisperForConditionalGeneration,
+                t.WhisperConfig(**BART, **IDS, num_mel_bins=8, max_source_positions=12, max_target_positions=16,
+                                decoder_start_token_id=3), {}),
+    "opt": (t.OPTForCausalLM, t.OPTConfig(**SMALL, ffn_dim=40), {}),
+    "opt_post": (t.OPTForCausalLM, t.OPTConfig(**SMALL, ffn_dim=40, do_layer_norm_before=False, word_embed_proj_dim=24), {}),
+    "bloom": (t.BloomForCausalLM, t.BloomConfig(vocab_size=61, hidden_size=48, n_layer=2, n_head=6), {}),
+    "falcon_old": (t.FalconForCausalLM,
+                   t.FalconConfig(**SMALL, ffn_hidden_size=40, multi_query=True, parallel_attn=True, alibi=False, bias=False), {}),
+    "falcon_alibi": (t.FalconForCausalLM,
+                     t.FalconConfig(**SMALL, ffn_hidden_size=40, multi_query=False, parallel_attn=False, alibi=True, bias=True), {}),
+    "falcon_new": (t.FalconForCausalLM,
+                   t.FalconConfig(**SMALL, ffn_hidden_size=40, new_decoder_architecture=True, num_kv_heads=2), {}),
+    "gpt_neo": (t.GPTNeoForCausalLM,
+                t.GPTNeoConfig(vocab_size=61, hidden_size=32, num_layers=2, num_heads=4, intermediate_size=40,
+                               max_position_embeddings=32, attention_types=[[["global", "local"], 1]], window_size=5, **IDS), {}),
+    "gptj": (t.GPTJForCausalLM,
+             t.GPTJConfig(vocab_size=61, n_positions=32, n_embd=32, n_layer=2, n_head=4, n_inner=40, rotary_dim=4, **IDS), {}),
+    "gpt_neox": (t.GPTNeoXForCausalLM, t.GPTNeoXConfig(**SMALL, rotary_pct=0.5, use_parallel_residual=True), {}),
+    "gpt_neox_sequential": (t.GPTNeoXForCausalLM, t.GPTNeoXConfig(**SMALL, rotary_pct=0.5, use_parallel_residual=False), {}),
+    "gpt_bigcode": (t.GPTBigCodeForCausalLM, t.GPTBigCodeConfig(**BIGCODE, multi_query=True), {}),
+    "gpt_bigcode_mha": (t.GPTBigCodeForCausalLM, t.GPTBigCodeConfig(**BIGCODE, multi_query=False), {}),
+    "starcoder2": (t.Starcoder2ForCausalLM, t.Starcoder2Config(**SMALL_GROUPED, use_bias=True, sliding_window=5), {}),
+    "phi": (t.PhiForCausalLM, t.PhiConfig(**SMALL_GROUPED, partial_rotary_factor=0.5), {}),
+    "phi_qk": (t.PhiForCausalLM, t.PhiConfig(**SMALL, partial_rotary_factor=0.5, qk_layernorm=True), {}),
+    "phi3": (t.Phi3ForCausalLM, t.Phi3Config(**SMALL_GROUPED, original_max_position_embeddings=32, sliding_window=6), {}),
+    "phi3_partial": (t.Phi3ForCausalLM,
+                     t.Phi3Config(**SMALL_GROUPED, original_max_position_embeddings=32, partial_rotary_factor=0.5), {}),
 }
 
 
 def fill(model, generator):
-    """Makes every parameter non-trivial."""
+    """Makes every parameter and every saved buffer non-trivial."""
+    saved = model.state_dict().keys()
+    buffers = [pair for pair in model.named_buffers() if pair[0] in saved and pair[1].is_floating_point()]
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in [*model.named_parameters(), *buffers]:
+            owner = model.get_submodule(name.rpartition(".")[0])
+            kind, last = type(owner).__name__, name.rpartition(".")[2]
             noise = torch.randn(parameter.shape, generator=generator)
-            if parameter.ndim == 1 and name.endswith("weight"):
+            if last == "weight" and re.fullmatch(r"Gemma\d*RMSNorm", kind):
+                parameter.copy_(0.3 * noise)  # the gain is 1 + weight
+            elif last in ("weight", "lambda1") and parameter.ndim < 2 or "Norm" in kind and last == "weight" or not parameter.ndim:
                 parameter.copy_(1 + 0.3 * noise)
-            elif parameter.ndim == 1:
+            elif last == "sinks":
+                parameter.copy_(noise)
+            elif parameter.ndim == 1 or last.endswith("bias"):
                 parameter.copy_(0.2 * noise)
             else:
-                fan = parameter.shape[0] if "c_" in name else parameter[0].numel()
-                gain = 1.7 if any(part in name for part in ("q_proj", "k_proj", "query", "key", "c_attn")) else 0.9
+                transposed = kind == "Conv1D" or kind in ("GptOssExperts", "Llama4TextExperts")
+                fan = parameter.shape[-2] if transposed else parameter.shape[2] if "Experts" in kind else parameter[0].numel()
+                gain = 1.7 if SHARP.search(name) and model.config.model_type != "gpt_neo" else 0.9
                 parameter.copy_(gain * noise / fan**0.5)
 
 
-def inputs_for(config, generator):
-    if hasattr(config, "image_size"):
-        shape = (2, config.num_channels, config.image_size, config.image_size)
-        return {"pixel_values": torch.randn(shape, generator=generator)}
-    ids = torch.randint(4, config.vocab_size, (2, 12), generator=generator)
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+# The weights that make attention and routing sharp (T5 and GPT-Neo do not scale their scores down and need none).
+SHARP = re.compile(r"q_proj|k_proj|query|key|c_attn|Wqkv|qkv_proj|q_lin|k_lin|[qk](v)?_[ab]_proj|\.gate\.weight|router")
 
 
-def outputs_of(model, inputs, dtype):
-    model = model.to(dtype).eval()
-    cast = {key: value.to(dtype) if value.is_floating_point() else value for key, value in inputs.items()}
+def inputs_for(config, generator, padded=False, types=False, end=None):
+    """The last tokens of the second row are padding where `padded`; `end`, the largest token, ends each row once."""
+    text, vision = getattr(config, "text_config", config), getattr(config, "vision_config", config)
+    inputs = {}
+    if hasattr(vision, "image_size"):
+        shape = (2, vision.num_channels, vision.image_size, vision.image_size)
+        inputs["pixel_values"] = torch.randn(shape, generator=generator)
+    if hasattr(config, "num_mel_bins"):
+        inputs["input_features"] = torch.randn((2, config.num_mel_bins, 2 * config.max_source_positions), generator=generator)
+    elif hasattr(text, "vocab_size"):
+        ids = torch.randint(4, end or text.vocab_size, (2, 12), generator=generator)
+        mask = torch.ones_like(ids)
+        if end:
+            ids[0, 11] = ids[1, 8] = end
+        if padded:
+            ids[1, 9:] = text.pad_token_id
+            mask[1, 9:] = 0
+        inputs.update(input_ids=ids, attention_mask=mask)
+    if types:
+        inputs["token_type_ids"] = torch.randint(0, 2, (2, 12), generator=generator)
+    if config.is_encoder_decoder:
+        inputs["decoder_input_ids"] = torch.randint(4, config.vocab_size, (2, 9), generator=generator)
+    return inputs
+
+
+def outputs_of(model, inputs):
     with torch.no_grad():
-        result = model(**cast)
-    return result.logits if hasattr(result, "logits") else result.last_hidden_state
+        result = model.eval()(**inputs)
+    found = {"output": next(result[key] for key in ("logits_per_image", "logits", "last_hidden_state") if key in result)}
+    for name, key in (("pooled", "pooler_output"), ("text_embeds", "text_embeds"), ("image_embeds", "image_embeds")):
+        if result.get(key) is not None:
+            found[name] = result[key]
+    return found
+
+
+@contextlib.contextmanager
+def widened():
+    """Inside, whatever asks torch for f32 gets f64: models that compute in f32 no matter what their weights are do not."""
+    f32, to_f32 = torch.float32, torch.Tensor.float
+    torch.float32 = torch.float = torch.float64
+    torch.Tensor.float = torch.Tensor.double
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.float32 = torch.float = f32
+        torch.Tensor.float = to_f32
+        torch.set_default_dtype(f32)
+
+
+def outputs_in_f64(kind, model, inputs):
+    """The outputs of the same weights in f64 all through, with buffers such as inverse frequencies computed anew."""
+    with widened():
+        config = copy.deepcopy(model.config)
+        for part in (config, getattr(config, "text_config", config), getattr(config, "vision_config", config)):
+            part.dtype = torch.float64
+        wide = kind(config)
+        wide.load_state_dict(model.state_dict())
+        assert not any(value.dtype in (F32, torch.float16) for value in [*wide.parameters(), *wide.buffers()])
+        outputs = outputs_of(wide, {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()})
+    assert all(value.dtype == torch.float64 for value in outputs.values())
+    return outputs
+
+
+def record(root, number, name):
+    kind, config, options = MODELS[name]
+    generator = torch.Generator().manual_seed(1000 + number)
+    config._attn_implementation = config._experts_implementation = "eager"
+    model = kind(config)
+    fill(model, generator)
+    model = model.to(options.pop("dtype", F32))
+    shutil.rmtree(root / name, ignore_errors=True)
+    model.save_pretrained(root / name, max_shard_size=options.pop("max_shard_size", "5GB"))
+    (root / name / "generation_config.json").unlink(missing_ok=True)
+    # transformers fills what it cannot find with random values: insist that nothing was missing.
+    reloaded, info = kind.from_pretrained(root / name, output_loading_info=True, attn_implementation="eager",
+                                          experts_implementation="eager", dtype=F32)
+    assert not info["missing_keys"] and not info["unexpected_keys"], (name, info)
+    inputs = inputs_for(config, generator, **options)
+    narrow, wide = outputs_of(reloaded, inputs), outputs_in_f64(kind, reloaded, inputs)
+    off = max(((narrow[key] - wide[key]).abs().max() / wide[key].abs().max()).item() for key in wide)
+    tensors = {**inputs, **narrow, **{f"{key}_f64": value for key, value in wide.items()}}
+    save_file({key: value.contiguous() for key, value in tensors.items()}, root / "references" / f"{name}.safetensors")
+    files = [*(root / name).iterdir(), root / "references" / f"{name}.safetensors"]
+    for file in files:
+        file.chmod(0o644)
+    model_type = json.loads((root / name / "config.json").read_text())["model_type"]
+    print(f"{name} ({model_type}) {tuple(narrow['output'].shape)} std {wide['output'].std():.2g} f32 off by {off:.1e}"
+          f" {sum(file.stat().st_size for file in files) // 1000} KB", flush=True)
+    assert off < 1e-5, name
 
 
 def main():
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "Tests/Fixtures")
-    (root / "references").mkdir(parents=True, exist_ok=True)
-    for number, (name, (kind, config, options)) in enumerate(MODELS.items()):
-        generator = torch.Generator().manual_seed(1000 + number)
-        config._attn_implementation = "eager"
-        model = kind(config)
-        fill(model, generator)
-        model = model.to(options.get("dtype", torch.float32))
-        model.save_pretrained(root / name, max_shard_size=options.get("max_shard_size", "5GB"))
-        (root / name / "generation_config.json").unlink(missing_ok=True)
-        # transformers fills what it cannot find with random values: insist that nothing was missing.
-        reloaded, info = kind.from_pretrained(root / name, output_loading_info=True, attn_implementation="eager",
-                                              dtype=torch.float32)
-        assert not info["missing_keys"] and not info["unexpected_keys"], (name, info)
-        inputs = inputs_for(config, generator)
-        record = dict(inputs, output=outputs_of(reloaded, inputs, torch.float32),
-                      output_f64=outputs_of(reloaded, inputs, torch.float64))
-        save_file({key: value.contiguous() for key, value in record.items()}, root / "references" / f"{name}.safetensors")
-        print(name, tuple(record["output"].shape), json.loads((root / name / "config.json").read_text())["model_type"])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("output", nargs="?", default="Tests/Fixtures", type=pathlib.Path)
+    parser.add_argument("--only", nargs="+", choices=MODELS, default=MODELS, help="names of the models to record")
+    arguments = parser.parse_args()
+    (arguments.output / "references").mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(MODELS):
+        if name in arguments.only:
+            record(arguments.output, number, name)
 
 
 if __name__ == "__main__":
