@@ -3,10 +3,10 @@
 
     python3 scripts/make_fixtures.py [OUTPUT] [--only NAME...]        (needs torch, transformers 5, safetensors)
 
-For each model OUTPUT/NAME holds config.json and safetensors as transformers saves them, and OUTPUT/references/NAME.safetensors the inputs and
-the outputs (`output`, in f32; `output_f64`, the same weights evaluated in f64 all through; `pooled`, `text_embeds` and `image_embeds` likewise
-where the model has them). No parameter is trivial: norm gains differ from 1, biases from 0, and attention is far from uniform. A model's seed
-is its place in the table: append to it.
+For each model OUTPUT/NAME holds config.json and safetensors as transformers saves them, and OUTPUT/references/NAME.safetensors the inputs
+and the outputs: `output`, in f32, and `output_f64`, the same weights evaluated in f64 all through; likewise `pooled`, `text_embeds` and
+`image_embeds` where the model has them. No parameter is trivial: gains differ from 1, biases from 0, and attention is far from uniform.
+A model's seed is its place in the table: append to it.
 """
 import argparse
 import contextlib
@@ -39,6 +39,14 @@ T5 = dict(vocab_size=61, d_model=32, d_kv=10, d_ff=40, num_layers=2, num_heads=4
 BART = dict(vocab_size=61, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
             encoder_ffn_dim=40, decoder_ffn_dim=40)
 BIGCODE = dict(vocab_size=61, n_positions=32, n_embd=32, n_layer=2, n_head=4, n_inner=40, **IDS)
+MIXED = ["sliding_attention", "full_attention"]
+GEMMA3_ROPE = dict(sliding_attention=dict(rope_type="default", rope_theta=100.0),
+                   full_attention=dict(rope_type="linear", rope_theta=10000.0, factor=4.0))
+DEEPSEEK = dict(SMALL, num_key_value_heads=4, moe_intermediate_size=16, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=1,
+                routed_scaling_factor=2.5, kv_lora_rank=16, qk_rope_head_dim=4, qk_nope_head_dim=6, v_head_dim=10,
+                first_k_dense_replace=1)
+YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=8, beta_fast=2.0, beta_slow=0.5,
+            mscale=1.0, mscale_all_dim=0.7)
 
 # name: (class, config, options for saving and for the inputs)
 MODELS = {
@@ -108,6 +116,45 @@ MODELS = {
     "phi3": (t.Phi3ForCausalLM, t.Phi3Config(**SMALL_GROUPED, original_max_position_embeddings=32, sliding_window=6), {}),
     "phi3_partial": (t.Phi3ForCausalLM,
                      t.Phi3Config(**SMALL_GROUPED, original_max_position_embeddings=32, partial_rotary_factor=0.5), {}),
+    "gemma": (t.GemmaForCausalLM, t.GemmaConfig(**SMALL_GROUPED, head_dim=12), {}),
+    "gemma2": (t.Gemma2ForCausalLM,
+               t.Gemma2Config(**SMALL_GROUPED, head_dim=12, query_pre_attn_scalar=10, sliding_window=5, attn_logit_softcapping=3.0,
+                              final_logit_softcapping=2.0), {}),
+    "gemma3_text": (t.Gemma3ForCausalLM,
+                    t.Gemma3TextConfig(**SMALL_GROUPED, head_dim=12, query_pre_attn_scalar=10, sliding_window=5, layer_types=MIXED), {}),
+    "gemma3_text_scaled": (t.Gemma3ForCausalLM,
+                           t.Gemma3TextConfig(**SMALL_GROUPED, head_dim=12, query_pre_attn_scalar=10, sliding_window=5,
+                                              layer_types=MIXED, rope_parameters=GEMMA3_ROPE), {}),
+    "stablelm": (t.StableLmForCausalLM, t.StableLmConfig(**SMALL_GROUPED, partial_rotary_factor=0.25, use_qkv_bias=True), {}),
+    "stablelm_qk": (t.StableLmForCausalLM,
+                    t.StableLmConfig(**SMALL_GROUPED, partial_rotary_factor=0.5, qk_layernorm=True, use_parallel_residual=True), {}),
+    "cohere": (t.CohereForCausalLM, t.CohereConfig(**SMALL_GROUPED, logit_scale=0.5), {}),
+    "cohere_qk": (t.CohereForCausalLM, t.CohereConfig(**SMALL_GROUPED, logit_scale=0.5, use_qk_norm=True), {}),
+    "cohere2": (t.Cohere2ForCausalLM, t.Cohere2Config(**SMALL_GROUPED, logit_scale=0.5, sliding_window=5, layer_types=MIXED), {}),
+    "olmo": (t.OlmoForCausalLM, t.OlmoConfig(**SMALL_GROUPED, clip_qkv=1.5), {}),
+    "olmo2": (t.Olmo2ForCausalLM, t.Olmo2Config(**SMALL_GROUPED), {}),
+    "granite": (t.GraniteForCausalLM,
+                t.GraniteConfig(**SMALL_GROUPED, embedding_multiplier=6.0, logits_scaling=0.5, residual_multiplier=0.4,
+                                attention_multiplier=0.2), {}),
+    "mixtral": (t.MixtralForCausalLM, t.MixtralConfig(**dict(SMALL_GROUPED, intermediate_size=24), num_local_experts=4), {}),
+    "qwen2_moe": (t.Qwen2MoeForCausalLM,
+                  t.Qwen2MoeConfig(**SMALL_GROUPED, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24,
+                                   shared_expert_intermediate_size=28, mlp_only_layers=[0], norm_topk_prob=False), {}),
+    "qwen3_moe": (t.Qwen3MoeForCausalLM,
+                  t.Qwen3MoeConfig(**SMALL_GROUPED, head_dim=12, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24,
+                                   norm_topk_prob=True), {}),
+    "deepseek_v3": (t.DeepseekV3ForCausalLM, t.DeepseekV3Config(**DEEPSEEK, q_lora_rank=20, n_group=2, topk_group=1), {}),
+    "deepseek_v3_plain": (t.DeepseekV3ForCausalLM, t.DeepseekV3Config(**DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1), {}),
+    "gpt_oss": (t.GptOssForCausalLM,
+                t.GptOssConfig(**dict(SMALL_GROUPED, intermediate_size=24), head_dim=12, num_local_experts=4, num_experts_per_tok=2,
+                               sliding_window=5), {}),
+    "llama4_text": (t.Llama4ForCausalLM,
+                    t.Llama4TextConfig(**dict(SMALL_GROUPED, intermediate_size=24), intermediate_size_mlp=40, head_dim=12,
+                                       num_local_experts=4, moe_layers=[1], no_rope_layers=[1, 0], attention_chunk_size=5,
+                                       floor_scale=3, attn_scale=0.5, use_qk_norm=True), {}),
+    "deepseek_v3_yarn": (t.DeepseekV3ForCausalLM,
+                         t.DeepseekV3Config(**DEEPSEEK, q_lora_rank=None, n_group=2, topk_group=1, rope_interleave=False,
+                                            rope_parameters=YARN), {}),
 }
 
 
