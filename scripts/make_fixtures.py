@@ -48,6 +48,11 @@ DEEPSEEK = dict(SMALL, num_key_value_heads=4, moe_intermediate_size=16, n_routed
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=8, beta_fast=2.0, beta_slow=0.5,
             mscale=1.0, mscale_all_dim=0.7)
 
+
+def without(sizes):
+    return {key: value for key, value in sizes.items() if key != "intermediate_size"}
+
+
 # name: (class, config, options for saving and for the inputs)
 MODELS = {
     "bert": (t.BertModel, t.BertConfig(**TEXT), {}),
@@ -76,8 +81,8 @@ MODELS = {
                    t.ModernBertConfig(**dict(SMALL, num_hidden_layers=4), cls_token_id=1, sep_token_id=2, local_attention=6),
                    dict(padded=True)),
     "deit": (t.DeiTForImageClassificationWithTeacher, t.DeiTConfig(**SMALL_VISION, num_labels=5), {}),
-    "dinov2": (t.Dinov2Model, t.Dinov2Config(**SMALL_VISION, mlp_ratio=2), {}),
-    "dinov2_swiglu": (t.Dinov2Model, t.Dinov2Config(**SMALL_VISION, mlp_ratio=2, use_swiglu_ffn=True), {}),
+    "dinov2": (t.Dinov2Model, t.Dinov2Config(**without(SMALL_VISION), mlp_ratio=2), {}),
+    "dinov2_swiglu": (t.Dinov2Model, t.Dinov2Config(**without(SMALL_VISION), mlp_ratio=2, use_swiglu_ffn=True), {}),
     "siglip_vision": (t.SiglipVisionModel, t.SiglipVisionConfig(**SMALL_VISION), {}),
     "siglip": (t.SiglipModel,
                t.SiglipConfig(text_config=dict(SMALL, hidden_size=24, projection_size=32), vision_config=SMALL_VISION), {}),
@@ -87,20 +92,21 @@ MODELS = {
     "clip_text": (t.CLIPTextModel, t.CLIPTextConfig(**dict(SMALL, eos_token_id=60)), dict(padded=True, end=60)),
     "t5": (t.T5ForConditionalGeneration, t.T5Config(**T5), dict(padded=True)),
     "t5_gated": (t.T5ForConditionalGeneration, t.T5Config(**T5, feed_forward_proj="gated-gelu", tie_word_embeddings=False),
-                 dict(padded=True)),
+                 dict(padded=True, untied=True)),
     "bart": (t.BartForConditionalGeneration, t.BartConfig(**BART, **IDS, max_position_embeddings=32), dict(padded=True)),
     "whisper": (t.WhisperForConditionalGeneration,
                 t.WhisperConfig(**BART, **IDS, num_mel_bins=8, max_source_positions=12, max_target_positions=16,
                                 decoder_start_token_id=3), {}),
-    "opt": (t.OPTForCausalLM, t.OPTConfig(**SMALL, ffn_dim=40), {}),
-    "opt_post": (t.OPTForCausalLM, t.OPTConfig(**SMALL, ffn_dim=40, do_layer_norm_before=False, word_embed_proj_dim=24), {}),
+    "opt": (t.OPTForCausalLM, t.OPTConfig(**without(SMALL), ffn_dim=40), {}),
+    "opt_post": (t.OPTForCausalLM, t.OPTConfig(**without(SMALL), ffn_dim=40, do_layer_norm_before=False, word_embed_proj_dim=24), {}),
     "bloom": (t.BloomForCausalLM, t.BloomConfig(vocab_size=61, hidden_size=48, n_layer=2, n_head=6), {}),
     "falcon_old": (t.FalconForCausalLM,
-                   t.FalconConfig(**SMALL, ffn_hidden_size=40, multi_query=True, parallel_attn=True, alibi=False, bias=False), {}),
+                   t.FalconConfig(**without(SMALL), ffn_hidden_size=40, multi_query=True, parallel_attn=True, alibi=False, bias=False), {}),
     "falcon_alibi": (t.FalconForCausalLM,
-                     t.FalconConfig(**SMALL, ffn_hidden_size=40, multi_query=False, parallel_attn=False, alibi=True, bias=True), {}),
+                     t.FalconConfig(**without(SMALL), ffn_hidden_size=40, multi_query=False, parallel_attn=False, alibi=True,
+                                    bias=True), {}),
     "falcon_new": (t.FalconForCausalLM,
-                   t.FalconConfig(**SMALL, ffn_hidden_size=40, new_decoder_architecture=True, num_kv_heads=2), {}),
+                   t.FalconConfig(**without(SMALL), ffn_hidden_size=40, new_decoder_architecture=True, num_kv_heads=2), {}),
     "gpt_neo": (t.GPTNeoForCausalLM,
                 t.GPTNeoConfig(vocab_size=61, hidden_size=32, num_layers=2, num_heads=4, intermediate_size=40,
                                max_position_embeddings=32, attention_types=[[["global", "local"], 1]], window_size=5, **IDS), {}),
@@ -147,7 +153,7 @@ MODELS = {
     "deepseek_v3_plain": (t.DeepseekV3ForCausalLM, t.DeepseekV3Config(**DEEPSEEK, q_lora_rank=None, n_group=1, topk_group=1), {}),
     "gpt_oss": (t.GptOssForCausalLM,
                 t.GptOssConfig(**dict(SMALL_GROUPED, intermediate_size=24), head_dim=12, num_local_experts=4, num_experts_per_tok=2,
-                               sliding_window=5), {}),
+                               sliding_window=5, swiglu_limit=1.0), {}),
     "llama4_text": (t.Llama4ForCausalLM,
                     t.Llama4TextConfig(**dict(SMALL_GROUPED, intermediate_size=24), intermediate_size_mlp=40, head_dim=12,
                                        num_local_experts=4, moe_layers=[1], no_rope_layers=[1, 0], attention_chunk_size=5,
@@ -236,13 +242,21 @@ def widened():
         torch.set_default_dtype(f32)
 
 
-def outputs_in_f64(kind, model, inputs):
+def untie(model):
+    """transformers 5 ties a new T5 whatever its configuration says, but keeps the two apart where a checkpoint has both."""
+    model.lm_head.weight = torch.nn.Parameter(torch.empty_like(model.lm_head.weight))
+    model.config.tie_word_embeddings = False
+
+
+def outputs_in_f64(kind, model, inputs, untied):
     """The outputs of the same weights in f64 all through, with buffers such as inverse frequencies computed anew."""
     with widened():
         config = copy.deepcopy(model.config)
         for part in (config, getattr(config, "text_config", config), getattr(config, "vision_config", config)):
             part.dtype = torch.float64
         wide = kind(config)
+        if untied:
+            untie(wide)
         wide.load_state_dict(model.state_dict())
         assert not any(value.dtype in (F32, torch.float16) for value in [*wide.parameters(), *wide.buffers()])
         outputs = outputs_of(wide, {key: value.double() if value.is_floating_point() else value for key, value in inputs.items()})
@@ -255,6 +269,9 @@ def record(root, number, name):
     generator = torch.Generator().manual_seed(1000 + number)
     config._attn_implementation = config._experts_implementation = "eager"
     model = kind(config)
+    untied = options.pop("untied", False)
+    if untied:
+        untie(model)
     fill(model, generator)
     model = model.to(options.pop("dtype", F32))
     shutil.rmtree(root / name, ignore_errors=True)
@@ -265,7 +282,7 @@ def record(root, number, name):
                                           experts_implementation="eager", dtype=F32)
     assert not info["missing_keys"] and not info["unexpected_keys"], (name, info)
     inputs = inputs_for(config, generator, **options)
-    narrow, wide = outputs_of(reloaded, inputs), outputs_in_f64(kind, reloaded, inputs)
+    narrow, wide = outputs_of(reloaded, inputs), outputs_in_f64(kind, reloaded, inputs, untied)
     off = max(((narrow[key] - wide[key]).abs().max() / wide[key].abs().max()).item() for key in wide)
     tensors = {**inputs, **narrow, **{f"{key}_f64": value for key, value in wide.items()}}
     save_file({key: value.contiguous() for key, value in tensors.items()}, root / "references" / f"{name}.safetensors")
