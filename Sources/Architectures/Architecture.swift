@@ -16,12 +16,54 @@ public struct Architecture: Sendable, Equatable {
     public let layerCount: Int
     /// Named dimensions of the family, in the order of its description.
     public let dimensions: OrderedDictionary<String, Int>
-    public let attention: [AttentionBlock]
-    public let mlp: [MLPBlock]
+    /// In the order in which they run: an encoder before its decoder.
+    public let stacks: [Stack]
+    public let head: Head
     /// Every tensor of the checkpoint, in its order.
     public let roles: OrderedDictionary<String, TensorRole>
     /// The output head is the token embedding.
     public let hasTiedHead: Bool
+
+    /// Every attention block once, also where several layers share it.
+    public let attention: [AttentionBlock]
+    /// Every feed-forward block once, experts among them.
+    public let mlp: [MLPBlock]
+
+    init(
+        family: String, modelType: String, dimensions: OrderedDictionary<String, Int>, stacks: [Stack], head: Head,
+        roles: OrderedDictionary<String, TensorRole>, hasTiedHead: Bool
+    ) {
+        self.family = family
+        self.modelType = modelType
+        self.dimensions = dimensions
+        self.stacks = stacks
+        self.head = head
+        self.roles = roles
+        self.hasTiedHead = hasTiedHead
+        hiddenSize = stacks.last?.hiddenSize ?? 0
+        layerCount = stacks.reduce(0) { $0 + $1.layers.count }
+        var layers = stacks.flatMap(\.layers)
+        if case .contrastive(let head) = head {
+            for tower in [head.text, head.image] {
+                if case .attention(let layer) = tower.pooling { layers.append(layer) }
+            }
+        }
+        (attention, mlp) = Self.blocks(of: layers)
+    }
+
+    private static func blocks(of layers: [Layer]) -> ([AttentionBlock], [MLPBlock]) {
+        var attention: OrderedDictionary<String, AttentionBlock> = [:]
+        var mlp: OrderedDictionary<String, MLPBlock> = [:]
+        for sublayer in layers.flatMap(\.sublayers) {
+            switch sublayer.operation {
+            case .attention(let block): attention[block.name] = block
+            case .mlp(let block): mlp[block.name] = block
+            case .experts(let block):
+                for expert in block.experts + [block.shared].compactMap(\.self) { mlp[expert.name] = expert }
+            }
+        }
+        return (Array(attention.values), Array(mlp.values))
+    }
 
     /// Families that can be resolved, with their model types.
     public static func supported() throws(ArchitectureError) -> [(family: String, modelTypes: [String])] {
@@ -35,14 +77,18 @@ public struct Architecture: Sendable, Equatable {
         try Quantization.refuse(config: config, checkpoint: checkpoint)
         guard let modelType = config["model_type"]?.string else { throw .noModelType(path: path) }
         let library = try ModelDescription.library()
-        guard let description = library.first(where: { $0.modelTypes.contains(modelType) }) else {
+        let candidates = library.filter { $0.modelTypes.contains(modelType) }
+        let readers = candidates.map { ConfigReader(config: config, description: $0, path: path) }
+        guard let reader = readers.first(where: \.matches) ?? readers.first else {
             if let refused = library.flatMap(\.refusedTypes).first(where: { $0.modelType == modelType }) {
                 throw .refusedFeature(path: path, key: "model_type", found: "\"\(modelType)\"", reason: refused.reason)
             }
-            throw .unknownModelType(path: path, found: modelType, known: library.flatMap(\.modelTypes).sorted())
+            throw .unknownModelType(
+                path: path, found: modelType, known: Set(library.flatMap(\.modelTypes)).sorted())
         }
-        let reader = ConfigReader(config: config, description: description, path: path)
-        return try Resolver(checkpoint: checkpoint, description: description, reader: reader, modelType: modelType)
-            .resolve()
+        return try Resolver(
+            checkpoint: checkpoint, description: reader.description, reader: reader, modelType: modelType
+        )
+        .resolve()
     }
 }

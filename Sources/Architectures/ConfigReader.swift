@@ -23,19 +23,19 @@ struct ConfigReader {
     ) throws(ArchitectureError) -> Int {
         var fallback = dimension.fallback
         for key in dimension.keys {
-            guard let found = config[key] else { continue }
+            guard let found = lookup(key) else { continue }
             if found.isNull {
                 fallback = dimension.nullFallback
                 continue
             }
-            guard let number = found.int, number > 0, number < Self.largestDimension else {
+            guard let number = found.int, number >= dimension.minimum, number < Self.largestDimension else {
                 throw invalid(key, found, expected: "a positive whole number")
             }
             return number
         }
         guard let fallback else { throw .missingConfigValue(path: path, keys: dimension.keys) }
         let names = Dictionary(uniqueKeysWithValues: known.map { ($0.key, $0.value) })
-        guard let number = fallback.value(in: names), number > 0, number < Self.largestDimension else {
+        guard let number = fallback.value(in: names), number >= dimension.minimum, number < Self.largestDimension else {
             let given = known.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
             throw .invalidConfigValue(
                 path: path, key: dimension.keys.first ?? dimension.name,
@@ -45,34 +45,44 @@ struct ConfigReader {
         return number
     }
 
-    /// Whether the config says so; a member that is absent or null counts as `standard`.
-    func flag(_ key: String, default standard: Bool) throws(ArchitectureError) -> Bool {
-        guard let found = config[key], !found.isNull else { return standard }
-        guard let value = found.bool else { throw invalid(key, found, expected: "true or false") }
+    /// A config value by its key; a dotted key reaches into objects.
+    func lookup(_ key: String) -> JSONValue? {
+        if let found = config[key] { return found }
+        var value = config
+        for part in key.split(separator: ".") {
+            guard let next = value[String(part)] else { return nil }
+            value = next
+        }
         return value
     }
 
-    func tiedHead() throws(ArchitectureError) -> Bool {
-        try flag("tie_word_embeddings", default: description.tiedHeadDefault)
+    /// Whether this description is meant, where several share a model type.
+    var matches: Bool {
+        description.match.allSatisfy { key, accepted in accepted.contains(lookup(key) ?? .null) }
     }
 
-    /// Whether a tensor of this presence must be there; nil for one that this configuration does not have.
-    func isRequired(_ presence: ModelDescription.Presence) throws(ArchitectureError) -> Bool? {
-        switch presence {
-        case .required: return true
-        case .optional: return false
-        case .whenFlag(let key):
-            return try flag(key, default: description.flags[key] ?? false) ? true : nil
-        case .requiredBy(let endings):
-            let classes = config["architectures"]?.array?.compactMap(\.string) ?? []
-            let isTied = try tiedHead()
-            return !isTied && classes.contains { name in endings.contains { name.hasSuffix($0) } }
-        }
+    var namesClasses: Bool { !(config["architectures"]?.array?.isEmpty ?? true) }
+
+    /// Whether a class in the config's `architectures` has one of these endings.
+    func className(endsWith endings: [String]) -> Bool {
+        let classes = config["architectures"]?.array?.compactMap(\.string) ?? []
+        return classes.contains { name in endings.contains { name.hasSuffix($0) } }
+    }
+
+    /// The token whose position CLIP pools; 2 stands for the largest id, as old files have it.
+    var endOfText: Int {
+        (lookup("text_config.eos_token_id") ?? lookup("eos_token_id"))?.int ?? 49407
+    }
+
+    func tiedHead() throws(ArchitectureError) -> Bool {
+        guard let found = lookup("tie_word_embeddings"), !found.isNull else { return description.tiedHeadDefault }
+        guard let value = found.bool else { throw invalid("tie_word_embeddings", found, expected: "true or false") }
+        return value
     }
 
     func activation() throws(ArchitectureError) -> Activation {
-        let key = description.activationKeys.first { !(config[$0]?.isNull ?? true) }
-        let found = key.flatMap { config[$0] } ?? .string(description.activationDefault)
+        let key = description.activationKeys.first { !(lookup($0)?.isNull ?? true) }
+        let found = key.flatMap { lookup($0) } ?? .string(description.activationDefault)
         guard let name = found.string, let activation = Activation(configName: name) else {
             throw invalid(
                 key ?? "activation", found,
@@ -83,7 +93,7 @@ struct ConfigReader {
 
     func refuseUndescribedFeatures() throws(ArchitectureError) {
         for refusal in description.refusals {
-            guard let found = config[refusal.key], !found.isNull, !refusal.accepted.contains(found) else { continue }
+            guard let found = lookup(refusal.key), !found.isNull, !refusal.accepted.contains(found) else { continue }
             throw .refusedFeature(path: path, key: refusal.key, found: found.serialized(), reason: refusal.reason)
         }
     }

@@ -4,60 +4,162 @@ extension ModelDescription {
     /// Decodes a description, strictly: an unknown, missing or mistyped field and a name that nothing declares are errors
     /// that name the family and the field.
     package init(decoding root: JSONValue, named name: String) throws(ArchitectureError) {
-        let reader = DescriptionReader(family: name)
-        try reader.allow(
-            [
-                "family", "model_types", "refused_model_types", "prefixes", "aliases", "dimensions", "flags",
-                "activation",
-                "rotary", "refusals", "attention", "mlp", "tied_head", "tensors",
-            ], in: root, "description")
-        family = try reader.string(root["family"], "family")
-        guard family == name else { throw .invalidDescription(family: name, field: "family") }
-        modelTypes = try reader.strings(root["model_types"], "model_types")
-        refusedTypes = try reader.list(root["refused_model_types"], "refused_model_types", ["model_type", "reason"]) {
-            value, field throws(ArchitectureError) in
-            RefusedType(
-                modelType: try reader.string(value["model_type"], field),
-                reason: try reader.string(value["reason"], field))
+        var fields = try Fields(root, family: name, path: "description")
+        family = try fields.string("family")
+        guard family == name else { throw fields.fault("family") }
+        modelTypes = try fields.strings("model_types")
+        match = try fields.dictionary("match") { key, value throws(ArchitectureError) in
+            guard let accepted = value.take("in")?.array else { throw value.fault("in") }
+            return (key: key, accepted: accepted)
+        }.map(\.value)
+        refusedTypes = try fields.objects("refused_model_types") { value throws(ArchitectureError) in
+            RefusedType(modelType: try value.string("model_type"), reason: try value.string("reason"))
         }
-        prefixes = try reader.strings(root["prefixes"], "prefixes")
-        aliases = try reader.list(root["aliases"], "aliases", ["from", "to"]) {
-            value, field throws(ArchitectureError) in
-            (from: try reader.string(value["from"], field), to: try reader.string(value["to"], field))
+        prefixes = try fields.strings("prefixes")
+        aliases = try fields.objects("aliases") { value throws(ArchitectureError) in
+            (from: try value.string("from"), to: try value.string("to"))
         }
-        let dimensions = try reader.dimensions(root["dimensions"])
-        self.dimensions = dimensions
-        let known = Set(dimensions.map(\.name))
-        let flags = try reader.flags(root["flags"])
-        self.flags = flags
-        try reader.allow(["keys", "default"], in: root["activation"], "activation")
-        activationKeys = try reader.strings(root["activation"]?["keys"], "activation.keys")
-        activationDefault = try reader.string(root["activation"]?["default"], "activation.default")
-        rotary = try root["rotary"].map { value throws(ArchitectureError) in try reader.rotary(value, known: known) }
-        refusals = try reader.list(root["refusals"], "refusals", ["key", "accepted", "reason"]) {
-            value, field throws(ArchitectureError) in
-            guard let accepted = value["accepted"]?.array else { throw reader.fault(field) }
-            return Refusal(
-                key: try reader.string(value["key"], field), accepted: accepted,
-                reason: try reader.string(value["reason"], field))
+        dimensions = try Self.dimensions(&fields)
+        flags = try Self.flags(&fields)
+        fields.vocabulary.flags.formUnion(flags.keys)
+        numbers = try Self.numbers(&fields)
+        fields.vocabulary.numbers = Set(numbers.keys)
+        let activation = try fields.object("activation") { value throws(ArchitectureError) in
+            (try value.optionalStrings("keys") ?? [], try value.string("default"))
         }
-        let tensors = try reader.list(
-            root["tensors"], "tensors", ["name", "role", "shape", "presence", "required_by", "when", "prefixed"]
-        ) { value, field throws(ArchitectureError) in
-            try reader.tensor(value, field, known: known, flags: Set(flags.keys))
+        guard let activation else { throw fields.fault("activation") }
+        (activationKeys, activationDefault) = activation
+        rotaries = Dictionary(
+            uniqueKeysWithValues: try fields.dictionary("rotary") { _, value throws(ArchitectureError) in
+                try RotaryTemplate(&value)
+            }.map { ($0.name, $0.value) })
+        fields.vocabulary.rotaries = Set(rotaries.keys)
+        refusals = try fields.objects("refusals") { value throws(ArchitectureError) in
+            guard let accepted = value.take("accepted")?.array else { throw value.fault("accepted") }
+            return Refusal(key: try value.string("key"), accepted: accepted, reason: try value.string("reason"))
         }
-        self.tensors = tensors
-        var required: [String: String] = [:]
-        for tensor in tensors where tensor.presence == .required { required[tensor.name] = tensor.role }
-        attention = try reader.projections(
-            root["attention"], "attention", roles: ["query", "key", "value", "output"], others: ["norm"], known: known,
-            tensors: required)
-        norm = try root["attention"]?["norm"].map { value throws(ArchitectureError) in
-            try reader.norm(value, tensors: required)
+        let norm = try fields.object("norm") { value throws(ArchitectureError) in try NormStyle(&value) }
+        guard let norm else { throw fields.fault("norm") }
+        stacks = try fields.dictionary("stacks") { name, value throws(ArchitectureError) in
+            try StackTemplate(name, &value, norm: norm)
+        }.map(\.value)
+        guard !stacks.isEmpty else { throw fields.fault("stacks") }
+        language = try fields.shorthand("language_head", "tensor") { value throws(ArchitectureError) in
+            try LanguageTemplate(&value, norm: norm)
         }
-        mlp = try reader.projections(
-            root["mlp"], "mlp", roles: ["up", "down"], others: ["gate"], known: known, tensors: required)
-        try reader.allow(["default"], in: root["tied_head"], "tied_head")
-        tiedHeadDefault = try reader.bool(root["tied_head"]?["default"], "tied_head.default")
+        classifiers = try fields.objects("classifiers") { value throws(ArchitectureError) in
+            try ClassifierTemplate(&value, norm: norm)
+        }
+        contrastive = try fields.object("contrastive") { value throws(ArchitectureError) in
+            try ContrastiveTemplate(&value, norm: norm)
+        }
+        tiedHeadDefault = try fields.bool("tied_head", default: false)
+        tensors = try fields.objects("tensors") { value throws(ArchitectureError) in try Tensor(&value) }
+        try fields.end()
     }
+
+    /// Each may refer to those before it.
+    private static func dimensions(_ fields: inout Fields) throws(ArchitectureError) -> [Dimension] {
+        var known: Set<String> = []
+        let dimensions = try fields.dictionary("dimensions") { name, value throws(ArchitectureError) in
+            value.vocabulary.dimensions = known
+            let keys = try value.optionalStrings("keys")
+            let fixed = try value.optionalExpression("value")
+            let fallback = try value.optionalExpression("default")
+            let null = try value.optionalExpression("null")
+            // Either read from the config or derived, not both, not neither.
+            guard (keys == nil) == (fixed != nil), fixed == nil || (fallback == nil && null == nil) else {
+                throw .invalidDescription(family: value.family, field: value.path)
+            }
+            known.insert(name)
+            let other = fixed ?? fallback
+            return Dimension(
+                name: name, keys: keys ?? [], fallback: other, nullFallback: null ?? other,
+                minimum: try value.int("minimum", default: 1))
+        }
+        fields.vocabulary.dimensions = known
+        return dimensions.map(\.value)
+    }
+
+    private static func flags(_ fields: inout Fields) throws(ArchitectureError) -> [String: Flag] {
+        var flags: [String: Flag] = [:]
+        guard let value = fields.take("flags") else { return flags }
+        guard let object = value.object else { throw fields.fault("flags") }
+        for member in object.members where !member.value.isNull {
+            if let standard = member.value.bool {
+                flags[member.key] = Flag(key: member.key, sources: [.bool(default: standard)])
+            } else {
+                var value = try Fields(
+                    member.value, family: fields.family, path: "flags.\(member.key)", vocabulary: fields.vocabulary)
+                flags[member.key] = try Flag(&value, name: member.key)
+                try value.end()
+            }
+        }
+        return flags
+    }
+
+    private static func numbers(_ fields: inout Fields) throws(ArchitectureError) -> [String: Number] {
+        let numbers = try fields.dictionary("numbers") { _, value throws(ArchitectureError) in
+            let keys = try value.optionalStrings("keys") ?? []
+            let standard = value.take("default")
+            let text = standard?.string
+            guard text != nil || standard == nil || standard?.double != nil else { throw value.fault("default") }
+            return Number(
+                keys: keys, literal: standard?.double,
+                fallback: try text.map { text throws(ArchitectureError) in try value.expression(text, "default") },
+                power: try value.double("power", default: 1), condition: try value.condition("when"))
+        }
+        return Dictionary(uniqueKeysWithValues: numbers.map { ($0.name, $0.value) })
+    }
+}
+
+extension ModelDescription.Flag {
+    init(_ fields: inout Fields, name: String) throws(ArchitectureError) {
+        key = try fields.optionalString("key") ?? name
+        var sources: [Source] = []
+        if let tensor = try fields.optionalString("tensor") { sources.append(.tensor(tensor)) }
+        if try fields.bool("present", default: false) { sources.append(.present) }
+        if try fields.bool("index", default: false) { sources.append(.index) }
+        if let values = fields.take("listed") {
+            guard let values = values.array else { throw fields.fault("listed") }
+            sources.append(.listed(values))
+        }
+        if let values = fields.take("in") {
+            guard let values = values.array else { throw fields.fault("in") }
+            sources.append(.oneOf(values, default: try fields.bool("default", default: false)))
+        }
+        if let period = try fields.optionalExpression("every") {
+            sources.append(.every(period, remainder: try fields.int("remainder", default: -1)))
+        }
+        if let start = try fields.optionalExpression("from") { sources.append(.from(start)) }
+        if sources.isEmpty { sources = [.bool(default: try fields.bool("default", default: false))] }
+        self.sources = sources
+    }
+}
+
+extension ModelDescription.Tensor {
+    init(_ fields: inout Fields) throws(ArchitectureError) {
+        name = try fields.string("name")
+        role = try fields.string("role")
+        guard TensorRoles.known.contains(role) else { throw fields.fault("role") }
+        if let axes = try fields.optionalStrings("shape") {
+            var shape: [DimensionExpression?] = []
+            for axis in axes { shape.append(axis == "*" ? nil : try fields.expression(axis, "shape")) }
+            self.shape = shape
+        } else {
+            guard role == "buffer" else { throw fields.fault("shape") }
+            shape = nil
+        }
+        condition = try fields.condition("when")
+        presence = try fields.bool("optional", default: true) ? .optional : .required
+        isPrefixed = try fields.bool("prefixed", default: true)
+        layers = try fields.optionalExpression("layers")
+    }
+}
+
+enum TensorRoles {
+    static let known: Set<String> = [
+        "token_embedding", "position_embedding", "type_embedding", "class_embedding", "mask_embedding",
+        "patch_embedding", "norm", "pooler", "head", "head_bias", "head_transform", "task_head", "buffer",
+    ]
 }

@@ -1,90 +1,99 @@
 import Checkpoints
 
-/// What a family's JSON file states: names, shapes and roles of its tensors, and the blocks that they form.
+/// What a family's JSON file states: names, shapes and roles of its tensors, the blocks that they form, and what is computed
+/// with them.
 package struct ModelDescription: Sendable {
     /// A number of the model: from the first config key that is there, else from an expression over earlier dimensions.
-    struct Dimension: Sendable, Equatable {
+    struct Dimension: Sendable {
         let name: String
         let keys: [String]
         /// Where no key is there.
         let fallback: DimensionExpression?
         /// Where a key is there and null; the same as `fallback` unless the description says otherwise.
         let nullFallback: DimensionExpression?
+        let minimum: Int
     }
 
-    enum Presence: Sendable, Equatable {
-        case required, optional
-        /// Required when the config's `architectures` name a class with one of these endings and no tied head.
-        case requiredBy([String])
-        /// Required when the config's flag is true, forbidden otherwise.
-        case whenFlag(String)
+    /// A real number: from the config, else the fallback, which may be an expression over dimensions; then raised to a power.
+    struct Number: Sendable {
+        let keys: [String]
+        let literal: Double?
+        let fallback: DimensionExpression?
+        let power: Double
+        /// Without this the number is absent.
+        let condition: Condition
     }
 
-    struct Tensor: Sendable, Equatable {
-        /// Canonical name; `{layer}` stands for the layer's number.
-        let name: String
-        /// One of `knownRoles`.
-        let role: String
-        /// Nil where the shape is not checked (buffers only); a nil axis may have any extent.
-        let shape: [DimensionExpression?]?
-        let presence: Presence
-        /// Whether the model's prefix stands before the stored name.
-        let isPrefixed: Bool
-
-        var isPerLayer: Bool { name.contains("{layer}") }
+    /// Something that is so or not, for the whole model or for each layer.
+    struct Flag: Sendable {
+        enum Source: Sendable {
+            /// A boolean of the config.
+            case bool(default: Bool)
+            /// Whether a config value is one of some.
+            case oneOf([JSONValue], default: Bool)
+            /// Whether a config value is there and not null.
+            case present
+            /// Whether a tensor is there.
+            case tensor(String)
+            /// Whether the layer's entry of a config list is one of some.
+            case listed([JSONValue])
+            /// Whether a config list holds the layer's number.
+            case index
+            /// layer % period == remainder (the last of each period where it is -1).
+            case every(DimensionExpression, remainder: Int)
+            /// From this layer on.
+            case from(DimensionExpression)
+        }
+        let key: String
+        /// The first whose config key is there decides.
+        let sources: [Source]
     }
 
-    struct ProjectionTemplate: Sendable, Equatable {
-        let tensor: String
-        let outputAxis: Int
-        let offset: DimensionExpression
-    }
-
-    struct Rotary: Sendable, Equatable {
-        let layout: ChannelLayout
-        let dimensions: DimensionExpression
-        let scaling: [String]
-    }
-
-    struct Refusal: Sendable, Equatable {
+    struct Refusal: Sendable {
         let key: String
         let accepted: [JSONValue]
         let reason: String
     }
 
     /// A model type that is close to this family but not described, and what to do about it.
-    struct RefusedType: Sendable, Equatable {
+    struct RefusedType: Sendable {
         let modelType: String
         let reason: String
     }
 
-    struct NormTemplate: Sendable, Equatable {
-        let query: String
-        let key: String
-        let scope: QueryKeyNorm.Scope
+    /// A tensor beside those that blocks name.
+    struct Tensor: Sendable {
+        enum Presence: Sendable { case required, optional }
+        /// Canonical name; `{layer}` stands for the layer's number.
+        let name: String
+        let role: String
+        /// Nil where the shape is not checked; a nil axis may have any extent.
+        let shape: [DimensionExpression?]?
+        let presence: Presence
+        let condition: Condition
+        /// Whether the model's prefix stands before the stored name.
+        let isPrefixed: Bool
+        let layers: DimensionExpression?
     }
-
-    static let knownRoles: Set<String> = [
-        "token_embedding", "position_embedding", "type_embedding", "class_embedding", "mask_embedding",
-        "patch_embedding", "norm", "query", "key", "value", "query_key_value", "output", "query_norm", "key_norm",
-        "gate", "up", "down", "pooler", "head", "head_bias", "head_transform", "task_head", "buffer",
-    ]
 
     package let family: String
     package let modelTypes: [String]
+    /// Config values that tell this description from others of the same model type.
+    let match: [(key: String, accepted: [JSONValue])]
     let refusedTypes: [RefusedType]
     let prefixes: [String]
     let aliases: [(from: String, to: String)]
     let dimensions: [Dimension]
-    /// The config's flags that `when` refers to, with their defaults.
-    let flags: [String: Bool]
+    let numbers: [String: Number]
+    let flags: [String: Flag]
     let activationKeys: [String]
     let activationDefault: String
-    let rotary: Rotary?
+    let rotaries: [String: RotaryTemplate]
     let refusals: [Refusal]
-    let attention: [String: ProjectionTemplate]
-    let norm: NormTemplate?
-    let mlp: [String: ProjectionTemplate]
+    let stacks: [StackTemplate]
+    let language: LanguageTemplate?
+    let classifiers: [ClassifierTemplate]
+    let contrastive: ContrastiveTemplate?
     let tiedHeadDefault: Bool
     let tensors: [Tensor]
 }

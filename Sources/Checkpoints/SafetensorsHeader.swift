@@ -11,8 +11,12 @@ public struct TensorRecord: Sendable, Equatable {
     public var byteCount: Int { dataRange.count }
     public var elementCount: Int { shape.reduce(1, *) }
 
-    /// Rows and columns of a stored weight; a vector is one column, so that its elements are rows.
+    /// Rows and columns of a stored weight: a vector is one column, so that its elements are rows; further axes in front
+    /// (experts) are rows too.
     public var matrixShape: (rows: Int, columns: Int) {
+        if shape.count > 2, let columns = shape.last {
+            return shape.contains(0) ? (0, 0) : (elementCount / columns, columns)
+        }
         let rows = shape.first ?? 1
         // A quotient, as the product of the other extents may overflow where there are no rows.
         return (rows, rows > 0 ? elementCount / rows : 0)

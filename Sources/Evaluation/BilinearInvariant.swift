@@ -32,6 +32,11 @@ struct BilinearInvariant {
             }
             try compare(left, right, with: left2, right2, side: "\(direct)", &worst)
             try compare(right, left, with: right2, left2, side: "\(dual)", &worst)
+            // Where the norm of a pair counts, each side's products with itself must stay, too.
+            if case .torusPhases = site.group {
+                try compare(left, left, with: left2, left2, side: "\(dual) norms", &worst)
+                try compare(right, right, with: right2, right2, side: "\(direct) norms", &worst)
+            }
         }
         return worst
     }
@@ -118,7 +123,7 @@ extension Group {
     var blocks: [ChannelBlock] {
         switch self {
         case .generalLinear(let n): return [ChannelBlock(kind: .linear, channels: Array(0..<n))]
-        case .torus(let pairing):
+        case .torus(let pairing), .torusPhases(let pairing):
             return (0..<pairing.pairCount).map {
                 let (a, b) = pairing.channels(ofPair: $0)
                 return ChannelBlock(kind: .pair, channels: [a, b])

@@ -17,6 +17,7 @@ extension WeightReader {
         else { return false }
         let (rows, columns) = a.matrixShape
         let size = a.type.bitWidth / 8
+        let length = length * slice.width
         let (first, second) = (checkpoint.bytes(of: a), other.checkpoint.bytes(of: b))
         func same(_ range: Range<Int>) -> Bool {
             let bytes = range.lowerBound * size..<range.upperBound * size
@@ -25,7 +26,7 @@ extension WeightReader {
                 UnsafeRawBufferPointer(rebasing: first[bytes]), UnsafeRawBufferPointer(rebasing: second[bytes]))
         }
         if slice.axis == 0 { return same(slice.start * columns..<(slice.start + length) * columns) }
-        return (0..<rows).allSatisfy { row in
+        return (slice.across ?? 0..<rows).allSatisfy { row in
             same(row * columns + slice.start..<row * columns + slice.start + length)
         }
     }

@@ -11,7 +11,9 @@ struct ChannelHashes {
         for slice in slices {
             guard let tensor = checkpoint.tensors[slice.tensor], tensor.type.isComputable else { return nil }
             let (rows, columns) = tensor.matrixShape
-            guard slice.start + count <= (slice.axis == 0 ? rows : columns) else { return nil }
+            guard slice.start + count * slice.width <= (slice.axis == 0 ? rows : columns),
+                slice.across?.upperBound ?? 0 <= rows
+            else { return nil }
             let bytes = checkpoint.bytes(of: tensor)
             switch tensor.type {
             case .bf16: mix(bytes, UInt16.self, slice, rows, columns, significandOnly ? 0x7f : .max)
@@ -27,13 +29,14 @@ struct ChannelHashes {
         _ mask: Bits
     ) {
         let size = MemoryLayout<Bits>.size
-        let (outer, inner) = slice.axis == 0 ? (values.count, columns) : (rows, values.count)
+        let count = values.count * slice.width
+        let (outer, inner) = slice.axis == 0 ? (0..<count, columns) : (slice.across ?? 0..<rows, count)
         values.withUnsafeMutableBufferPointer { values in
-            for i in 0..<outer {
+            for i in outer {
                 let start = slice.axis == 0 ? (slice.start + i) * columns : i * columns + slice.start
                 for j in 0..<inner {
                     let bits = bytes.loadUnaligned(fromByteOffset: (start + j) * size, as: Bits.self) & mask
-                    let channel = slice.axis == 0 ? i : j
+                    let channel = (slice.axis == 0 ? i : j) / slice.width
                     let mixed = (values[channel] ^ UInt64(truncatingIfNeeded: bits)) &* 0x9e37_79b9_7f4a_7c15
                     values[channel] = mixed ^ (mixed >> 29)
                 }

@@ -89,7 +89,7 @@ struct MonomialRecovery {
     /// Scales must lie in the group: a sign where only signs are free, nothing where nothing is.
     private func constrain(_ scale: inout [Double]) {
         switch site.group {
-        case .pairSigns: scale = scale.map { $0 < 0 ? -1 : 1 }
+        case .pairSigns, .monomial(_, .signs): scale = scale.map { $0 < 0 ? -1 : 1 }
         case .pairScales: scale = scale.map(\.magnitude)
         case .monomial(_, .unit): scale = scale.map { _ in 1 }
         case .monomial(_, .positive): scale = scale.map(\.magnitude)
@@ -118,21 +118,24 @@ struct MonomialRecovery {
             a.matrixShape == b.matrixShape
         else { return false }
         let (rows, columns) = a.matrixShape
-        guard slice.start + n <= (slice.axis == 0 ? rows : columns) else { return false }
-        let width = slice.axis == 0 ? columns : n
+        let count = n * slice.width
+        let band = slice.across ?? 0..<rows
+        guard slice.start + count <= (slice.axis == 0 ? rows : columns), band.upperBound <= rows else { return false }
+        let width = slice.axis == 0 ? columns : count
+        func origin(_ index: Int) -> Int { source[index / slice.width] * slice.width + index % slice.width }
         withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * max(width, 1)) { buffer in
             guard let x = buffer.baseAddress else { return }
             let y = x + width
-            for outer in 0..<(slice.axis == 0 ? n : rows) {
+            for outer in slice.axis == 0 ? 0..<count : band {
                 let start = slice.axis == 0 ? (slice.start + outer) * columns : outer * columns + slice.start
-                let origin = slice.axis == 0 ? (slice.start + source[outer]) * columns : start
-                original.values(a, origin..<origin + width, into: x)
+                let place = slice.axis == 0 ? (slice.start + origin(outer)) * columns : start
+                original.values(a, place..<place + width, into: x)
                 protected.values(b, start..<start + width, into: y)
                 for inner in 0..<width {
                     if slice.axis == 0 {
-                        body(outer, x[inner], y[inner])
+                        body(outer / slice.width, x[inner], y[inner])
                     } else {
-                        body(inner, x[source[inner]], y[inner])
+                        body(inner / slice.width, x[origin(inner)], y[inner])
                     }
                 }
             }

@@ -33,7 +33,9 @@ struct WeightReader: Sendable {
     func matrix(_ slice: Site.Slice, length: Int) -> Matrix<Double>? {
         guard let tensor = checkpoint.tensors[slice.tensor] else { return nil }
         let (rows, columns) = tensor.matrixShape
-        guard slice.start + length <= (slice.axis == 0 ? rows : columns) else { return nil }
+        let band = slice.across ?? 0..<rows
+        guard slice.width == 1, slice.start + length <= (slice.axis == 0 ? rows : columns), band.upperBound <= rows
+        else { return nil }
         if slice.axis == 0 {
             let elements = [Double](unsafeUninitializedCapacity: length * columns) { buffer, count in
                 if let base = buffer.baseAddress {
@@ -43,15 +45,15 @@ struct WeightReader: Sendable {
             }
             return Matrix(rows: length, columns: columns, elements: elements)
         }
-        let elements = [Double](unsafeUninitializedCapacity: rows * length) { buffer, count in
-            for row in 0..<rows {
+        let elements = [Double](unsafeUninitializedCapacity: band.count * length) { buffer, count in
+            for (number, row) in band.enumerated() {
                 guard let base = buffer.baseAddress else { break }
                 let start = row * columns + slice.start
-                values(tensor, start..<start + length, into: base + row * length)
+                values(tensor, start..<start + length, into: base + number * length)
             }
-            count = rows * length
+            count = band.count * length
         }
-        return Matrix(rows: rows, columns: length, elements: elements).transposed
+        return Matrix(rows: band.count, columns: length, elements: elements).transposed
     }
 
     /// All slices of one part side by side: the weight and its bias as the columns of `[W | b]`.

@@ -18,15 +18,18 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
 
     let runs: [Run]
 
-    init(_ edits: TensorEdits, elements: ElementSource) throws {
+    /// - Parameter band: the rows of `edits` that these actions are for.
+    init(_ band: TensorEdits.Band, of edits: TensorEdits, elements: ElementSource) throws {
         let (rows, columns) = edits.tensor.matrixShape
         let extent = edits.axis == 0 ? rows : columns
         var runs: [Run] = []
         var end = 0
-        for edit in edits.edits {
+        for edit in band.edits {
             if edit.slice.start > end { runs.append(Run(range: end..<edit.slice.start, action: .copy)) }
             end = edit.slice.start
-            for action in try elements.element(at: edit.site).actions(edit.slice.representation) {
+            for action in try elements.element(at: edit.site).actions(
+                edit.slice.representation, width: edit.slice.width)
+            {
                 runs.append(
                     Run(range: end..<end + action.length, action: Self.prepare(action, forRows: edits.axis == 0)))
                 end += action.length

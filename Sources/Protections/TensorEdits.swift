@@ -6,36 +6,65 @@ struct TensorEdits: Sendable {
     struct Edit: Sendable {
         let site: Site
         let slice: Site.Slice
-        var range: Range<Int> { slice.start..<slice.start + site.group.dimension }
+        var range: Range<Int> { slice.start..<slice.start + site.group.dimension * slice.width }
+    }
+
+    /// Rows that share their edits: all of them, or for edits of columns those of one expert.
+    struct Band: Sendable {
+        let rows: Range<Int>
+        /// By ascending start.
+        let edits: [Edit]
     }
 
     let tensor: TensorRecord
     /// 0 for rows, 1 for columns.
     let axis: Int
-    /// By ascending start.
-    let edits: [Edit]
+    /// They cover the tensor from its first row to its last.
+    let bands: [Band]
 
     init(tensor: TensorRecord, edits: [Edit]) throws {
         self.tensor = tensor
-        self.edits = edits.sorted { $0.slice.start < $1.slice.start }
         axis = edits.first?.slice.axis ?? 0
         let (rows, columns) = tensor.matrixShape
-        var end = 0
-        for edit in self.edits {
+        var byRows: [Range<Int>: [Edit]] = [:]
+        for edit in edits {
             guard edit.slice.axis == axis else { throw ProtectionError.bothAxes(tensor: tensor.name) }
-            guard tensor.shape.count <= 2, edit.range.lowerBound >= end,
-                edit.range.upperBound <= (axis == 0 ? rows : columns)
-            else {
-                throw SymmetryError.sliceOutsideTensor(
-                    site: edit.site.path, tensor: tensor.name, axis: axis, end: edit.range.upperBound,
-                    shape: tensor.shape)
-            }
             guard tensor.type.isComputable else {
                 throw SymmetryError.unsupportedType(
                     site: edit.site.path, tensor: tensor.name, type: tensor.type.rawValue)
             }
+            byRows[edit.slice.across ?? 0..<rows, default: []].append(edit)
+        }
+        var bands: [Band] = []
+        var end = 0
+        for (range, edits) in byRows.sorted(by: { $0.key.lowerBound < $1.key.lowerBound }) {
+            let edits = edits.sorted { $0.slice.start < $1.slice.start }
+            try Self.check(edits, extent: axis == 0 ? rows : columns, tensor)
+            guard range.lowerBound >= end, range.upperBound <= rows else {
+                throw Self.outside(edits[0], tensor, end: range.upperBound)
+            }
+            if range.lowerBound > end { bands.append(Band(rows: end..<range.lowerBound, edits: [])) }
+            bands.append(Band(rows: range, edits: edits))
+            end = range.upperBound
+        }
+        if end < rows { bands.append(Band(rows: end..<rows, edits: [])) }
+        self.bands = bands
+    }
+
+    /// Edits of one band may neither overlap nor reach beyond the axis.
+    private static func check(_ edits: [Edit], extent: Int, _ tensor: TensorRecord) throws {
+        var end = 0
+        for edit in edits {
+            guard edit.range.lowerBound >= end, edit.range.upperBound <= extent else {
+                throw outside(edit, tensor, end: edit.range.upperBound)
+            }
             end = edit.range.upperBound
         }
+    }
+
+    private static func outside(_ edit: Edit, _ tensor: TensorRecord, end: Int) -> SymmetryError {
+        .sliceOutsideTensor(
+            site: edit.site.path, tensor: tensor.name, axis: edit.slice.axis, end: end, shape: tensor.shape)
     }
 
     /// The edits of every tensor that some site acts on.

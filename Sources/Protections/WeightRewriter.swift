@@ -18,34 +18,36 @@ final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
     private let source: Checkpoint
     private let elements: ElementSource
     private let allowsNonFinite: Bool
-    private let prepared = Mutex<PreparedActions<Storage>?>(nil)
+    /// By band; nil until the band's first tile.
+    private let prepared: Mutex<[PreparedActions<Storage>?]>
 
     init(edits: TensorEdits, source: Checkpoint, elements: ElementSource, allowsNonFinite: Bool) {
         self.edits = edits
         self.source = source
         self.elements = elements
         self.allowsNonFinite = allowsNonFinite
-        let (rows, columns) = edits.tensor.matrixShape
+        prepared = Mutex(Array(repeating: nil, count: edits.bands.count))
+        let columns = edits.tensor.matrixShape.columns
         let rowBytes = max(columns * edits.tensor.type.bitWidth / 8, 1)
-        tiles = Self.rowTiles(edits, rows: rows, rowBytes: rowBytes)
+        tiles = edits.bands.flatMap { Self.rowTiles($0, axis: edits.axis, rowBytes: rowBytes) }
             .map { $0.lowerBound * rowBytes..<$0.upperBound * rowBytes }.filter { !$0.isEmpty }
     }
 
     /// Row ranges in order. What they are follows from shapes and groups alone.
-    private static func rowTiles(_ edits: TensorEdits, rows: Int, rowBytes: Int) -> [Range<Int>] {
+    private static func rowTiles(_ band: TensorEdits.Band, axis: Int, rowBytes: Int) -> [Range<Int>] {
         let free = max(1, tileBytes / rowBytes)
-        guard edits.axis == 0 else {
-            let mixes = edits.edits.contains { !$0.site.group.isMonomial }
-            return split(0..<rows, by: mixes ? max(productRows, min(free, 2 * productRows)) : free)
+        guard axis == 0 else {
+            let mixes = band.edits.contains { !$0.site.group.isMonomial }
+            return split(band.rows, by: mixes ? max(productRows, min(free, 2 * productRows)) : free)
         }
         var tiles: [Range<Int>] = []
         var end = 0
-        for edit in edits.edits {
+        for edit in band.edits {
             tiles += split(end..<edit.range.lowerBound, by: free)
             tiles += edit.site.group.isMonomial ? split(edit.range, by: free) : [edit.range]
             end = edit.range.upperBound
         }
-        return tiles + split(end..<rows, by: free)
+        return tiles + split(end..<band.rows.upperBound, by: free)
     }
 
     private static func split(_ range: Range<Int>, by count: Int) -> [Range<Int>] {
@@ -53,16 +55,11 @@ final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
     }
 
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
-        let actions = try prepared.withLock { prepared in
-            if let prepared { return prepared }
-            let made = try PreparedActions<Storage>(edits, elements: elements)
-            prepared = made
-            return made
-        }
         let input = source.bytes(of: edits.tensor)
         guard let from = input.baseAddress, let to = output.baseAddress else { return }
         let columns = edits.tensor.matrixShape.columns
         let rowBytes = columns * MemoryLayout<Storage.Stored>.stride
+        let actions = try actions(forRow: tile.lowerBound / rowBytes)
         // Safetensors promises no alignment, as a header may have any length; the kernels ask for none.
         let kernel = TileKernel<Storage>(
             input: from.assumingMemoryBound(to: Storage.Stored.self),
@@ -72,7 +69,19 @@ final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
         try check(kernel.output, count: kernel.rows.count * columns, lost: lost)
     }
 
-    func finish() { prepared.withLock { $0 = nil } }
+    func finish() { prepared.withLock { $0 = Array(repeating: nil, count: edits.bands.count) } }
+
+    private func actions(forRow row: Int) throws -> PreparedActions<Storage> {
+        let number = edits.bands.firstIndex { $0.rows.contains(row) } ?? 0
+        return try prepared.withLock { prepared in
+            if let prepared = prepared[number] { return prepared }
+            let made = try PreparedActions<Storage>(edits.bands[number], of: edits, elements: elements)
+            // Bands come one after the other: what lies behind is not needed again.
+            for other in prepared.indices where other + 2 < number { prepared[other] = nil }
+            prepared[number] = made
+            return made
+        }
+    }
 
     private func check(_ output: UnsafePointer<Storage.Stored>, count: Int, lost: Int) throws {
         if !allowsNonFinite, Storage.nonFinite(output, count) > 0 {

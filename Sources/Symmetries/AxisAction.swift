@@ -50,6 +50,18 @@ public enum AxisAction: Sendable {
 }
 
 extension Element {
+    /// The actions where each channel is `width` consecutive indices.
+    public func actions(_ representation: Representation, width: Int) -> [AxisAction] {
+        let actions = actions(representation)
+        guard width > 1 else { return actions }
+        return actions.map { action in
+            guard case .monomial(let monomial) = action else {
+                preconditionFailure("only channels that are not mixed may be wider than one index")
+            }
+            return .monomial(monomial.widened(width))
+        }
+    }
+
     /// The actions of this element in a representation, over consecutive runs of channels.
     public func actions(_ representation: Representation) -> [AxisAction] {
         switch (self, representation) {

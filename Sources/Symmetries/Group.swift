@@ -8,6 +8,8 @@ public indirect enum Group: Sendable, Equatable {
     case torus(ChannelPairing)
     /// {±1} per rotary pair: what a normalisation of each head with a gain leaves of the torus.
     case pairSigns(ChannelPairing)
+    /// One complex number of modulus one per pair: what a root mean square taken after the rotation leaves of the torus.
+    case torusPhases(ChannelPairing)
     /// (R>0) per rotary pair: scale moved between the gains of q_norm and k_norm.
     case pairScales(ChannelPairing)
     /// Permutations of n channels with one scale per channel.
@@ -19,6 +21,7 @@ public indirect enum Group: Sendable, Equatable {
     public enum ChannelScales: String, Sendable {
         /// None: a pointwise nonlinearity without homogeneity (GELU, SiLU, tanh) stands between.
         case unit
+        case signs
         /// Positive: the nonlinearity is positively homogeneous (ReLU).
         case positive
         /// Any non-zero: the channel enters linearly (the `up` branch of a gated MLP).
@@ -29,7 +32,8 @@ public indirect enum Group: Sendable, Equatable {
     public var dimension: Int {
         switch self {
         case .generalLinear(let n), .monomial(let n, _): n
-        case .torus(let pairing), .pairSigns(let pairing), .pairScales(let pairing): pairing.rotaryDimensions
+        case .torus(let pairing), .torusPhases(let pairing), .pairSigns(let pairing), .pairScales(let pairing):
+            pairing.rotaryDimensions
         case .product(let factors): factors.reduce(0) { $0 + $1.dimension }
         }
     }
@@ -42,9 +46,9 @@ public indirect enum Group: Sendable, Equatable {
         switch self {
         case .generalLinear(let n): n * n
         case .torus(let pairing): pairing.rotaryDimensions
-        case .pairScales(let pairing): pairing.pairCount
+        case .pairScales(let pairing), .torusPhases(let pairing): pairing.pairCount
         case .pairSigns: 0
-        case .monomial(let n, let scales): scales == .unit ? 0 : n
+        case .monomial(let n, let scales): scales == .unit || scales == .signs ? 0 : n
         case .product(let factors): factors.reduce(0) { $0 + $1.parameterCount }
         }
     }
@@ -55,9 +59,11 @@ extension Group: CustomStringConvertible {
         switch self {
         case .generalLinear(let n): "GL(\(n))"
         case .torus(let pairing): "(C*)^\(pairing.pairCount)"
+        case .torusPhases(let pairing): "U(1)^\(pairing.pairCount)"
         case .pairSigns(let pairing): "{±1}^\(pairing.pairCount)"
         case .pairScales(let pairing): "(R>0)^\(pairing.pairCount)"
         case .monomial(let n, .unit): "S_\(n)"
+        case .monomial(let n, .signs): "S_\(n) x {±1}^\(n)"
         case .monomial(let n, .positive): "S_\(n) x (R>0)^\(n)"
         case .monomial(let n, .signed): "S_\(n) x (R*)^\(n)"
         case .product(let factors): factors.map(\.description).joined(separator: " x ")

@@ -14,6 +14,13 @@ public struct Monomial: Sendable, Equatable {
     public var dimension: Int { source.count }
 
     /// A⁻¹: `(A⁻¹ y)[source[i]] = y[i] / scale[i]`.
+    /// The same on channels of `width` consecutive indices.
+    func widened(_ width: Int) -> Monomial {
+        Monomial(
+            source: source.flatMap { origin in (0..<width).map { origin * width + $0 } },
+            scale: scale.flatMap { [Double](repeating: $0, count: width) })
+    }
+
     public var inverse: Monomial {
         var inverseSource = [Int](repeating: 0, count: dimension)
         var inverseScale = [Double](repeating: 1, count: dimension)

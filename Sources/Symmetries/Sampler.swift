@@ -67,6 +67,10 @@ extension Group {
                 ? .monomial(exactTorus(pairing, condition: condition, using: &stream))
                 : .torus(
                     torus(pairing, condition: sampler == .orthogonal ? 1 : min(condition, 10), using: &stream))
+        case .torusPhases(let pairing):
+            return sampler == .exact
+                ? .monomial(exactTorus(pairing, condition: 1, using: &stream))
+                : .torus(torus(pairing, condition: 1, using: &stream))
         case .pairSigns(let pairing):
             return .monomial(pairing.diagonal((0..<pairing.pairCount).map { _ in stream.nextSign() }))
         case .pairScales(let pairing):
@@ -132,6 +136,7 @@ extension Group {
         let scale: [Double] = (0..<n).map { _ in
             switch scales {
             case .unit: 1
+            case .signs: stream.nextSign()
             case .positive: exactScale(condition: condition, using: &stream)
             case .signed: stream.nextSign() * exactScale(condition: condition, using: &stream)
             }

@@ -34,13 +34,22 @@ public struct Site: Sendable, Equatable {
         public let representation: Representation
         /// Slices of one `part` belong to the same head's map: a weight and its bias.
         public let part: Part
+        /// Rows that an action on columns is confined to: those of one expert where several share a tensor. Nil: all.
+        public let across: Range<Int>?
+        /// Consecutive indices that make one channel.
+        public let width: Int
 
-        public init(tensor: String, axis: Int, start: Int, representation: Representation, part: Part) {
+        public init(
+            tensor: String, axis: Int, start: Int, representation: Representation, part: Part,
+            across: Range<Int>? = nil, width: Int = 1
+        ) {
             self.tensor = tensor
             self.axis = axis
             self.start = start
             self.representation = representation
             self.part = part
+            self.across = across
+            self.width = width
         }
     }
 

@@ -59,7 +59,6 @@ import Testing
         ("roberta", "add_cross_attention", .bool(true), "add_cross_attention"),
         ("gpt2", "add_cross_attention", .bool(true), "add_cross_attention"),
         ("roberta", "position_embedding_type", .string("relative_key_query"), "position_embedding_type"),
-        ("clip_vision", "model_type", .string("clip"), "model_type"),
         ("qwen3", "partial_rotary_factor", .double(0.25), "partial_rotary_factor"),
         (
             "mistral", "rope_scaling", .object(["rope_type": .string("default"), "type": .string("mrope")]),
@@ -91,7 +90,11 @@ import Testing
     func everyKnownScalingLeavesTheLayout(type: String) throws {
         let block = try ChangedFixture("llama").resolve {
             $0.config["rope_parameters"] = .object([
-                "rope_type": .string(type), "partial_rotary_factor": .number("1.0"),
+                "rope_type": .string(type), "partial_rotary_factor": .number("1.0"), "factor": .double(2),
+                "low_freq_factor": .double(1), "high_freq_factor": .double(4),
+                "original_max_position_embeddings": .int(16),
+                "short_factor": .array(Array(repeating: .double(1), count: 6)),
+                "long_factor": .array(Array(repeating: .double(2), count: 6)),
             ])
         }.attention[0]
         #expect(block.rotary?.dimensions == 12 && block.rotary?.layout == .halfSplit)

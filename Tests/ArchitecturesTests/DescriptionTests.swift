@@ -8,7 +8,7 @@ import Testing
     @Test func everyFileIsEmbeddedAsItIs() throws {
         let folder = Fixtures.root + "/../../Sources/Architectures/Descriptions"
         let files = Files.names(in: folder)
-        #expect(files == ModelDescription.embedded.map { $0.name + ".json" })
+        #expect(files == ModelDescription.embedded.keys.map { $0 + ".json" }.sorted())
         for (name, bytes) in ModelDescription.embedded {
             #expect(try Files.read("\(folder)/\(name).json") == bytes)
         }
@@ -21,9 +21,8 @@ import Testing
 
     /// Sets a member of the description of qwen3, which uses nearly every field, at a path of keys and places.
     private func decode(_ path: [String], _ value: JSONValue?) throws -> ArchitectureError? {
-        let bytes = try #require(ModelDescription.embedded.first { $0.name == "qwen3" }).bytes
-        let root = Self.setting(try JSONDocument(parsing: bytes).root, path[...], value)
-        do {
+        let root = Self.setting(try ModelDescription.source(of: "qwen3"), path[...], value)
+        do throws(ArchitectureError) {
             _ = try ModelDescription(decoding: root, named: "qwen3")
             return nil
         } catch { return error }
@@ -46,41 +45,54 @@ import Testing
     }
 
     /// Path of the slip, what is put there (null: the member goes), and the field that the error names.
+    private static func attention(_ rest: String...) -> [String] { ["stacks", "decoder", "layer", "attention"] + rest }
+    private static func mlp(_ rest: String...) -> [String] { ["stacks", "decoder", "layer", "mlp"] + rest }
+
+    /// Path of the slip, what is put there (null: the member goes), and the field that the error names.
     static let slips: [(path: [String], value: JSONValue?, field: String)] = [
         (["family"], .string("qwen4"), "family"),
         (["familly"], .string("qwen3"), "description.familly"),
         (["model_types"], .array([.int(1)]), "model_types"),
         (["prefixes"], nil, "prefixes"),
         (["dimensions", "heads"], nil, "dimensions.kv_heads.null"),
-        (["dimensions", "intermediate"], nil, "dimensions.intermediate"),
+        (["dimensions", "intermediate"], nil, "stacks.decoder.layer.mlp.intermediate"),
         (["dimensions", "head_dim", "default"], .string("hidden / haeds"), "dimensions.head_dim.default"),
         (["dimensions", "head_dim", "default"], .string("hidden heads"), "dimensions.head_dim.default"),
         (["dimensions", "kv_heads", "value"], .string("heads"), "dimensions.kv_heads"),
         (["dimensions", "kv_heads", "nul"], .string("heads"), "dimensions.kv_heads.nul"),
         (["flags", "attention_bias"], .string("no"), "flags.attention_bias"),
-        (["flags", "attention_bias"], nil, "tensors[3].when"),
-        (["activation", "keys"], nil, "activation.keys"),
-        (["rotary", "layout"], .string("spiral"), "rotary.layout"),
-        (["rotary", "dimensions"], .string("head_dimension"), "rotary.dimensions"),
-        (["attention", "query", "tensor"], .string("layers.{layer}.q_proj"), "attention.query.tensor"),
-        (["attention", "key", "tensor"], .string("layers.{layer}.self_attn.v_proj"), "attention.key.tensor"),
-        (["mlp", "gate", "tensor"], .string("layers.{layer}.mlp.up_proj"), "mlp.gate.tensor"),
-        (["attention", "output"], nil, "attention.output"),
-        (["attention", "value", "axis"], .int(1), "attention.value.axis"),
-        (["attention", "value", "output_axis"], .int(2), "attention.value.output_axis"),
-        (["attention", "norm", "scope"], .string("heads"), "attention.norm.scope"),
-        (["attention", "norm", "key"], .string("k_norm.weight"), "attention.norm.key"),
-        (["attention", "norm", "query"], .string("layers.{layer}.self_attn.k_norm.weight"), "attention.norm.query"),
-        (["mlp", "down"], nil, "mlp.down"),
-        (["tied_head", "default"], nil, "tied_head.default"),
+        (["flags", "attention_bias"], nil, "stacks.decoder.layer.attention.bias"),
+        (["numbers", "epsilon"], nil, "norm.epsilon"),
+        (["numbers", "epsilon", "default"], .string("hiden"), "numbers.epsilon.default"),
+        (["activation", "keys"], .int(3), "activation.keys"),
+        (["activation"], nil, "activation"),
+        (["norm", "kind"], .string("rsm"), "norm.kind"),
+        (["rotary", "all", "layout"], .string("spiral"), "rotary.all.layout"),
+        (["rotary", "all", "dimensions"], .string("head_dimension"), "rotary.all.dimensions"),
+        (["rotary", "all"], nil, "stacks.decoder.layer.attention.rotary"),
+        (attention("query"), nil, "stacks.decoder.layer.attention"),
+        (attention("key"), .int(1), "stacks.decoder.layer.attention.key"),
+        (attention("output"), nil, "stacks.decoder.layer.attention.output"),
+        (attention("vaule"), .string("self_attn.v_proj"), "stacks.decoder.layer.attention.vaule"),
+        (attention("norm", "scope"), .string("heads"), "stacks.decoder.layer.attention.norm.scope"),
+        (attention("norm", "key"), nil, "stacks.decoder.layer.attention.norm.query"),
+        (attention("window"), .string("widow"), "stacks.decoder.layer.attention.window"),
+        (attention("window_when"), .string("late &"), "stacks.decoder.layer.attention.window_when"),
+        (attention("window_when"), .string("early"), "stacks.decoder.layer.attention.window_when"),
+        (attention("before", "tensor"), nil, "stacks.decoder.layer.attention.before.tensor"),
+        (mlp("gate", "stride"), .int(2), "stacks.decoder.layer.mlp.gate.weight"),
+        (mlp("up"), nil, "stacks.decoder.layer.mlp.up"),
+        (mlp("activation"), .string("gule"), "stacks.decoder.layer.mlp.activation"),
+        (["stacks", "decoder", "embedding", "tokens"], nil, "stacks.decoder.embedding.tokens"),
+        (["stacks"], nil, "stacks"),
+        (["language_head", "transform"], .object([:]), "language_head.transform.weight"),
+        (["tied_head"], .string("yes"), "tied_head"),
         (["tensors", "0", "role"], .string("embeding"), "tensors[0].role"),
-        (["tensors", "0", "shape"], nil, "tensors[0].shape"),
-        (["tensors", "0", "shape", "1"], .int(48), "tensors[0].shape"),
-        (["tensors", "0", "shape", "1"], .string("hiden"), "tensors[0].shape"),
-        (["tensors", "1", "presence"], .string("optonal"), "tensors[1].presence"),
-        (["tensors", "1", "prefixed"], .string("false"), "tensors[1].prefixed"),
+        (["tensors", "1", "shape"], nil, "tensors[1].shape"),
+        (["tensors", "1", "shape", "1"], .int(48), "tensors[1].shape"),
+        (["tensors", "1", "shape", "1"], .string("hiden"), "tensors[1].shape"),
+        (["tensors", "1", "optional"], .string("yes"), "tensors[1].optional"),
         (["tensors", "1", "whne"], .string("attention_bias"), "tensors[1].whne"),
-        (["tensors", "2", "presence"], .string("optional"), "attention.query.tensor"),
     ]
 
     @Test(arguments: slips.indices)

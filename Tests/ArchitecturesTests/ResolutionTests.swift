@@ -40,7 +40,8 @@ import Testing
         #expect(qwen2.key.bias == "model.layers.0.self_attn.k_proj.bias" && qwen2.output.bias == nil)
         let qwen3 = try Architecture.resolve(Checkpoint(opening: Fixtures.path("qwen3"))).attention[0]
         #expect(
-            qwen3.queryKeyNorm?.scope == .head && qwen3.queryKeyNorm?.key == "model.layers.0.self_attn.k_norm.weight")
+            qwen3.queryKeyNorm?.scope == .head
+                && qwen3.queryKeyNorm?.key.first?.weight == "model.layers.0.self_attn.k_norm.weight")
         let biased = try Architecture.resolve(Checkpoint(opening: Fixtures.path("llama_biases")))
         #expect(biased.mlp[1].gate?.bias == "model.layers.1.mlp.gate_proj.bias")
     }

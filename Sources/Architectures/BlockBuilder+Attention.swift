@@ -1,0 +1,235 @@
+extension BlockBuilder {
+    func attention(
+        _ template: AttentionTemplate, _ name: String, hidden: Int, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock {
+        let heads = try value(template.heads)
+        let groups = try value(template.keyValueHeads)
+        guard groups > 0, heads % groups == 0 else {
+            throw .invalidConfigValue(
+                path: claims.path, key: "num_key_value_heads", found: "\(groups)",
+                expected: "a divisor of the \(heads) attention heads")
+        }
+        let shape = Shape(
+            heads: heads, groups: groups, length: try value(template.headDimension),
+            valueLength: try value(template.valueHeadDimension),
+            sharedKey: try template.sharedKeyDimension.map { size throws(ArchitectureError) in try value(size) } ?? 0,
+            hidden: hidden, source: try value(template.sourceHidden))
+        let queryLatent =
+            try holds(template.queryLatentCondition, place)
+            ? try latent(template.queryLatent, "query_latent", hidden, extra: 0, place) : nil
+        let keyValueLatent = try latent(
+            template.keyValueLatent, "key_value_latent", hidden, extra: shape.sharedKey, place)
+        let parts = try projections(template, shape, queryLatent, keyValueLatent, place)
+        var sharedKey: Projection?
+        if let latent = keyValueLatent, shape.sharedKey > 0 {
+            let down = latent.down
+            sharedKey = Projection(
+                weight: down.weight, bias: down.bias, outputOffset: down.outputCount, outputCount: shape.sharedKey,
+                inputCount: hidden, storedOutputs: down.storedOutputs,
+                headLayout: .init(
+                    offset: down.outputCount, groupStride: 0, headStride: 0, length: shape.sharedKey))
+        }
+        return AttentionBlock(
+            name: name, layer: place.weights ?? 0, heads: heads, keyValueHeads: groups, headDimension: shape.length,
+            valueHeadDimension: shape.valueLength, query: parts.query, key: parts.key, value: parts.value,
+            output: try projection(
+                template.output, "output", outputs: hidden, inputs: heads * shape.valueLength, place,
+                heads: .init(
+                    offset: 0, groupStride: heads / groups * shape.valueLength, headStride: shape.valueLength,
+                    length: shape.valueLength)),
+            sharedKey: sharedKey, queryLatent: queryLatent, keyValueLatent: keyValueLatent,
+            readsEncoder: template.readsEncoder, rotary: try rotary(template, shape, place),
+            queryKeyNorm: try queryKeyNorm(template.norm, shape, place), mask: try mask(template, place),
+            scale: try number(template.scale, place) ?? 1 / Double(shape.length).squareRoot(),
+            softCap: try number(template.softCap, place),
+            sinks: try template.sinks.map { sinks throws(ArchitectureError) in
+                try tensor(sinks, "sinks", [heads], place)
+            }, clip: try number(template.clip, place), positionBias: try positionBias(template, heads, place),
+            temperature: try temperature(template, place),
+            probe: try template.probe.map { probe throws(ArchitectureError) in
+                try tensor(probe, "probe", [1, 1, hidden], place)
+            })
+    }
+
+    private struct Shape {
+        let heads: Int
+        let groups: Int
+        let length: Int
+        let valueLength: Int
+        let sharedKey: Int
+        let hidden: Int
+        let source: Int
+        var members: Int { heads / groups }
+    }
+
+    private typealias Parts = (query: Projection, key: Projection, value: Projection)
+
+    private func projections(
+        _ template: AttentionTemplate, _ shape: Shape, _ queryLatent: AttentionBlock.Latent?,
+        _ keyValueLatent: AttentionBlock.Latent?, _ place: Place
+    ) throws(ArchitectureError) -> Parts {
+        let (length, valueLength) = (shape.length, shape.valueLength)
+        func separate(
+            _ template: ProjectionTemplate?, _ role: String, count: Int, length: Int, inputs: Int, members: Int
+        ) throws(ArchitectureError) -> Projection {
+            guard let template else {
+                throw .invalidDescription(family: description.family, field: "attention.\(role)")
+            }
+            return try projection(
+                template, role, outputs: count * length, inputs: inputs, place,
+                heads: .init(offset: 0, groupStride: members * length, headStride: length, length: length))
+        }
+        if let fused = template.fused { return try fusedProjections(fused, shape, place) }
+        if let pair = template.keyValue, let latent = keyValueLatent {
+            let keyLength = length - shape.sharedKey
+            let stride = keyLength + valueLength
+            func half(_ offset: Int, _ length: Int) throws(ArchitectureError) -> Projection {
+                try projection(
+                    pair, "key_value", outputs: shape.groups * length, inputs: latent.down.outputCount, place,
+                    storedOutputs: shape.groups * stride, offset: offset,
+                    heads: .init(offset: offset, groupStride: stride, headStride: stride, length: length))
+            }
+            // Without a latent the query has a tensor of its own name.
+            let query = try separate(
+                template.query, "query", count: shape.heads, length: length,
+                inputs: queryLatent?.down.outputCount ?? shape.hidden, members: shape.members)
+            return (query, try half(0, keyLength), try half(keyLength, valueLength))
+        }
+        return (
+            try separate(
+                template.query, "query", count: shape.heads, length: length, inputs: shape.hidden,
+                members: shape.members),
+            try separate(template.key, "key", count: shape.groups, length: length, inputs: shape.source, members: 1),
+            try separate(
+                template.value, "value", count: shape.groups, length: valueLength, inputs: shape.source, members: 1)
+        )
+    }
+
+    private func fusedProjections(
+        _ fused: AttentionTemplate.Fused, _ shape: Shape, _ place: Place
+    ) throws(ArchitectureError) -> Parts {
+        let (length, valueLength) = (shape.length, shape.valueLength)
+        let (queries, keys) = (shape.heads * length, shape.groups * length)
+        let total = queries + keys + shape.groups * valueLength
+        func part(_ count: Int, _ layout: HeadLayout) throws(ArchitectureError) -> Projection {
+            try projection(
+                fused.projection, "query_key_value", outputs: count, inputs: shape.hidden, place, storedOutputs: total,
+                offset: layout.offset, heads: layout)
+        }
+        switch fused.fusion {
+        case .stacked:
+            return (
+                try part(
+                    queries, .init(offset: 0, groupStride: shape.members * length, headStride: length, length: length)),
+                try part(keys, .init(offset: queries, groupStride: length, headStride: length, length: length)),
+                try part(
+                    shape.groups * valueLength,
+                    .init(
+                        offset: queries + keys, groupStride: valueLength, headStride: valueLength, length: valueLength))
+            )
+        case .perGroup:
+            let stride = (shape.members + 1) * length + valueLength
+            let first = shape.members * length
+            return (
+                try part(queries, .init(offset: 0, groupStride: stride, headStride: length, length: length)),
+                try part(keys, .init(offset: first, groupStride: stride, headStride: length, length: length)),
+                try part(
+                    shape.groups * valueLength,
+                    .init(offset: first + length, groupStride: stride, headStride: valueLength, length: valueLength))
+            )
+        }
+    }
+
+    /// - Parameter extra: outputs of the map behind the latent ones.
+    private func latent(
+        _ template: AttentionTemplate.Latent?, _ role: String, _ hidden: Int, extra: Int, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.Latent? {
+        guard let template else { return nil }
+        let rank = try value(template.rank)
+        let down = try projection(
+            template.down, role, outputs: rank, inputs: hidden, place, storedOutputs: rank + extra)
+        guard let norm = try norm(template.norm, [rank], place) else { return nil }
+        return .init(down: down, norm: norm)
+    }
+
+    private func rotary(
+        _ template: AttentionTemplate, _ shape: Shape, _ place: Place
+    ) throws(ArchitectureError) -> Rotary? {
+        for choice in template.rotary where try holds(choice.condition, place) {
+            guard let rotary = description.rotaries[choice.name] else { continue }
+            var count = try value(rotary.dimensions)
+            if let fraction = rotary.fraction {
+                guard let share = try number(fraction), share > 0, share <= 1 else {
+                    throw .invalidConfigValue(
+                        path: claims.path, key: "partial_rotary_factor", found: "beyond reach",
+                        expected: "a share between 0 and 1")
+                }
+                count = Int(Double(count) * share)
+            }
+            return try reader.rotary(rotary, dimensions: count, offset: try value(rotary.offset))
+        }
+        return nil
+    }
+
+    private func queryKeyNorm(
+        _ template: AttentionTemplate.QueryKeyNorms?, _ shape: Shape, _ place: Place
+    ) throws(ArchitectureError) -> QueryKeyNorm? {
+        guard let template, try holds(template.condition, place) else { return nil }
+        let scope = template.scope
+        func norms(_ template: NormTemplate, _ role: String, _ heads: Int) throws(ArchitectureError) -> [Norm] {
+            let perHead = template.tensor?.contains("{head}") ?? false
+            let extent: [Int] =
+                switch scope {
+                case .projection: [heads * shape.length]
+                case .eachHead where !perHead: [heads, shape.length]
+                default: [shape.length]
+                }
+            var norms: [Norm] = []
+            for head in 0..<(perHead ? heads : 1) {
+                var place = place
+                place.head = head
+                if let norm = try norm(template, extent, place, role: role) { norms.append(norm) }
+            }
+            return norms
+        }
+        return QueryKeyNorm(
+            scope: template.scope, query: try norms(template.query, "query_norm", shape.heads),
+            key: try norms(template.key, "key_norm", shape.groups), isAfterRotary: template.isAfterRotary)
+    }
+
+    private func mask(
+        _ template: AttentionTemplate, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.Mask {
+        func size(_ reference: NumberReference?, _ condition: Condition) throws(ArchitectureError) -> Int? {
+            guard try holds(condition, place), let size = try number(reference, place) else { return nil }
+            guard size >= 1, size < Double(ConfigReader.largestDimension) else { return nil }
+            return Int(size)
+        }
+        return .init(
+            isCausal: template.isCausal, window: try size(template.window, template.windowCondition),
+            chunk: try size(template.chunk, template.chunkCondition))
+    }
+
+    private func positionBias(
+        _ template: AttentionTemplate, _ heads: Int, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.PositionBias? {
+        guard let bias = template.positionBias, try holds(template.positionBiasCondition, place) else { return nil }
+        switch bias {
+        case .alibi(let isRounded): return .alibi(isRounded: isRounded)
+        case .relative(let tensor, let buckets, let distance, let isBidirectional):
+            let count = try value(buckets)
+            return .relative(
+                tensor: try self.tensor(tensor + ".weight", "position_bias", [count, heads], place), buckets: count,
+                maximumDistance: try value(distance), isBidirectional: isBidirectional)
+        }
+    }
+
+    private func temperature(
+        _ template: AttentionTemplate, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.Temperature? {
+        guard let temperature = template.temperature, try holds(temperature.condition, place),
+            let scale = try number(temperature.scale), let floor = try number(temperature.floor)
+        else { return nil }
+        return .init(scale: scale, floor: floor)
+    }
+}

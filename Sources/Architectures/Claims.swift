@@ -1,0 +1,113 @@
+import Checkpoints
+import OrderedCollections
+
+/// The closed world: each tensor of the checkpoint is claimed by some part of the description, each required one is there,
+/// all shapes agree.
+final class Claims {
+    let path: String
+    private let family: String
+    private let records: [String: TensorRecord]
+    private let prefix: String
+    private var claimed: [String: Architecture.TensorRole] = [:]
+    /// Stored names by canonical ones, which have no prefix.
+    private var storedNames: [String: String] = [:]
+    /// Only counting how many required tensors are there: nothing is thrown.
+    private let isProbe: Bool
+    private(set) var hits = 0
+
+    init(
+        checkpoint: Checkpoint, description: ModelDescription, prefix: String, isProbe: Bool
+    ) throws(ArchitectureError) {
+        path = checkpoint.path
+        family = description.family
+        self.prefix = prefix
+        self.isProbe = isProbe
+        records = try Self.modernNames(of: checkpoint, description)
+    }
+
+    /// A tensor as a part of the model: its canonical name, and what it must be.
+    struct Demand {
+        let name: String
+        let role: String
+        let layer: Int?
+        /// Nil where the shape is not checked; a nil axis may have any extent.
+        let shape: [Int?]?
+        var isPrefixed = true
+    }
+
+    /// The stored name. Roles of a tensor that several parts share are joined: `query_key_value`.
+    func require(_ demand: Demand) throws(ArchitectureError) -> String {
+        if let name = try find(demand) { return name }
+        if isProbe { return "" }
+        throw .missingTensor(path: path, tensor: stored(demand), family: family)
+    }
+
+    /// The stored name, or nil when the checkpoint has no such tensor.
+    func find(_ demand: Demand) throws(ArchitectureError) -> String? {
+        guard let record = records[stored(demand)] else { return nil }
+        hits += 1
+        if isProbe { return record.name }
+        if let shape = demand.shape {
+            let expected = shape.enumerated().map { axis, extent in
+                extent ?? (axis < record.shape.count ? record.shape[axis] : 1)
+            }
+            guard expected == record.shape else {
+                throw .shapeMismatch(path: path, tensor: record.name, expected: expected, found: record.shape)
+            }
+        }
+        if demand.role != "buffer", !record.type.isComputable {
+            throw .notFloatingPoint(path: path, tensor: record.name, found: record.type.rawValue)
+        }
+        if claimed[record.name] == nil { claimed[record.name] = .init(name: demand.role, layer: demand.layer) }
+        storedNames[demand.name] = record.name
+        return record.name
+    }
+
+    /// Extents of a tensor that is there.
+    func shape(ofStored name: String) -> [Int]? { records[name]?.shape }
+
+    func shape(ofTensor name: String, isPrefixed: Bool) -> [Int]? { records[isPrefixed ? prefix + name : name]?.shape }
+
+    func contains(_ name: String) -> Bool { records[prefix + name] != nil || records[name] != nil }
+
+    private func stored(_ demand: Demand) -> String { demand.isPrefixed ? prefix + demand.name : demand.name }
+
+    /// Every tensor's role, in the checkpoint's order; throws for one that nobody has claimed.
+    func roles(
+        of checkpoint: Checkpoint, _ description: ModelDescription
+    ) throws(ArchitectureError) -> OrderedDictionary<String, Architecture.TensorRole> {
+        var roles: OrderedDictionary<String, Architecture.TensorRole> = [:]
+        for name in checkpoint.tensors.keys {
+            guard let role = claimed[name] else { throw stray(name, description) }
+            roles[name] = role
+        }
+        return roles
+    }
+
+    /// What to say of a tensor that nothing declares: perhaps one that is there already under another prefix.
+    private func stray(_ name: String, _ description: ModelDescription) -> ArchitectureError {
+        let rest = description.prefixes.first { !$0.isEmpty && name.hasPrefix($0) }
+            .map { String(name.dropFirst($0.count)) }
+        for canonical in [name, rest ?? name] {
+            if let twin = storedNames[canonical] { return .ambiguousTensor(path: path, tensor: name, other: twin) }
+        }
+        return .unknownTensor(path: path, tensor: name, family: family)
+    }
+
+    /// Records by their names, with old endings such as `.gamma` replaced.
+    private static func modernNames(
+        of checkpoint: Checkpoint, _ description: ModelDescription
+    ) throws(ArchitectureError) -> [String: TensorRecord] {
+        var names: [String: TensorRecord] = [:]
+        for record in checkpoint.tensors.values {
+            var name = record.name
+            for alias in description.aliases where name.hasSuffix(alias.from) {
+                name = name.dropLast(alias.from.count) + alias.to
+            }
+            if let twin = names.updateValue(record, forKey: name) {
+                throw .ambiguousTensor(path: checkpoint.path, tensor: record.name, other: twin.name)
+            }
+        }
+        return names
+    }
+}

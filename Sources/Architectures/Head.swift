@@ -1,0 +1,62 @@
+/// What a model makes of the last hidden states.
+public enum Head: Sendable, Equatable {
+    /// Scores over the vocabulary for every position.
+    case language(LanguageHead)
+    /// Scores over classes for every sequence.
+    case classifier(Classifier)
+    /// Similarities of images and texts.
+    case contrastive(Contrastive)
+    /// The hidden states themselves.
+    case none
+}
+
+/// A linear map followed by a nonlinearity, where it has one.
+public struct HeadStep: Sendable, Equatable {
+    public let projection: Projection
+    public let activation: Activation?
+    public let norm: Norm?
+}
+
+/// `cap(multiplier·(E·norm(act(T·x)) + b))`; E is the token embedding where tied.
+public struct LanguageHead: Sendable, Equatable {
+    public let transform: HeadStep?
+    public let head: Projection
+    public let multiplier: Double
+    public let softCap: Double?
+}
+
+public struct Classifier: Sendable, Equatable {
+    public enum Pooling: String, Sendable {
+        case first, last, mean
+        /// The first position beside the mean of the others (DINOv2).
+        case firstAndMean = "first_and_mean"
+        /// The mean of two heads on the first two positions (DeiT with teacher).
+        case mean2 = "mean_of_heads"
+    }
+
+    public let pooling: Pooling
+    public let steps: [HeadStep]
+}
+
+/// `exp(s)·⟨t̂, v̂⟩ + b` of normalised text and image vectors.
+public struct Contrastive: Sendable, Equatable {
+    public struct Tower: Sendable, Equatable {
+        public let stack: String
+        public let pooling: Pooling
+        public let projection: Projection?
+    }
+
+    public enum Pooling: Sendable, Equatable {
+        case first, last
+        /// The position of the end-of-text token; the largest id where the config names no other.
+        case endOfText(Int)
+        /// An attention with one learned query, then an MLP with a residual connection (SigLIP).
+        case attention(Layer)
+    }
+
+    public let text: Tower
+    public let image: Tower
+    /// Stored names.
+    public let scale: String
+    public let bias: String?
+}

@@ -1,0 +1,28 @@
+/// How rotary embeddings pair channels, by the names that descriptions use.
+public enum ChannelLayout: String, Sendable {
+    /// Channel i with i + r/2: Llama, Qwen, Mistral.
+    case halfSplit = "half_split"
+    /// Channel 2i with 2i + 1: GPT-J, Cohere.
+    case interleaved
+}
+
+/// Rotary position embedding (arXiv 2104.09864) on `dimensions` channels of each head, from `offset` on: pair p of a token at
+/// position t is turned by the angle t·ω_p and multiplied by `attentionFactor`.
+public struct Rotary: Sendable, Equatable {
+    public let dimensions: Int
+    public let offset: Int
+    public let layout: ChannelLayout
+    /// Base of the frequencies: ω_p = θ^(-2p/r) before scaling.
+    public let theta: Double
+    public let scaling: RotaryScaling
+
+    public init(
+        dimensions: Int, offset: Int = 0, layout: ChannelLayout, theta: Double = 10000, scaling: RotaryScaling = .none
+    ) {
+        self.dimensions = dimensions
+        self.offset = offset
+        self.layout = layout
+        self.theta = theta
+        self.scaling = scaling
+    }
+}
