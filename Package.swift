@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "Architectures", targets: ["Architectures"]),
         .library(name: "Symmetries", targets: ["Symmetries"]),
         .library(name: "Protections", targets: ["Protections"]),
+        .library(name: "Transformers", targets: ["Transformers"]),
         .library(name: "Evaluation", targets: ["Evaluation"]),
         .executable(name: "mergeproof", targets: ["mergeproof"]),
     ],
@@ -49,7 +50,10 @@ let package = Package(
             name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Checkpoints", "CKernels"],
+            name: "Transformers", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
+            swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
@@ -57,7 +61,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["Checkpoints", "Transformers"], path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(
             name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
         .testTarget(
@@ -68,6 +72,8 @@ let package = Package(
             name: "SymmetriesTests", dependencies: ["Symmetries", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "TransformersTests", dependencies: ["Transformers", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),
         .testTarget(
