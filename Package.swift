@@ -8,7 +8,25 @@ let collections = Target.Dependency.product(name: "OrderedCollections", package:
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// One JSON description each in Sources/Architectures/Descriptions.
-let families = ["bert", "clip_vision", "gpt2", "llama", "mistral", "qwen2", "qwen3", "roberta", "vit"]
+let families = [
+    "bert",
+    "clip_vision",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "gpt2",
+    "llama",
+    "mistral",
+    "mixtral",
+    "phi",
+    "phi3",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "roberta",
+    "vit",
+]
 
 let package = Package(
     name: "mergeproof",

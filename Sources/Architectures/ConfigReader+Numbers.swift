@@ -8,7 +8,11 @@ extension ConfigReader {
     ) throws(ArchitectureError) -> Double? {
         var found: Double?
         for key in template.keys {
-            guard let value = lookup(key), !value.isNull else { continue }
+            guard let value = lookup(key) else { continue }
+            if value.isNull {
+                if template.isNullable { return nil }
+                continue
+            }
             // A boolean where a number may stand (tie of scale_embedding): true is taken as the fallback.
             if let flag = value.bool {
                 if !flag { return nil }
@@ -50,7 +54,8 @@ extension ConfigReader {
             case .present: return found != nil
             case .tensor(let tensor): return claims.contains(tensor)
             case .listed(let accepted):
-                guard let found else { continue }
+                // An empty list counts as none (no_rope_layers of Llama 4).
+                guard let found, found.array?.isEmpty != true else { continue }
                 guard let list = found.array, let layer, layer < list.count else {
                     throw invalid(flag.key, found, expected: "a list with an entry for every layer")
                 }

@@ -107,7 +107,8 @@ extension ModelDescription {
             return Number(
                 keys: keys, literal: standard?.double,
                 fallback: try text.map { text throws(ArchitectureError) in try value.expression(text, "default") },
-                power: try value.double("power", default: 1), condition: try value.condition("when"))
+                power: try value.double("power", default: 1),
+                isNullable: try value.bool("nullable", default: false), condition: try value.condition("when"))
         }
         return Dictionary(uniqueKeysWithValues: numbers.map { ($0.name, $0.value) })
     }

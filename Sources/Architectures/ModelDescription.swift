@@ -20,6 +20,8 @@ package struct ModelDescription: Sendable {
         let literal: Double?
         let fallback: DimensionExpression?
         let power: Double
+        /// Whether null in the config means that there is no such number, rather than the fallback.
+        let isNullable: Bool
         /// Without this the number is absent.
         let condition: Condition
     }
