@@ -8,7 +8,22 @@ let collections = Target.Dependency.product(name: "OrderedCollections", package:
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// One JSON description each in Sources/Architectures/Descriptions.
-let families = ["bert", "clip_vision", "gpt2", "llama", "mistral", "qwen2", "qwen3", "roberta", "vit"]
+let families = [
+    "bart",
+    "bert",
+    "clip",
+    "clip_vision",
+    "distilbert",
+    "gpt2",
+    "llama",
+    "mistral",
+    "modernbert",
+    "qwen2",
+    "qwen3",
+    "roberta",
+    "t5",
+    "vit",
+]
 
 let package = Package(
     name: "mergeproof",
