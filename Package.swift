@@ -9,8 +9,11 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 /// One JSON description each in Sources/Architectures/Descriptions.
 let families = [
+    "bart",
     "bert",
+    "clip",
     "clip_vision",
+    "distilbert",
     "gemma",
     "gemma2",
     "gemma3_text",
@@ -18,6 +21,7 @@ let families = [
     "llama",
     "mistral",
     "mixtral",
+    "modernbert",
     "phi",
     "phi3",
     "qwen2",
@@ -25,6 +29,7 @@ let families = [
     "qwen3",
     "qwen3_moe",
     "roberta",
+    "t5",
     "vit",
 ]
 
