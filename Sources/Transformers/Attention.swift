@@ -239,7 +239,9 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
         cache.entries[name] = entry
         func whole(_ values: [Real], _ length: Int) -> HeadRows {
             let states = States<Real>(rows: entry.count, columns: block.keyValueHeads * length)
-            values.withUnsafeBufferPointer { if let base = $0.baseAddress { states.base.update(from: base, count: states.count) } }
+            values.withUnsafeBufferPointer {
+                if let base = $0.baseAddress { states.base.update(from: base, count: states.count) }
+            }
             return HeadRows(states, HeadLayout(offset: 0, groupStride: length, headStride: length, length: length))
         }
         return (whole(entry.keys, keys.layout.length), whole(entry.values, values.layout.length))

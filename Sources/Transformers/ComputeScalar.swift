@@ -5,7 +5,8 @@ import LinearAlgebra
 /// What a forward pass computes in: f32 or f64, with the pointwise kernels of each.
 protocol ComputeScalar: RealScalar {
     /// Widens stored weights, exactly; f64 weights are rounded to f32 in an f32 pass.
-    static func widen(_ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int)
+    static func widen(
+        _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int)
     /// Adds uniform noise of half an ulp to either side, of weights stored in `type`.
     static func jitter(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ type: ElementType, seed: UInt64)
     static func silu(_ x: UnsafeMutablePointer<Self>, _ count: Int)

@@ -4,7 +4,9 @@ import Glibc
 import LinearAlgebra
 
 extension Double: ComputeScalar {
-    static func widen(_ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int) {
+    static func widen(
+        _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int
+    ) {
         switch type {
         case .f64: memcpy(target, source, 8 * count)
         case .f32: mp_f32_to_f64(target, source.assumingMemoryBound(to: Float.self), count)
@@ -24,7 +26,9 @@ extension Double: ComputeScalar {
 
     static func silu(_ x: UnsafeMutablePointer<Self>, _ count: Int) { mp_silu_f64(x, count) }
 
-    static func sigmoid(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) { mp_sigmoid_f64(x, count, alpha) }
+    static func sigmoid(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) {
+        mp_sigmoid_f64(x, count, alpha)
+    }
 
     static func quickGelu(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) {
         mp_quick_gelu_f64(x, count, alpha)

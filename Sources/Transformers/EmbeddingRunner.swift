@@ -78,7 +78,8 @@ struct EmbeddingRunner<Real: ComputeScalar> {
                     let row = pieces.row((number * side + y) * side + x)
                     for channel in 0..<embedding.channels {
                         for i in 0..<patch {
-                            let start = (channel * embedding.imageSize + y * patch + i) * embedding.imageSize + x * patch
+                            let start =
+                                (channel * embedding.imageSize + y * patch + i) * embedding.imageSize + x * patch
                             for j in 0..<patch { row[channel * area + i * patch + j] = Real(image.values[start + j]) }
                         }
                     }

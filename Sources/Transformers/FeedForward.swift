@@ -119,7 +119,8 @@ struct FeedForwardRunner<Real: ComputeScalar>: Sendable {
         case .softmaxOfChosen: scores = logits
         case .sigmoid, .sigmoidOnInput: scores = logits.map { 1 / (1 + exp(-$0)) }
         }
-        let ranking = bias.map { zip(scores, $0).map { $0 + $1 } } ?? (block.scoring == .sigmoidOnInput ? logits : scores)
+        let ranking =
+            bias.map { zip(scores, $0).map { $0 + $1 } } ?? (block.scoring == .sigmoidOnInput ? logits : scores)
         func best(_ candidates: [Int], _ count: Int, _ value: (Int) -> Double) -> [Int] {
             Array(candidates.sorted { (value($0), $1) > (value($1), $0) }.prefix(count))
         }

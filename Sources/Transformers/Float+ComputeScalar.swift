@@ -4,7 +4,9 @@ import Glibc
 import LinearAlgebra
 
 extension Float: ComputeScalar {
-    static func widen(_ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int) {
+    static func widen(
+        _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int
+    ) {
         switch type {
         case .bf16: mp_bf16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
         case .f16: mp_f16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
@@ -20,7 +22,9 @@ extension Float: ComputeScalar {
 
     static func silu(_ x: UnsafeMutablePointer<Self>, _ count: Int) { mp_silu_f32(x, count) }
 
-    static func sigmoid(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) { mp_sigmoid_f32(x, count, alpha) }
+    static func sigmoid(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) {
+        mp_sigmoid_f32(x, count, alpha)
+    }
 
     static func quickGelu(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) {
         mp_quick_gelu_f32(x, count, alpha)

@@ -31,7 +31,8 @@ final class ForwardRun<Real: ComputeScalar> {
     }
 
     init(
-        _ architecture: Architecture, _ weights: Weights, _ inputs: ModelInputs, threads: Int, observer: Observer? = nil,
+        _ architecture: Architecture, _ weights: Weights, _ inputs: ModelInputs, threads: Int,
+        observer: Observer? = nil,
         cache: KeyValueCache<Real>? = nil
     ) {
         self.architecture = architecture

@@ -62,7 +62,9 @@ struct HeadRunner<Real: ComputeScalar> {
         let result = States<Real>(zeros: positions.segments.count, states.columns)
         for (number, segment) in positions.segments.enumerated() {
             let rows = segment.dropFirst(skipping)
-            for row in rows { Real.add(result.row(number), states.row(row), states.columns, 1 / Real(max(rows.count, 1))) }
+            for row in rows {
+                Real.add(result.row(number), states.row(row), states.columns, 1 / Real(max(rows.count, 1)))
+            }
         }
         return result
     }

@@ -53,7 +53,8 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
     func apply(_ projection: Projection, to x: States<Real>) throws -> States<Real> {
         let all = try applyStored(projection, to: x)
         if projection.outputCount == all.columns { return all }
-        return all.columns(from: projection.outputOffset, count: projection.outputCount, stride: projection.outputStride)
+        return all.columns(
+            from: projection.outputOffset, count: projection.outputCount, stride: projection.outputStride)
     }
 
     /// Stored as (out, in): some rows.
@@ -71,7 +72,8 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
 
     /// Stored as (in, out): some columns.
     private static func columns(
-        of tensor: Weights.Stored, _ first: Int, _ range: Range<Int>, inputs: Int, outputs: Int, _ scratch: WorkerScratch
+        of tensor: Weights.Stored, _ first: Int, _ range: Range<Int>, inputs: Int, outputs: Int,
+        _ scratch: WorkerScratch
     ) -> MatrixView<Real> {
         if let base = tensor.inPlace(Real.self) {
             return MatrixView(

@@ -82,7 +82,11 @@ extension Stack {
     var isCausal: Bool {
         layers.allSatisfy { layer in
             layer.sublayers.allSatisfy { sublayer in
-                if case .attention(let block) = sublayer.operation { block.mask.isCausal || block.readsEncoder } else { true }
+                if case .attention(let block) = sublayer.operation {
+                    block.mask.isCausal || block.readsEncoder
+                } else {
+                    true
+                }
             }
         }
     }

@@ -10,7 +10,7 @@ extension ModelInputs {
         let mask = try Self.integers("attention_mask", in: file)
         func sequences(_ name: String, masked: Bool) throws -> [[Int]] {
             let rows = try Self.integers(name, in: file)
-            guard masked, !mask.isEmpty else { return rows }
+            guard masked, !mask.isEmpty, !rows.isEmpty else { return rows }
             guard mask.map(\.count) == rows.map(\.count) else {
                 throw InputError.shape(file: path, tensor: name, reason: "attention_mask has another shape")
             }
@@ -62,7 +62,9 @@ extension ModelInputs {
         }
         let shape = Array(record.shape.dropFirst())
         let size = shape.reduce(1, *)
-        return (0..<record.shape[0]).map { PixelArray(shape: shape, values: Array(values[$0 * size..<($0 + 1) * size])) }
+        return (0..<record.shape[0]).map {
+            PixelArray(shape: shape, values: Array(values[$0 * size..<($0 + 1) * size]))
+        }
     }
 
     /// Reads token ids from JSON lines: each line an array of ids, or an object with `input_ids`, perhaps `token_type_ids`,

@@ -112,7 +112,8 @@ struct PositionScores<Real: ComputeScalar>: Sendable {
         case .slopes(let slopes, let isRounded):
             for (place, s) in keys.enumerated() {
                 let value =
-                    isRounded ? Self.bf16(Self.bf16(slopes[head]) * Self.bf16(Double(s))) * scale : slopes[head] * Double(s)
+                    isRounded
+                    ? Self.bf16(Self.bf16(slopes[head]) * Self.bf16(Double(s))) * scale : slopes[head] * Double(s)
                 scores[place] += Real(value)
             }
         case .table(let table, let heads, let buckets, let distance, let isBidirectional):
@@ -153,7 +154,8 @@ struct PositionScores<Real: ComputeScalar>: Sendable {
         }
         let exact = buckets / 2
         if n < exact { return result + n }
-        let farther = log(Float(n) / Float(exact)) / Float(log(Double(distance) / Double(exact))) * Float(buckets - exact)
+        let farther =
+            log(Float(n) / Float(exact)) / Float(log(Double(distance) / Double(exact))) * Float(buckets - exact)
         return result + min(exact + Int(farther), buckets - 1)
     }
 }
