@@ -9,11 +9,16 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 /// One JSON description each in Sources/Architectures/Descriptions.
 let families = [
+    "albert",
     "bart",
     "bert",
     "clip",
+    "clip_text",
     "clip_vision",
+    "deit",
+    "dinov2",
     "distilbert",
+    "electra",
     "gpt2",
     "llama",
     "mistral",
@@ -21,8 +26,11 @@ let families = [
     "qwen2",
     "qwen3",
     "roberta",
+    "siglip",
+    "siglip_vision",
     "t5",
     "vit",
+    "whisper",
 ]
 
 let package = Package(
