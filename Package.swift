@@ -9,11 +9,16 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 /// One JSON description each in Sources/Architectures/Descriptions.
 let families = [
+    "albert",
     "bart",
     "bert",
     "clip",
+    "clip_text",
     "clip_vision",
+    "deit",
+    "dinov2",
     "distilbert",
+    "electra",
     "gemma",
     "gemma2",
     "gemma3_text",
@@ -29,8 +34,11 @@ let families = [
     "qwen3",
     "qwen3_moe",
     "roberta",
+    "siglip",
+    "siglip_vision",
     "t5",
     "vit",
+    "whisper",
 ]
 
 let package = Package(
