@@ -40,7 +40,8 @@ extension BlockBuilder {
             sharedKey: sharedKey, queryLatent: queryLatent, keyValueLatent: keyValueLatent,
             readsEncoder: template.readsEncoder, rotary: try rotary(template, shape, place),
             queryKeyNorm: try queryKeyNorm(template.norm, shape, place), mask: try mask(template, place),
-            scale: try number(template.scale, place) ?? 1 / Double(shape.length).squareRoot(),
+            scale: try (number(template.scale, place) ?? 1 / Double(shape.length).squareRoot())
+                * scoreFactor(template, place),
             softCap: try number(template.softCap, place),
             sinks: try template.sinks.map { sinks throws(ArchitectureError) in
                 try tensor(sinks, "sinks", [heads], place)
@@ -90,8 +91,9 @@ extension BlockBuilder {
                     heads: .init(offset: offset, groupStride: stride, headStride: stride, length: length))
             }
             // Without a latent the query has a tensor of its own name.
+            let own = queryLatent == nil ? template.directQuery ?? template.query : template.query
             let query = try separate(
-                template.query, "query", count: shape.heads, length: length,
+                own, "query", count: shape.heads, length: length,
                 inputs: queryLatent?.down.outputCount ?? shape.hidden, members: shape.members)
             return (query, try half(0, keyLength), try half(keyLength, valueLength))
         }
@@ -155,20 +157,31 @@ extension BlockBuilder {
     private func rotary(
         _ template: AttentionTemplate, _ shape: Shape, _ place: Place
     ) throws(ArchitectureError) -> Rotary? {
-        for choice in template.rotary where try holds(choice.condition, place) {
-            guard let rotary = description.rotaries[choice.name] else { continue }
-            var count = try value(rotary.dimensions)
-            if let fraction = rotary.fraction {
-                guard let share = try number(fraction), share > 0, share <= 1 else {
-                    throw .invalidConfigValue(
-                        path: claims.path, key: "partial_rotary_factor", found: "beyond reach",
-                        expected: "a share between 0 and 1")
-                }
-                count = Int(Double(count) * share)
+        guard let rotary = try rotaryTemplate(template, place) else { return nil }
+        var count = try value(rotary.dimensions)
+        if let fraction = rotary.fraction {
+            guard let share = try number(fraction), share > 0, share <= 1 else {
+                throw .invalidConfigValue(
+                    path: claims.path, key: "partial_rotary_factor", found: "beyond reach",
+                    expected: "a share between 0 and 1")
             }
-            return try reader.rotary(rotary, dimensions: count, offset: try value(rotary.offset))
+            count = Int(Double(count) * share)
+        }
+        return try reader.rotary(rotary, dimensions: count, offset: try value(rotary.offset))
+    }
+
+    private func rotaryTemplate(
+        _ template: AttentionTemplate, _ place: Place
+    ) throws(ArchitectureError) -> RotaryTemplate? {
+        for choice in template.rotary where try holds(choice.condition, place) {
+            if let rotary = description.rotaries[choice.name] { return rotary }
         }
         return nil
+    }
+
+    private func scoreFactor(_ template: AttentionTemplate, _ place: Place) throws(ArchitectureError) -> Double {
+        guard let rotary = try rotaryTemplate(template, place), rotary.scalesScores else { return 1 }
+        return try reader.scoreFactor(rotary)
     }
 
     private func queryKeyNorm(

@@ -87,6 +87,16 @@ struct BlockBuilder {
         return Norm(kind: style.kind, weight: weight, bias: bias, epsilon: epsilon, gainOffset: style.gainOffset)
     }
 
+    /// The first whose condition holds.
+    private func norm(
+        of templates: [NormTemplate], _ shape: [Int], _ place: Place
+    ) throws(ArchitectureError) -> Norm? {
+        for template in templates {
+            if let norm = try norm(template, shape, place) { return norm }
+        }
+        return nil
+    }
+
     /// A map that is the whole tensor, unless `fused` gives the extent of the stored output axis, with this map's share of it.
     func projection(
         _ template: ProjectionTemplate, _ role: String, outputs: Int, inputs: Int, _ place: Place,
@@ -168,7 +178,7 @@ struct BlockBuilder {
                 }
             sublayers.append(
                 Sublayer(
-                    operation: operation, before: try norm(template.before, [hidden], place),
+                    operation: operation, before: try norm(of: template.before, [hidden], place),
                     after: try norm(template.after, [hidden], place),
                     residual: try norm(template.residual, [hidden], place),
                     scale: try template.scale.map { scale throws(ArchitectureError) in

@@ -48,6 +48,11 @@ extension Fields {
         try shorthand(key, "tensor") { value throws(ArchitectureError) in try NormTemplate(&value, norm: norm) }
     }
 
+    /// Norms of which the first whose condition holds is meant.
+    mutating func norms(_ key: String, _ norm: NormStyle) throws(ArchitectureError) -> [NormTemplate] {
+        try shorthands(key, "tensor") { value throws(ArchitectureError) in try NormTemplate(&value, norm: norm) }
+    }
+
     mutating func projection(
         _ key: String, bias: Condition
     ) throws(ArchitectureError) -> ProjectionTemplate? {
@@ -126,6 +131,10 @@ struct RotaryTemplate: Sendable {
     let scaling: [String]
     /// Whether version 4's `rope_scaling` concerns these layers.
     let readsScaling: Bool
+    /// What stands for the config's settings where it has none.
+    let settings: JSONValue?
+    /// Whether scores are multiplied by (0.1·mscale_all_dim·ln(factor) + 1)² where the settings say so (DeepSeek-V3).
+    let scalesScores: Bool
 
     init(_ fields: inout Fields) throws(ArchitectureError) {
         layout = try fields.choice("layout")
@@ -137,6 +146,9 @@ struct RotaryTemplate: Sendable {
         section = try fields.optionalString("section")
         scaling = try fields.strings("scaling")
         readsScaling = try fields.bool("reads_scaling", default: true)
+        settings = fields.take("settings")
+        guard settings == nil || settings?.object != nil else { throw fields.fault("settings") }
+        scalesScores = try fields.bool("scales_scores", default: false)
     }
 }
 
@@ -180,6 +192,8 @@ struct AttentionTemplate: Sendable {
     }
 
     let query: ProjectionTemplate?
+    /// Stands for `query` where there is no latent of queries.
+    let directQuery: ProjectionTemplate?
     let key: ProjectionTemplate?
     let value: ProjectionTemplate?
     let fused: Fused?
@@ -216,6 +230,7 @@ struct AttentionTemplate: Sendable {
     init(_ fields: inout Fields, stack: StackDefaults, norm style: NormStyle) throws(ArchitectureError) {
         let bias = try fields.condition("bias", default: false)
         query = try fields.projection("query", bias: bias)
+        directQuery = try fields.projection("direct_query", bias: bias)
         key = try fields.projection("key", bias: bias)
         value = try fields.projection("value", bias: bias)
         keyValue = try fields.projection("key_value", bias: bias)

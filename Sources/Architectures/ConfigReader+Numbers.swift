@@ -83,15 +83,7 @@ extension ConfigReader {
         guard count > 0, count % 2 == 0 else {
             throw .invalidConfigValue(path: path, key: "head_dim", found: "\(count)", expected: "an even number")
         }
-        var settings: JSONValue?
-        for key in ["rope_parameters", "rope_scaling"] {
-            guard let found = lookup(key), !found.isNull else { continue }
-            guard found.object != nil else { throw invalid(key, found, expected: "an object") }
-            let inner = try section(of: found, key: key, template)
-            if key == "rope_parameters" || template.readsScaling { settings = settings ?? inner }
-            guard let inner else { continue }
-            try check(inner, key: key, template)
-        }
+        let settings = try rotarySettings(template)
         if template.fraction == nil { try refusePartial(lookup("partial_rotary_factor"), key: "partial_rotary_factor") }
         var theta = settings?["rope_theta"]?.double
         for key in template.thetaKeys where theta == nil { theta = lookup(key)?.double }
@@ -102,6 +94,34 @@ extension ConfigReader {
         return Rotary(
             dimensions: count, offset: offset, layout: template.layout, theta: base,
             scaling: try scaling(settings, pairs: count / 2))
+    }
+
+    /// m² with m = 0.1·mscale_all_dim·ln(factor) + 1 where the settings scale frequencies and have both.
+    func scoreFactor(_ template: RotaryTemplate) throws(ArchitectureError) -> Double {
+        guard let settings = try rotarySettings(template),
+            let type = (settings["rope_type"] ?? settings["type"])?.string, type != "default",
+            let scale = settings["mscale_all_dim"]?.double, scale != 0
+        else { return 1 }
+        guard let factor = settings["factor"]?.double, factor.isFinite, factor > 0 else {
+            throw .missingConfigValue(path: path, keys: ["rope_parameters.factor"])
+        }
+        return factor <= 1 ? 1 : pow(0.1 * scale * log(factor) + 1, 2)
+    }
+
+    /// What the config says of these layers' rotary embedding, else what the description has in its place.
+    private func rotarySettings(_ template: RotaryTemplate) throws(ArchitectureError) -> JSONValue? {
+        var settings: JSONValue?
+        var isThere = false
+        for key in ["rope_parameters", "rope_scaling"] {
+            guard let found = lookup(key), !found.isNull else { continue }
+            isThere = true
+            guard found.object != nil else { throw invalid(key, found, expected: "an object") }
+            let inner = try section(of: found, key: key, template)
+            if key == "rope_parameters" || template.readsScaling { settings = settings ?? inner }
+            guard let inner else { continue }
+            try check(inner, key: key, template)
+        }
+        return isThere ? settings : template.settings
     }
 
     private func section(

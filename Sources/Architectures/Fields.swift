@@ -196,6 +196,21 @@ struct Fields {
     }
 }
 
+extension Fields {
+    /// One of what `shorthand` reads, or a list of such.
+    mutating func shorthands<Result>(
+        _ key: String, _ member: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
+    ) throws(ArchitectureError) -> [Result] {
+        guard let value = take(key) else { return [] }
+        var results: [Result] = []
+        for value in value.array ?? [value] {
+            let object = value.string == nil ? value : .object([member: value])
+            results.append(try Self.read(object, family, place(key), vocabulary, body))
+        }
+        return results
+    }
+}
+
 enum NumberReference: Sendable, Equatable {
     case named(String)
     case literal(Double)

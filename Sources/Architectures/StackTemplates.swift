@@ -78,7 +78,8 @@ struct SublayerTemplate: Sendable {
     let path: String
     let condition: Condition
     let operation: Operation
-    let before: NormTemplate?
+    /// The first whose condition holds.
+    let before: [NormTemplate]
     let after: NormTemplate?
     let residual: NormTemplate?
     let scale: String?
@@ -90,7 +91,7 @@ struct SublayerTemplate: Sendable {
         self.name = name
         self.path = path
         condition = try fields.condition("when")
-        before = try fields.norm("before", norm)
+        before = try fields.norms("before", norm)
         after = try fields.norm("after", norm)
         residual = try fields.norm("residual_norm", norm)
         scale = try fields.optionalString("layer_scale")
