@@ -84,6 +84,8 @@ package struct ModelDescription: Sendable {
 
     package let family: String
     package let modelTypes: [String]
+    /// Whether config values tell it from other descriptions of its model types.
+    package var isConditional: Bool { !match.isEmpty }
     /// Config values that tell this description from others of the same model type.
     let match: [(key: String, accepted: [JSONValue])]
     let refusedTypes: [RefusedType]

@@ -31,7 +31,10 @@ public struct AlgebraicVerification: Sendable {
             original, protected, kinds: Self.kinds(of: sites), threads: threads)
         return VerificationReport(
             family: architecture.family, sites: results, problems: problems, displacement: displacement.overall,
-            displacementByKind: displacement.byKind)
+            displacementByKind: displacement.byKind,
+            canBeEvaluated: original.tensors.values.allSatisfy { tensor in
+                protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
+            })
     }
 
     private static func manifest(of checkpoint: Checkpoint) throws -> Manifest? {

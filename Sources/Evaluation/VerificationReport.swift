@@ -12,6 +12,9 @@ public struct VerificationReport: Sendable {
     /// The same over the tensors that sites of a kind act on.
     public let displacementByKind: [Site.Kind: Double]
 
+    /// Whether the second model has every tensor of the first in its shape and type.
+    public let canBeEvaluated: Bool
+
     public var holds: Bool { problems.isEmpty && sites.allSatisfy(\.holds) }
     public var failures: [SiteResult] { sites.filter { !$0.holds } }
     public var unmoved: [SiteResult] { sites.filter { !$0.isMoved } }

@@ -108,11 +108,14 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
     }
 
     private func project(_ x: States<Real>, _ source: States<Real>) throws -> Projected {
-        var made: [String: States<Real>] = [:]
+        // Fused projections of one input are computed once.
+        var made: [(weight: String, input: States<Real>, output: States<Real>)] = []
         func stored(_ projection: Projection, _ x: States<Real>) throws -> States<Real> {
-            if let states = made[projection.weight] { return states }
+            if let known = made.first(where: { $0.weight == projection.weight && $0.input === x }) {
+                return known.output
+            }
             let states = try maps.applyStored(projection, to: x)
-            made[projection.weight] = states
+            made.append((projection.weight, x, states))
             return states
         }
         var queryInput = x

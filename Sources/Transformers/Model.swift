@@ -79,7 +79,7 @@ public struct Model: Sendable {
 
 extension Stack {
     /// Whether no position sees a later one.
-    var isCausal: Bool {
+    public var isCausal: Bool {
         layers.allSatisfy { layer in
             layer.sublayers.allSatisfy { sublayer in
                 if case .attention(let block) = sublayer.operation {

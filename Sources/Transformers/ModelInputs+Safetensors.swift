@@ -29,6 +29,25 @@ extension ModelInputs {
             pixels: try Self.arrays("pixel_values", in: file) + Self.arrays("input_features", in: file))
     }
 
+    /// The class of each example: `labels`, one axis, I64 or I32; empty where there is none.
+    public static func labels(reading path: String) throws -> [Int] {
+        let file = try Checkpoint(opening: path)
+        guard let record = file.tensors["labels"] else { return [] }
+        guard record.shape.count == 1, record.type == .i64 || record.type == .i32 else {
+            throw InputError.shape(file: path, tensor: "labels", reason: "expected I64 or I32 of one axis")
+        }
+        return values(of: record, in: file)
+    }
+
+    private static func values(of record: TensorRecord, in file: Checkpoint) -> [Int] {
+        let bytes = file.bytes(of: record)
+        return (0..<record.elementCount).map { place in
+            record.type == .i64
+                ? Int(bytes.loadUnaligned(fromByteOffset: 8 * place, as: Int64.self))
+                : Int(bytes.loadUnaligned(fromByteOffset: 4 * place, as: Int32.self))
+        }
+    }
+
     private static func integers(_ name: String, in file: Checkpoint) throws -> [[Int]] {
         guard let record = file.tensors[name] else { return [] }
         guard record.shape.count == 2, record.type == .i64 || record.type == .i32 else {
@@ -36,12 +55,7 @@ extension ModelInputs {
                 file: file.path, tensor: name,
                 reason: "expected I64 or I32 of two axes, found \(record.type.rawValue) \(record.shape)")
         }
-        let bytes = file.bytes(of: record)
-        let values: [Int] = (0..<record.elementCount).map { place in
-            record.type == .i64
-                ? Int(bytes.loadUnaligned(fromByteOffset: 8 * place, as: Int64.self))
-                : Int(bytes.loadUnaligned(fromByteOffset: 4 * place, as: Int32.self))
-        }
+        let values = values(of: record, in: file)
         let width = record.shape[1]
         return (0..<record.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }

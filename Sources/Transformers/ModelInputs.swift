@@ -32,6 +32,22 @@ public struct ModelInputs: Sendable, Equatable {
     }
 }
 
+extension ModelInputs {
+    /// Examples one after the other.
+    public init(joining examples: [ModelInputs]) {
+        self.init(
+            tokens: examples.flatMap(\.tokens), types: examples.flatMap(\.types),
+            decoderTokens: examples.flatMap(\.decoderTokens), pixels: examples.flatMap(\.pixels))
+    }
+
+    /// One example alone.
+    public func example(_ number: Int) -> ModelInputs {
+        func one<Item>(_ items: [Item]) -> [Item] { number < items.count ? [items[number]] : [] }
+        return ModelInputs(
+            tokens: one(tokens), types: one(types), decoderTokens: one(decoderTokens), pixels: one(pixels))
+    }
+}
+
 /// What the rows of an output are.
 public enum OutputKind: String, Sendable {
     /// Scores over the vocabulary, one row per position.

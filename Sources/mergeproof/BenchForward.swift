@@ -49,7 +49,9 @@ struct BenchForward: ParsableCommand {
                 let start = ContinuousClock.now
                 _ = try network.single(inputs)
                 let time = start.duration(to: .now)
-                if round > 0 { seconds.append(Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18) }
+                if round > 0 {
+                    seconds.append(Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18)
+                }
             }
             let rate = Double(tokens) / median(seconds)
             print(

@@ -16,7 +16,8 @@ struct Mergeproof: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Inspect.self, Keygen.self, Protect.self, Restore.self, Verify.self, Doctor.self, Demo.self, Bench.self,
+            Inspect.self, Keygen.self, Protect.self, Restore.self, Verify.self, Evaluate.self, Generate.self,
+            Doctor.self, Demo.self, Bench.self,
         ])
 }
 

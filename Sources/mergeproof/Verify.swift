@@ -2,13 +2,17 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Symmetries
+import Transformers
 
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Prove that two models compute the same function, from their weights.",
+        abstract: "Prove that two models compute the same function, from their weights and from their outputs.",
         discussion: """
-            At every symmetry site what the group leaves invariant is compared in f64; everything else must be the same to the bit. \
-            Exit code 2 says that the two differ in function, or that a site which the manifest calls protected has not moved.
+            From the weights: at every symmetry site what the group leaves invariant is compared in f64; everything else must be the \
+            same to the bit. From the outputs: both models are evaluated on the same inputs, layer by layer in step, and what sets them \
+            apart is held against the rounding floor: the original with its moved weights rounded once more. Inputs are random unless \
+            --tokens or --inputs gives some. Exit code 2 says that the two differ in function, or that a site which the manifest calls \
+            protected has not moved.
             """)
 
     @Argument(help: "The original model.")
@@ -17,21 +21,65 @@ struct Verify: ParsableCommand {
     @Argument(help: "The protected model.")
     var protected: String
 
-    @Option(help: "Sites compared at once; all cores unless said otherwise.")
+    @Option(help: "Token ids to evaluate on: JSON lines, each a list of ids or an object with input_ids.")
+    var tokens: String?
+
+    @Option(
+        help:
+            "Inputs to evaluate on: a safetensors file with input_ids, attention_mask, pixel_values … as transformers names them."
+    )
+    var inputs: String?
+
+    @Option(help: "Arithmetic of the evaluation: f32, f64 or auto.")
+    var precision = FunctionalVerification.Precision.automatic
+
+    @Flag(help: "Compare weights alone and evaluate nothing.")
+    var weightsOnly = false
+
+    @Option(help: "Threads; all cores unless said otherwise.")
     var threads: Int?
 
     @OptionGroup var display: OutputOptions
 
-    func run() throws {
-        let report = try reportingErrors {
-            try AlgebraicVerification(threads: threads)
-                .verify(try Checkpoint(opening: original), try Checkpoint(opening: protected))
+    func validate() throws {
+        if tokens != nil, inputs != nil { throw ValidationError("Give --tokens or --inputs, not both.") }
+        if weightsOnly, tokens != nil || inputs != nil {
+            throw ValidationError("--weights-only evaluates nothing: leave out --tokens and --inputs.")
         }
-        print(display.json ? report.json.serialized(indented: true) : text(report))
-        if !report.holds { throw checkFailed }
     }
 
-    private func text(_ report: VerificationReport) -> String {
+    func run() throws {
+        let (algebraic, functional) = try reportingErrors {
+            let (a, b) = (try Checkpoint(opening: original), try Checkpoint(opening: protected))
+            let algebraic = try AlgebraicVerification(threads: threads).verify(a, b)
+            // Weights that do not fit the original's shapes cannot be evaluated in its place.
+            guard !weightsOnly, algebraic.canBeEvaluated else { return (algebraic, FunctionalReport?.none) }
+            let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
+            let functional = try FunctionalVerification(threads: threads, precision: precision)
+                .verify(a, b, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
+            bar.finish()
+            return (algebraic, functional)
+        }
+        let holds = algebraic.holds && functional?.holds ?? true
+        if display.json {
+            var object = algebraic.json.object ?? [:]
+            object["same_function"] = .bool(holds)
+            object["outputs"] = functional?.json ?? .null
+            print(JSONValue.object(object).serialized(indented: true))
+        } else {
+            print((text(algebraic) + (functional.map(text) ?? [])).joined(separator: "\n"))
+            print("same function: \(holds ? "yes" : "NO")")
+        }
+        if !holds { throw checkFailed }
+    }
+
+    private func givenInputs() throws -> ModelInputs? {
+        if let inputs { return try ModelInputs(reading: inputs) }
+        guard let tokens else { return nil }
+        return ModelInputs(joining: try ModelInputs.lines(reading: tokens).map(\.inputs))
+    }
+
+    private func text(_ report: VerificationReport) -> [String] {
         var rows = [["site", "count", "moved", "worst invariant error", "tolerance", "displacement"]]
         for kind in Site.Kind.allCases {
             let sites = report.sites.filter { $0.kind == kind }
@@ -53,7 +101,46 @@ struct Verify: ParsableCommand {
         if report.failures.count > 10 { lines.append("FAILED at \(report.failures.count - 10) more sites") }
         lines += report.problems.prefix(20).map { "FAILED \($0)" }
         if report.problems.count > 20 { lines.append("FAILED in \(report.problems.count - 20) more ways") }
-        lines.append(report.holds ? "same function: yes" : "same function: NO")
-        return lines.joined(separator: "\n")
+        return lines
+    }
+
+    private func text(_ report: FunctionalReport) -> [String] {
+        let (drift, floor) = (report.drift, report.floor)
+        var rows = [
+            ["outputs (\(report.inDouble ? "f64" : "f32"))", "drift", "rounding floor", "drift / floor"],
+            [
+                "relative error of \(report.comparison.kind.rawValue)", scientific(drift.relativeError),
+                scientific(floor.relativeError), floor.relativeError > 0 ? fixed(report.ratio, 2) : "-",
+            ],
+        ]
+        if drift.rows > 0 {
+            rows.append([
+                "Kullback-Leibler divergence, mean", scientific(drift.meanDivergence),
+                scientific(floor.meanDivergence), "",
+            ])
+            rows.append([
+                "largest entry agrees", "\(drift.agreeing) of \(drift.decided)",
+                "\(floor.agreeing) of \(floor.decided)", "",
+            ])
+        }
+        if let worst = report.worstLayer {
+            rows.append([
+                "most drift in \(worst.name)", scientific(worst.drift), scientific(worst.floor), "",
+            ])
+        }
+        var lines = [table(rows)]
+        if drift.rows > drift.decided {
+            lines.append("ties within rounding: \(drift.rows - drift.decided) of \(drift.rows) rows")
+        }
+        if let fault = report.comparison.firstFault {
+            let named =
+                fault.tensors.isEmpty ? "" : "; the original's \(fault.tensors.joined(separator: ", ")) would heal it"
+            lines.append("FAILED \(fault.block): the first block whose drift is no rounding\(named)")
+        } else if !report.holds {
+            lines.append("FAILED outputs: drift \(scientific(drift.relativeError)) is no rounding")
+        }
+        return lines
     }
 }
+
+extension FunctionalVerification.Precision: ExpressibleByArgument {}

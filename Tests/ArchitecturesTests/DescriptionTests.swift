@@ -15,8 +15,12 @@ import Testing
     }
 
     @Test func modelTypesAreNotClaimedTwice() throws {
-        let types = try ModelDescription.library().flatMap(\.modelTypes)
-        #expect(Set(types).count == types.count && types.count >= 9)
+        let library = try ModelDescription.library()
+        for type in Set(library.flatMap(\.modelTypes)) {
+            let claiming = library.filter { $0.modelTypes.contains(type) }
+            #expect(claiming.count == 1 || claiming.allSatisfy(\.isConditional), "\(type)")
+        }
+        #expect(library.count >= 50)
     }
 
     /// Sets a member of the description of qwen3, which uses nearly every field, at a path of keys and places.

@@ -1,0 +1,145 @@
+import Architectures
+import Checkpoints
+import Glibc
+import LinearAlgebra
+import Transformers
+
+/// How well a model does on data.
+public struct ModelEvaluation: Sendable {
+    public enum Metric: String, Sendable, CaseIterable {
+        /// Share of examples, or of next tokens, whose true class has the largest score.
+        case accuracy
+        /// exp of the mean cross-entropy of next tokens.
+        case perplexity
+        /// Mean cross-entropy in nats.
+        case loss
+    }
+
+    public struct Example: Sendable {
+        public let inputs: ModelInputs
+        public let label: Int?
+    }
+
+    public struct Result: Sendable {
+        public let metric: Metric
+        public let value: Double
+        /// What was counted.
+        public let count: Int
+        public let unit: String
+
+        public var json: JSONValue {
+            .object([
+                "metric": .string(metric.rawValue), "value": .double(value), "count": .int(count),
+                "unit": .string(unit),
+            ])
+        }
+    }
+
+    private let model: Model
+    private let inDouble: Bool
+
+    public init(model: Model, inDouble: Bool = false) {
+        self.model = model
+        self.inDouble = inDouble
+    }
+
+    /// Reads examples: JSON lines, or a safetensors file with `labels` beside the inputs.
+    public static func examples(reading path: String) throws -> [Example] {
+        guard path.hasSuffix(".safetensors") else {
+            return try ModelInputs.lines(reading: path).map { Example(inputs: $0.inputs, label: $0.label) }
+        }
+        let inputs = try ModelInputs(reading: path)
+        let labels = try ModelInputs.labels(reading: path)
+        let count = max(inputs.tokens.count, inputs.pixels.count)
+        guard labels.isEmpty || labels.count == count else {
+            throw InputError.shape(
+                file: path, tensor: "labels", reason: "expected \(count) labels, found \(labels.count)")
+        }
+        return (0..<count).map { Example(inputs: inputs.example($0), label: $0 < labels.count ? labels[$0] : nil) }
+    }
+
+    /// - Throws: `EvaluationError` where data and head do not go together.
+    public func evaluate(
+        _ examples: [Example], _ metric: Metric, progress: ((Int) -> Void)? = nil
+    ) throws -> Result {
+        var (hits, count, loss) = (0, 0, 0.0)
+        var unit = "examples"
+        for (number, example) in examples.enumerated() {
+            let (kind, scores) = try scores(example.inputs)
+            let targets = try targets(of: example, kind)
+            if kind == .logits { unit = "next tokens" }
+            for (row, target) in targets {
+                let range = row * scores.columns..<(row + 1) * scores.columns
+                guard range.upperBound <= scores.elements.count, target >= 0, target < scores.columns else {
+                    throw EvaluationError.labelOutOfRange(label: target, classes: scores.columns)
+                }
+                let line = scores.elements[range]
+                let best = line.max() ?? 0
+                hits += line[range.lowerBound + target] == best ? 1 : 0
+                loss += best + log(line.reduce(0.0) { $0 + exp($1 - best) }) - line[range.lowerBound + target]
+                count += 1
+            }
+            progress?(number + 1)
+        }
+        guard count > 0 else { throw EvaluationError.nothingToScore }
+        let mean = loss / Double(count)
+        let value =
+            switch metric {
+            case .accuracy: Double(hits) / Double(count)
+            case .loss: mean
+            case .perplexity: exp(mean)
+            }
+        if metric == .perplexity, unit == "examples" { throw EvaluationError.noPerplexity }
+        return Result(metric: metric, value: value, count: count, unit: unit)
+    }
+
+    private func scores(_ inputs: ModelInputs) throws -> (OutputKind, Matrix<Double>) {
+        if inDouble {
+            let output = try model.double(inputs)
+            return (output.kind, output.values.first ?? Matrix(rows: 0, columns: 0, elements: []))
+        }
+        let output = try model.single(inputs)
+        return (
+            output.kind, output.values.first.map { Matrix<Double>($0) } ?? Matrix(rows: 0, columns: 0, elements: [])
+        )
+    }
+
+    /// Rows of scores and what they should prefer.
+    private func targets(of example: Example, _ kind: OutputKind) throws -> [(row: Int, target: Int)] {
+        switch kind {
+        case .classes:
+            guard let label = example.label else { throw EvaluationError.noLabel }
+            return [(0, label)]
+        case .logits:
+            guard let decoder = model.architecture.stacks.last, decoder.isCausal else {
+                throw EvaluationError.notScorable(family: model.architecture.family)
+            }
+            let tokens = decoder.readsEncoder ? example.inputs.decoderTokens : example.inputs.tokens
+            return (tokens.first ?? []).enumerated().dropFirst().map { ($0.offset - 1, $0.element) }
+        case .states, .similarities: throw EvaluationError.notScorable(family: model.architecture.family)
+        }
+    }
+}
+
+/// Why a model could not be scored on some data.
+public enum EvaluationError: Error, Sendable, Equatable {
+    case noLabel
+    case nothingToScore
+    case noPerplexity
+    case labelOutOfRange(label: Int, classes: Int)
+    case notScorable(family: String)
+}
+
+extension EvaluationError: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .noLabel: "an example has no label; add \"label\" to each line, or a tensor labels"
+        case .nothingToScore: "there is nothing to score; sequences need at least two tokens"
+        case .noPerplexity: "a classifier has no perplexity; ask for its accuracy or loss"
+        case .labelOutOfRange(let label, let classes):
+            "label \(label) lies outside of the model's \(classes) classes; use the numbering of config.json's id2label"
+        case .notScorable(let family):
+            "this \(family) model gives neither classes nor next tokens; give a classifier or a causal language model"
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Transformers
+
+struct Evaluate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Evaluate a model on data: accuracy, loss or perplexity.",
+        discussion: """
+            DATA is JSON lines with token ids (input_ids, for classifiers a label, behind an encoder decoder_input_ids), or a \
+            safetensors file with pixel_values or input_ids and labels. Language models are scored on each next token, classifiers on \
+            their labels. No tokenizer is needed: ids come from the model's own.
+            """)
+
+    @Argument(help: "Model directory.")
+    var model: String
+
+    @Option(help: "Data file: .jsonl or .safetensors.")
+    var data: String
+
+    @Option(help: "accuracy, perplexity or loss (mean cross-entropy in nats).")
+    var metric: ModelEvaluation.Metric
+
+    @Flag(help: "Compute in f64 instead of f32.")
+    var double = false
+
+    @Option(help: "Threads; all cores unless said otherwise.")
+    var threads: Int?
+
+    @OptionGroup var display: OutputOptions
+
+    func run() throws {
+        try reportingErrors {
+            let network = try Model(try Checkpoint(opening: model), threads: threads)
+            let examples = try ModelEvaluation.examples(reading: data)
+            let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
+            let result = try ModelEvaluation(model: network, inDouble: double)
+                .evaluate(examples, metric) { bar.update(done: $0, of: examples.count) }
+            bar.finish()
+            print(
+                display.json
+                    ? result.json.serialized(indented: true)
+                    : "\(metric.rawValue): \(result.value) over \(result.count) \(result.unit)")
+        }
+    }
+}
+
+extension ModelEvaluation.Metric: ExpressibleByArgument {}
