@@ -9,12 +9,15 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 /// One JSON description each in Sources/Architectures/Descriptions.
 let families = [
+    "bart",
     "bert",
     "bloom",
+    "clip",
     "clip_vision",
     "cohere",
     "cohere2",
     "deepseek_v3",
+    "distilbert",
     "falcon",
     "falcon_multi_head",
     "falcon_new",
@@ -33,6 +36,7 @@ let families = [
     "llama4_text",
     "mistral",
     "mixtral",
+    "modernbert",
     "olmo",
     "olmo2",
     "opt",
@@ -45,6 +49,7 @@ let families = [
     "roberta",
     "stablelm",
     "starcoder2",
+    "t5",
     "vit",
 ]
 
@@ -56,6 +61,7 @@ let package = Package(
         .library(name: "Architectures", targets: ["Architectures"]),
         .library(name: "Symmetries", targets: ["Symmetries"]),
         .library(name: "Protections", targets: ["Protections"]),
+        .library(name: "Transformers", targets: ["Transformers"]),
         .library(name: "Evaluation", targets: ["Evaluation"]),
         .executable(name: "mergeproof", targets: ["mergeproof"]),
     ],
@@ -87,7 +93,10 @@ let package = Package(
             name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Checkpoints", "CKernels"],
+            name: "Transformers", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
+            swiftSettings: strict),
+        .target(
+            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
@@ -95,7 +104,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Checkpoints"], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport", dependencies: ["Checkpoints", "Transformers"], path: "Tests/TestSupport",
+            swiftSettings: strict),
         .testTarget(
             name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
         .testTarget(
@@ -106,6 +116,8 @@ let package = Package(
             name: "SymmetriesTests", dependencies: ["Symmetries", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "TransformersTests", dependencies: ["Transformers", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),
         .testTarget(

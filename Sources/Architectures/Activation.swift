@@ -5,12 +5,12 @@ public enum Activation: String, Sendable, CaseIterable {
     case quickGelu = "quick_gelu"
     case silu, relu, relu2, tanh
 
-    /// Other spellings of the same functions.
+    /// Other spellings of the same functions; T5 puts "gated-" before that of a gate, and means the tanh form by "gated-gelu".
     init?(configName: String) {
         switch configName {
-        case "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh": self = .geluTanh
+        case "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh", "gated-gelu": self = .geluTanh
         case "gelu_python": self = .gelu
-        case "swish": self = .silu
+        case "swish", "gated-silu": self = .silu
         default: self.init(rawValue: configName)
         }
     }

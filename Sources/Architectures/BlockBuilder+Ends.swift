@@ -173,9 +173,9 @@ extension BlockBuilder {
         guard let weight, let count else { return nil }
         return HeadStep(
             projection: Projection(weight: weight, bias: bias, outputCount: count, inputCount: inputs),
-            activation: template.activation == "config"
-                ? try reader.activation() : template.activation.flatMap(Activation.init(rawValue:)),
-            norm: norm)
+            activation: try template.activation.map { activation throws(ArchitectureError) in
+                try self.activation(activation)
+            }, norm: norm)
     }
 
     /// Nil unless the last step is there.
@@ -183,7 +183,7 @@ extension BlockBuilder {
         var steps: [HeadStep?] = []
         for step in template.steps { steps.append(try self.step(step, "task_head")) }
         guard reader.className(endsWith: template.classes),
-            steps.allSatisfy({ $0 != nil })
+            steps.allSatisfy({ $0 != nil }), try holds(template.condition, Place())
         else { return nil }
         return Classifier(pooling: template.pooling, steps: steps.compactMap(\.self))
     }

@@ -123,7 +123,9 @@ struct BlockBuilder {
 
     func stacks(layerLimit: Int) throws(ArchitectureError) -> [Stack] {
         var stacks: [Stack] = []
-        for template in description.stacks { stacks.append(try stack(template, layerLimit: layerLimit)) }
+        for template in description.stacks where try holds(template.condition, Place()) {
+            stacks.append(try stack(template, layerLimit: layerLimit))
+        }
         return stacks
     }
 
@@ -220,12 +222,16 @@ struct BlockBuilder {
         return MLPBlock(
             name: name, layer: place.weights ?? 0, intermediateSize: size, gate: gate, up: up,
             down: try projection(template.down, "down", outputs: hidden, inputs: size, place, experts: experts),
-            activation: try activation(template), clamp: clamp)
+            activation: try activation(template.activation), clamp: clamp)
     }
 
-    private func activation(_ template: MLPTemplate) throws(ArchitectureError) -> Activation {
-        if let activation = template.activation { return activation }
-        return try reader.activation()
+    func activation(_ template: ActivationTemplate) throws(ArchitectureError) -> Activation {
+        switch template {
+        case .family:
+            try reader.activation(keys: description.activationKeys, standard: description.activationDefault)
+        case .fixed(let activation): activation
+        case .config(let keys, let standard): try reader.activation(keys: keys, standard: standard)
+        }
     }
 
     private func experts(

@@ -67,6 +67,29 @@ extension Fields {
     }
 }
 
+enum ActivationTemplate: Sendable {
+    /// The family's, as its description says where the config names it.
+    case family
+    case fixed(Activation)
+    /// Named by the first of some config keys.
+    case config(keys: [String], standard: String)
+}
+
+extension Fields {
+    /// "config" for the family's, a name, or an object with keys of its own.
+    mutating func activation(_ key: String) throws(ArchitectureError) -> ActivationTemplate? {
+        guard let value = take(key) else { return nil }
+        guard let name = value.string else {
+            return try object(key, value) { value throws(ArchitectureError) in
+                .config(keys: try value.strings("keys"), standard: try value.string("default"))
+            }
+        }
+        if name == "config" { return .family }
+        guard let activation = Activation(rawValue: name) else { throw fault(key) }
+        return .fixed(activation)
+    }
+}
+
 struct ProjectionTemplate: Sendable {
     let weight: String
     let biasName: String
@@ -320,7 +343,7 @@ struct MLPTemplate: Sendable {
     let down: ProjectionTemplate
     let intermediate: DimensionExpression
     let hidden: DimensionExpression
-    let activation: Activation?
+    let activation: ActivationTemplate
     let clamp: (limit: NumberReference, alpha: NumberReference)?
 
     init(_ fields: inout Fields, stack: StackDefaults) throws(ArchitectureError) {
@@ -335,10 +358,7 @@ struct MLPTemplate: Sendable {
         down = try fields.requiredProjection("down", bias: bias)
         intermediate = try fields.expression("intermediate", default: stack.intermediate)
         hidden = stack.hidden
-        activation = try fields.optionalString("activation").map { name throws(ArchitectureError) in
-            guard let activation = Activation(rawValue: name) else { throw fields.fault("activation") }
-            return activation
-        }
+        activation = try fields.activation("activation") ?? .family
         clamp = try fields.object("clamp") { value throws(ArchitectureError) in
             guard let limit = try value.number("limit"), let alpha = try value.number("alpha") else {
                 throw value.fault("limit")

@@ -52,6 +52,7 @@ extension ConfigReader {
                 return value
             case .oneOf(let accepted, let standard): return found.map { accepted.contains($0) } ?? standard
             case .present: return found != nil
+            case .differ(let first, let second): return first.value(in: dimensions) != second.value(in: dimensions)
             case .tensor(let tensor): return claims.contains(tensor)
             case .listed(let accepted):
                 // An empty list counts as none (no_rope_layers of Llama 4).

@@ -80,9 +80,9 @@ struct ConfigReader {
         return value
     }
 
-    func activation() throws(ArchitectureError) -> Activation {
-        let key = description.activationKeys.first { !(lookup($0)?.isNull ?? true) }
-        let found = key.flatMap { lookup($0) } ?? .string(description.activationDefault)
+    func activation(keys: [String], standard: String) throws(ArchitectureError) -> Activation {
+        let key = keys.first { !(lookup($0)?.isNull ?? true) }
+        let found = key.flatMap { lookup($0) } ?? .string(standard)
         guard let name = found.string, let activation = Activation(configName: name) else {
             throw invalid(
                 key ?? "activation", found,

@@ -2,12 +2,15 @@ extension ModelDescription {
     /// The descriptions in this binary, one file per family. A new family is a JSON file in Descriptions and its name here and
     /// in Package.swift.
     package static let embedded: [String: [UInt8]] = [
+        "bart": PackageResources.bart_json,
         "bert": PackageResources.bert_json,
         "bloom": PackageResources.bloom_json,
+        "clip": PackageResources.clip_json,
         "clip_vision": PackageResources.clip_vision_json,
         "cohere": PackageResources.cohere_json,
         "cohere2": PackageResources.cohere2_json,
         "deepseek_v3": PackageResources.deepseek_v3_json,
+        "distilbert": PackageResources.distilbert_json,
         "falcon": PackageResources.falcon_json,
         "falcon_multi_head": PackageResources.falcon_multi_head_json,
         "falcon_new": PackageResources.falcon_new_json,
@@ -26,6 +29,7 @@ extension ModelDescription {
         "llama4_text": PackageResources.llama4_text_json,
         "mistral": PackageResources.mistral_json,
         "mixtral": PackageResources.mixtral_json,
+        "modernbert": PackageResources.modernbert_json,
         "olmo": PackageResources.olmo_json,
         "olmo2": PackageResources.olmo2_json,
         "opt": PackageResources.opt_json,
@@ -38,6 +42,7 @@ extension ModelDescription {
         "roberta": PackageResources.roberta_json,
         "stablelm": PackageResources.stablelm_json,
         "starcoder2": PackageResources.starcoder2_json,
+        "t5": PackageResources.t5_json,
         "vit": PackageResources.vit_json,
     ]
 }

@@ -137,7 +137,14 @@ struct Fields {
         _ key: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
     ) throws(ArchitectureError) -> Result? {
         guard let value = take(key) else { return nil }
-        return try Self.read(value, family, place(key), vocabulary, body)
+        return try object(key, value, body)
+    }
+
+    /// A member that has been taken already.
+    func object<Result>(
+        _ key: String, _ value: JSONValue, _ body: (inout Fields) throws(ArchitectureError) -> Result
+    ) throws(ArchitectureError) -> Result {
+        try Self.read(value, family, place(key), vocabulary, body)
     }
 
     /// The members of an object that is a dictionary, in their order.

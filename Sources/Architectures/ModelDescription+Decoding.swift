@@ -119,6 +119,10 @@ extension ModelDescription.Flag {
         key = try fields.optionalString("key") ?? name
         var sources: [Source] = []
         if let tensor = try fields.optionalString("tensor") { sources.append(.tensor(tensor)) }
+        if let pair = try fields.optionalStrings("differ") {
+            guard pair.count == 2 else { throw fields.fault("differ") }
+            sources.append(.differ(try fields.expression(pair[0], "differ"), try fields.expression(pair[1], "differ")))
+        }
         if try fields.bool("present", default: false) { sources.append(.present) }
         if try fields.bool("index", default: false) { sources.append(.index) }
         if let values = fields.take("listed") {

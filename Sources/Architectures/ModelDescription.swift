@@ -35,6 +35,8 @@ package struct ModelDescription: Sendable {
             case oneOf([JSONValue], default: Bool)
             /// Whether a config value is there and not null.
             case present
+            /// Whether two dimensions differ.
+            case differ(DimensionExpression, DimensionExpression)
             /// Whether a tensor is there.
             case tensor(String)
             /// Whether the layer's entry of a config list is one of some.

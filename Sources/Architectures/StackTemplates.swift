@@ -25,6 +25,8 @@ struct StackDefaults: Sendable {
 
 struct StackTemplate: Sendable {
     let name: String
+    /// Without this the model lacks the stack: a checkpoint of the encoder alone.
+    let condition: Condition
     let hidden: DimensionExpression
     let layers: DimensionExpression
     /// How many sets of weights the layers share; as many as layers unless said otherwise.
@@ -38,6 +40,7 @@ struct StackTemplate: Sendable {
 
     init(_ name: String, _ fields: inout Fields, norm: NormStyle) throws(ArchitectureError) {
         self.name = name
+        condition = try fields.condition("when")
         let norm =
             try fields.object("norm") { value throws(ArchitectureError) in
                 try NormStyle(&value, standard: norm)
@@ -216,16 +219,12 @@ struct HeadStepTemplate: Sendable {
     /// Nil: any number of outputs.
     let outputs: DimensionExpression?
     let inputs: DimensionExpression
-    /// "config" for the model's own.
-    let activation: String?
+    let activation: ActivationTemplate?
     let norm: NormTemplate?
 
     init(_ fields: inout Fields, norm style: NormStyle) throws(ArchitectureError) {
         norm = try fields.norm("norm", style)
-        activation = try fields.optionalString("activation")
-        guard activation == nil || activation == "config" || Activation(rawValue: activation ?? "") != nil else {
-            throw fields.fault("activation")
-        }
+        activation = try fields.activation("activation")
         inputs = try fields.expression("inputs", default: "hidden")
         outputs = try fields.optionalExpression("outputs")
         projection = try ProjectionTemplate(&fields, bias: Condition(constant: true))
@@ -260,6 +259,7 @@ struct LanguageTemplate: Sendable {
 }
 
 struct ClassifierTemplate: Sendable {
+    let condition: Condition
     let pooling: Classifier.Pooling
     let steps: [HeadStepTemplate]
     /// Endings of the config's classes that have this head.
@@ -267,6 +267,7 @@ struct ClassifierTemplate: Sendable {
 
     init(_ fields: inout Fields, norm: NormStyle) throws(ArchitectureError) {
         classes = try fields.optionalStrings("classes") ?? ["ForSequenceClassification", "ForImageClassification"]
+        condition = try fields.condition("when")
         pooling = try fields.choice("pooling")
         steps = try fields.objects("steps") { value throws(ArchitectureError) in
             try HeadStepTemplate(&value, norm: norm)

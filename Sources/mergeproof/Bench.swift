@@ -1,123 +1,27 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Foundation
-import LinearAlgebra
-import Protections
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Time protection against copying the same model.",
-        discussion: """
-            Runs `cp -r` followed by `sync`, and protection by each method, in turn, and prints medians and ratios. Without MODEL a \
-            Llama-shaped bf16 checkpoint of 1.4 GB (hidden 2048, 16 layers, 32 heads, 8 key/value heads) is made first.
-            """)
+        abstract: "Time protection or evaluation of a model.", subcommands: [BenchProtect.self, BenchForward.self],
+        defaultSubcommand: BenchProtect.self)
+}
 
-    @Argument(help: "Model directory.")
-    var model: String?
-
-    @Option(help: "Directory for the model and the outputs; everything in it that this command makes is removed.")
-    var work = "."
-
-    @Option(help: "Rounds.")
-    var rounds = 5
-
-    @Option(help: "Vocabulary of the model that is made.")
-    var vocabulary = SyntheticModel().vocabulary
-
-    @Option(help: "Tiles computed at once; all cores unless said otherwise.")
-    var threads: Int?
-
-    @OptionGroup var display: OutputOptions
-
-    func run() throws {
-        try reportingErrors {
-            let folder = work + "/mergeproof-bench-\(getpid())"
-            try PosixSystemCalls().makeDirectory(folder)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
-            let source = try model ?? makeModel(in: folder)
-            let key = folder + "/key"
-            try SecretKey().write(to: key)
-            let bytes = try Checkpoint(opening: source).tensorBytes
-            let results = try measure(source: source, key: key, output: folder + "/out")
-            print(display.json ? json(results, bytes: bytes) : text(results, bytes: bytes))
-        }
-    }
-
-    private func makeModel(in folder: String) throws -> String {
+/// What benchmarks share.
+enum BenchModel {
+    static func make(in folder: String, vocabulary: Int, isQuiet: Bool) throws -> String {
         var synthetic = SyntheticModel()
         synthetic.vocabulary = vocabulary
         let path = folder + "/model"
         let bytes = try synthetic.write(to: path)
-        if !display.quiet { writeToStandardError("made a model of \(ByteSize.format(bytes)) in \(path)\n") }
+        if !isQuiet { writeToStandardError("made a model of \(ByteSize.format(bytes)) in \(path)\n") }
         return path
     }
+}
 
-    /// One command's wall times and the largest memory it held that no file backs.
-    private struct Measurement {
-        let name: String
-        var seconds: [Double] = []
-        var ratios: [Double] = []
-        var peakBytes = 0
-    }
-
-    private func measure(source: String, key: String, output: String) throws -> [Measurement] {
-        let myself = try PosixSystemCalls().realPath("/proc/self/exe")
-        var commands: [(name: String, path: String, words: [String])] = [
-            ("cp -r && sync", "/bin/sh", ["-c", "cp -r \"$0\" \"$1\" && sync", source, output])
-        ]
-        for method in ProtectionMethod.allCases {
-            var words = ["protect", source, "-o", output, "--method", method.rawValue, "--key", key, "--quiet"]
-            if let threads { words += ["--threads", "\(threads)"] }
-            commands.append(("protect \(method.rawValue)", myself, words))
-        }
-        var results = commands.map { Measurement(name: $0.name) }
-        // The first round warms the page cache and is not counted.
-        for round in 0...rounds {
-            for (number, command) in commands.enumerated() {
-                let (seconds, peak) = try ChildProcess.run(command.path, command.words)
-                try FileManager.default.removeItem(atPath: output)
-                guard round > 0 else { continue }
-                results[number].seconds.append(seconds)
-                results[number].ratios.append(seconds / (results[0].seconds.last ?? seconds))
-                results[number].peakBytes = max(results[number].peakBytes, peak)
-                if !display.quiet { writeToStandardError("round \(round): \(command.name) \(fixed(seconds, 2)) s\n") }
-            }
-        }
-        return results
-    }
-
-    private func median(_ values: [Double]) -> Double {
-        let sorted = values.sorted()
-        guard let middle = sorted.dropFirst((sorted.count - 1) / 2).first else { return 0 }
-        return sorted.count % 2 == 1 ? middle : (middle + sorted[sorted.count / 2]) / 2
-    }
-
-    private func text(_ results: [Measurement], bytes: Int) -> String {
-        let rows = results.map { result in
-            let seconds = median(result.seconds)
-            return [
-                result.name, fixed(seconds, 2), "\(ByteSize.format(Int(Double(bytes) / max(seconds, 1e-6))))/s",
-                fixed(median(result.ratios), 2),
-                "\(fixed(result.ratios.min() ?? 0, 2)) to \(fixed(result.ratios.max() ?? 0, 2))",
-                ByteSize.format(result.peakBytes),
-            ]
-        }
-        let header = ["command", "median s", "rate", "ratio to cp", "range", "peak memory"]
-        return table([header] + rows)
-            + "\n\(ByteSize.format(bytes)), \(rounds) rounds in turn; OpenBLAS kernels: \(BLASInfo.coreType)"
-    }
-
-    private func json(_ results: [Measurement], bytes: Int) -> String {
-        JSONValue.object([
-            "tensor_bytes": .int(bytes), "core_type": .string(BLASInfo.coreType),
-            "commands": .array(
-                results.map {
-                    .object([
-                        "command": .string($0.name), "seconds": .array($0.seconds.map(JSONValue.double)),
-                        "median_ratio_to_cp": .double(median($0.ratios)), "peak_anonymous_bytes": .int($0.peakBytes),
-                    ])
-                }),
-        ]).serialized(indented: true)
-    }
+func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    guard let middle = sorted.dropFirst((sorted.count - 1) / 2).first else { return 0 }
+    return sorted.count % 2 == 1 ? middle : (middle + sorted[sorted.count / 2]) / 2
 }

@@ -5,6 +5,10 @@ public enum Fixtures {
         "llama_scaled", "llama_sharded", "llama_tied", "mistral", "qwen2", "qwen3", "roberta", "vit",
     ]
 
+    /// Every model whose inputs and outputs are on record.
+    public static let recorded: [String] = Files.names(in: root + "/references")
+        .filter { $0.hasSuffix(".safetensors") }.map { String($0.dropLast(".safetensors".count)) }
+
     public static let root: String = {
         // …/Tests/TestSupport/Fixtures.swift
         let parts = #filePath.split(separator: "/").dropLast(2)

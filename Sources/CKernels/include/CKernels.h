@@ -43,4 +43,37 @@ size_t mp_gather_f64(mp_f64 *dst, const mp_f64 *src, const mp_i32 *index, const 
 void mp_rotate_f32(mp_f32 *out_re, mp_f32 *out_im, const mp_f32 *re, const mp_f32 *im, size_t n, float x, float y);
 void mp_rotate_f64(mp_f64 *out_re, mp_f64 *out_im, const mp_f64 *re, const mp_f64 *im, size_t n, double x, double y);
 
+// Parts of a forward pass, in place unless there is a dst. sigmoid(x) = 1 / (1 + exp(-alpha x)); quick_gelu = x sigmoid(x).
+// softmax takes one further logit into its sum where sink is not NULL. normalize: (x - mean) scale gain + bias, each of the
+// two last perhaps NULL. turn_pairs: rotates n pairs (a[i stride], b[i stride]). jitter: adds uniform noise of half an ulp to
+// either side, of a format whose ulp at one and smallest normal value are given.
+void mp_silu_f32(float *x, size_t n);
+void mp_sigmoid_f32(float *x, size_t n, float alpha);
+void mp_quick_gelu_f32(float *x, size_t n, float alpha);
+void mp_tanh_f32(float *x, size_t n);
+void mp_gelu_f32(float *x, size_t n);
+void mp_gelu_tanh_f32(float *x, size_t n);
+void mp_multiply_f32(float *x, const float *y, size_t n);
+void mp_add_f32(float *x, const float *y, size_t n, float alpha);
+void mp_softmax_f32(float *x, size_t n, const float *sink);
+float mp_sum_f32(const float *x, size_t n);
+float mp_sum_of_squares_f32(const float *x, size_t n, float mean);
+void mp_normalize_f32(float *dst, const float *x, size_t n, float mean, float scale, const float *gain, const float *bias);
+void mp_turn_pairs_f32(float *a, float *b, size_t stride, size_t n, const float *cosine, const float *sine);
+void mp_jitter_f32(float *x, size_t n, uint64_t seed, float ulp_of_one, float smallest);
+void mp_silu_f64(double *x, size_t n);
+void mp_sigmoid_f64(double *x, size_t n, double alpha);
+void mp_quick_gelu_f64(double *x, size_t n, double alpha);
+void mp_tanh_f64(double *x, size_t n);
+void mp_gelu_f64(double *x, size_t n);
+void mp_gelu_tanh_f64(double *x, size_t n);
+void mp_multiply_f64(double *x, const double *y, size_t n);
+void mp_add_f64(double *x, const double *y, size_t n, double alpha);
+void mp_softmax_f64(double *x, size_t n, const double *sink);
+double mp_sum_f64(const double *x, size_t n);
+double mp_sum_of_squares_f64(const double *x, size_t n, double mean);
+void mp_normalize_f64(double *dst, const double *x, size_t n, double mean, double scale, const double *gain, const double *bias);
+void mp_turn_pairs_f64(double *a, double *b, size_t stride, size_t n, const double *cosine, const double *sine);
+void mp_jitter_f64(double *x, size_t n, uint64_t seed, double ulp_of_one, double smallest);
+
 #endif

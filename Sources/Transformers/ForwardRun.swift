@@ -1,0 +1,286 @@
+import Architectures
+import LinearAlgebra
+
+/// One evaluation of a model, layer by layer, so that several can go in step.
+final class ForwardRun<Real: ComputeScalar> {
+    /// A place where the residual stream can be looked at.
+    struct Step: Sendable, Equatable {
+        let stack: Int
+        let layer: Int
+        let sublayer: Int
+    }
+
+    let architecture: Architecture
+    let maps: LinearMaps<Real>
+    private let inputs: ModelInputs
+    private let observer: Observer?
+    let cache: KeyValueCache<Real>?
+
+    private(set) var states: States<Real>
+    private(set) var positions = Positions(lengths: [])
+    /// The input of a layer whose sublayers run side by side.
+    private var layerInput: States<Real>
+    /// Last states of the stacks that have run.
+    private(set) var finished: [(states: States<Real>, positions: Positions)] = []
+    private var rotaries: [(rotary: Rotary, table: RotaryTable<Real>)] = []
+    private var scores: [(name: String, scores: PositionScores<Real>)] = []
+
+    struct Observer {
+        let wants: (String) -> Bool
+        let take: (String, Matrix<Real>) -> Void
+    }
+
+    init(
+        _ architecture: Architecture, _ weights: Weights, _ inputs: ModelInputs, threads: Int,
+        observer: Observer? = nil,
+        cache: KeyValueCache<Real>? = nil
+    ) {
+        self.architecture = architecture
+        maps = LinearMaps(weights: weights, threads: threads)
+        self.inputs = inputs
+        self.observer = observer
+        self.cache = cache
+        states = States(rows: 0, columns: 0)
+        layerInput = states
+    }
+
+    /// Goes on from the last states of an encoder that has run.
+    func resume(after encoder: [(states: States<Real>, positions: Positions)]) { finished = encoder }
+
+    /// Every sublayer in the order in which they run.
+    static func steps(of architecture: Architecture) -> [Step] {
+        architecture.stacks.indices.flatMap { stack in
+            architecture.stacks[stack].layers.indices.flatMap { layer in
+                architecture.stacks[stack].layers[layer].sublayers.indices.map {
+                    Step(stack: stack, layer: layer, sublayer: $0)
+                }
+            }
+        }
+    }
+
+    /// Path of the block that a step runs, with the number of the layer where layers share blocks.
+    static func name(of step: Step, in architecture: Architecture) -> String {
+        let stack = architecture.stacks[step.stack]
+        let kind = stack.layers[step.layer].sublayers[step.sublayer].blockName.split(separator: ".").last ?? ""
+        let prefix = architecture.stacks.count > 1 ? stack.name + "." : ""
+        return "\(prefix)layers.\(step.layer).\(kind)"
+    }
+
+    func begin(stack number: Int) throws {
+        let stack = architecture.stacks[number]
+        let runner = EmbeddingRunner(maps: maps)
+        let isDecoder = stack.readsEncoder
+        switch stack.embedding {
+        case .tokens(let embedding):
+            let tokens = isDecoder ? inputs.decoderTokens : inputs.tokens
+            guard !tokens.isEmpty else { throw wrongInputs("tokens\(isDecoder ? " for the decoder" : "")") }
+            guard tokens.allSatisfy({ !$0.isEmpty }) else { throw ForwardError.emptySequence }
+            positions = Positions(lengths: tokens.map(\.count), offset: cache?.length ?? 0)
+            states = try runner.tokens(embedding, tokens, types: isDecoder ? [] : inputs.types, positions)
+        case .patches(let embedding):
+            guard !inputs.pixels.isEmpty else { throw wrongInputs("images") }
+            (states, positions) = try runner.patches(embedding, inputs.pixels)
+        case .audio(let embedding):
+            guard !inputs.pixels.isEmpty else { throw wrongInputs("mel spectrograms") }
+            (states, positions) = try runner.audio(embedding, inputs.pixels)
+        }
+        rotaries = []
+        scores = []
+        if isDecoder, let encoder = finished.first, encoder.positions.segments.count != positions.segments.count {
+            throw wrongInputs("as many decoder sequences as encoder inputs")
+        }
+        observe(stack.name + ".embedding", states)
+    }
+
+    private func wrongInputs(_ expected: String) -> ForwardError {
+        let found =
+            inputs.pixels.isEmpty ? (inputs.tokens.isEmpty ? "none" : "tokens alone") : "arrays of pixels or sound"
+        return .wrongInputs(path: maps.weights.checkpoint.path, expected: expected, found: found)
+    }
+
+    /// Runs one sublayer; `input` replaces the residual stream first.
+    func apply(_ step: Step) throws {
+        let layer = architecture.stacks[step.stack].layers[step.layer]
+        if step.sublayer == 0 { layerInput = states }
+        let sublayer = layer.sublayers[step.sublayer]
+        let branch = try output(of: sublayer, on: layer.isParallel ? layerInput : states, layer: step.layer)
+        branch.add(states)
+        states = try sublayer.residual.map { try LoadedNorm($0, maps.weights).apply(branch) } ?? branch
+        observe(Self.name(of: step, in: architecture), states)
+    }
+
+    /// For comparing a sublayer on another model's stream.
+    func replaceStates(_ other: States<Real>) { states = other }
+
+    /// What a sublayer adds to the residual stream.
+    private func output(of sublayer: Sublayer, on x: States<Real>, layer: Int) throws -> States<Real> {
+        let input = try sublayer.before.map { try LoadedNorm($0, maps.weights).apply(x) } ?? x
+        var y: States<Real>
+        switch sublayer.operation {
+        case .attention(let block): y = try attention(block, input, layer: layer)
+        case .mlp(let block): y = try FeedForwardRunner(maps: maps)(block, input)
+        case .experts(let block): y = try FeedForwardRunner(maps: maps)(block, input)
+        }
+        // What a block returns may be its input's own memory only where nothing was computed.
+        if y === x { y = States(y) }
+        if let after = sublayer.after { y = try LoadedNorm(after, maps.weights).apply(y) }
+        if let name = sublayer.scale {
+            let factors: [Real] = try maps.weights.values(name)
+            for row in 0..<y.rows {
+                for column in 0..<min(y.columns, factors.count) { y.row(row)[column] *= factors[column] }
+            }
+        }
+        y.scale(Real(sublayer.multiplier))
+        return y
+    }
+
+    private func attention(_ block: AttentionBlock, _ input: States<Real>, layer: Int) throws -> States<Real> {
+        var scores: PositionScores<Real>?
+        if let bias = block.positionBias { scores = try self.scores(for: bias, block) }
+        let runner = try AttentionRunner(
+            block, maps, rotary: block.rotary.map { self.table(for: $0) }, scores: scores)
+        if block.readsEncoder {
+            guard let encoder = finished.first else { throw wrongInputs("an encoder's states") }
+            return try runner(input, positions, source: encoder)
+        }
+        return try runner(input, positions, cache: cache, cacheKey: "\(block.name)#\(layer)")
+    }
+
+    private func table(for rotary: Rotary) -> RotaryTable<Real> {
+        if let known = rotaries.first(where: { $0.rotary == rotary }) { return known.table }
+        let table = RotaryTable<Real>(rotary, positions)
+        rotaries.append((rotary, table))
+        return table
+    }
+
+    private func scores(
+        for bias: AttentionBlock.PositionBias, _ block: AttentionBlock
+    ) throws(ForwardError) -> PositionScores<Real> {
+        let name = "\(bias) \(block.heads)"
+        if let known = scores.first(where: { $0.name == name }) { return known.scores }
+        let made = try PositionScores<Real>(bias, heads: block.heads, maps.weights)
+        scores.append((name, made))
+        return made
+    }
+
+    func end(stack number: Int) throws {
+        let stack = architecture.stacks[number]
+        if let norm = stack.finalNorm { states = try LoadedNorm(norm, maps.weights).apply(states) }
+        if let projection = stack.finalProjection { states = try maps.apply(projection, to: states) }
+        observe(stack.name + ".states", states)
+        finished.append((states, positions))
+    }
+
+    /// Everything up to the head, from the stack that comes next.
+    func runStacks() throws {
+        let steps = Self.steps(of: architecture)
+        for stack in finished.count..<architecture.stacks.count {
+            try begin(stack: stack)
+            for step in steps where step.stack == stack { try apply(step) }
+            try end(stack: stack)
+        }
+        cache?.length += positions.rows
+    }
+
+    func observe(_ name: String, _ states: States<Real>) {
+        if let observer, observer.wants(name) { observer.take(name, states.matrix) }
+    }
+
+    // MARK: Heads
+
+    /// One matrix per sequence, or one in all for similarities.
+    func output(lastOnly: Bool = false) throws -> (kind: OutputKind, values: [Matrix<Real>]) {
+        guard let last = finished.last else { return (.states, []) }
+        switch architecture.head {
+        case .none: return (.states, split(last.states, last.positions))
+        case .language(let head):
+            var (states, positions) = last
+            if lastOnly {
+                states = states.gathered(positions.segments.map { $0.upperBound - 1 })
+                positions = Positions(lengths: positions.segments.map { _ in 1 })
+            }
+            return (.logits, split(try HeadRunner(maps: maps).language(head, states), positions))
+        case .classifier(let head):
+            let classes = try HeadRunner(maps: maps).classifier(head, last.states, last.positions)
+            return (.classes, split(classes, Positions(lengths: last.positions.segments.map { _ in 1 })))
+        case .contrastive(let head):
+            return (.similarities, [try similarities(head).matrix])
+        }
+    }
+
+    private func split(_ states: States<Real>, _ positions: Positions) -> [Matrix<Real>] {
+        positions.segments.map { segment in
+            let start = states.row(segment.lowerBound)
+            return Matrix(
+                rows: segment.count, columns: states.columns,
+                elements: Array(UnsafeBufferPointer(start: start, count: segment.count * states.columns)))
+        }
+    }
+
+    private func similarities(_ head: Contrastive) throws -> States<Real> {
+        let runner = HeadRunner(maps: maps)
+        func tower(_ tower: Contrastive.Tower) throws -> States<Real> {
+            guard let number = architecture.stacks.firstIndex(where: { $0.name == tower.stack }) else {
+                throw wrongInputs("a tower \(tower.stack)")
+            }
+            let (states, positions) = finished[number]
+            var pooled: States<Real>
+            switch tower.pooling {
+            case .first: pooled = states.gathered(positions.segments.map(\.lowerBound))
+            case .last: pooled = states.gathered(positions.segments.map { $0.upperBound - 1 })
+            case .endOfText(let token):
+                let places = zip(inputs.tokens, positions.segments).map { tokens, segment in
+                    let largest = tokens.indices.max { (tokens[$0], $1) < (tokens[$1], $0) } ?? 0
+                    return segment.lowerBound + (token == 2 ? largest : tokens.firstIndex(of: token) ?? 0)
+                }
+                pooled = states.gathered(places)
+            case .attention(let layer): pooled = try self.pooled(layer, states, positions)
+            }
+            if let projection = tower.projection { pooled = try maps.apply(projection, to: pooled) }
+            runner.normalize(pooled)
+            return pooled
+        }
+        return try runner.similarities(head, text: tower(head.text), image: tower(head.image))
+    }
+
+    /// SigLIP's pooling: attention with one learned query, then the layer's other sublayers.
+    private func pooled(_ layer: Layer, _ states: States<Real>, _ positions: Positions) throws -> States<Real> {
+        var x = states
+        for sublayer in layer.sublayers {
+            if case .attention(let block) = sublayer.operation, let name = block.probe {
+                let probe: [Real] = try maps.weights.values(name)
+                let queries = States<Real>(rows: positions.segments.count, columns: probe.count)
+                for row in 0..<queries.rows {
+                    for (column, value) in probe.enumerated() { queries.row(row)[column] = value }
+                }
+                let runner = try AttentionRunner(block, maps, rotary: nil, scores: nil)
+                x = try runner(
+                    queries, Positions(lengths: positions.segments.map { _ in 1 }), source: (states, positions))
+            } else {
+                let branch = try output(of: sublayer, on: x, layer: 0)
+                branch.add(x)
+                x = branch
+            }
+        }
+        return x
+    }
+}
+
+extension Sublayer {
+    var blockName: String {
+        switch operation {
+        case .attention(let block): block.name
+        case .mlp(let block): block.name
+        case .experts(let block): block.name
+        }
+    }
+}
+
+extension Stack {
+    /// Whether one of its attentions reads the states of the stack before.
+    public var readsEncoder: Bool {
+        layers.first?.sublayers.contains { sublayer in
+            if case .attention(let block) = sublayer.operation { block.readsEncoder } else { false }
+        } ?? false
+    }
+}

@@ -1,0 +1,45 @@
+/// A dense array of pixels or sound: shape, then values in row-major order.
+public struct PixelArray: Sendable, Equatable {
+    public let shape: [Int]
+    public let values: [Float]
+
+    /// - Precondition: as many values as the shape says.
+    public init(shape: [Int], values: [Float]) {
+        precondition(shape.reduce(1, *) == values.count, "one value per place")
+        self.shape = shape
+        self.values = values
+    }
+}
+
+/// What a model reads. Sequences have no padding: each is as long as it is.
+public struct ModelInputs: Sendable, Equatable {
+    /// Token ids of each sequence; of the encoder where there is one.
+    public var tokens: [[Int]] = []
+    /// Segment types of the tokens; empty means all 0.
+    public var types: [[Int]] = []
+    /// Token ids of the decoder behind an encoder.
+    public var decoderTokens: [[Int]] = []
+    /// Images (channels, height, width), or mel spectrograms (bins, frames).
+    public var pixels: [PixelArray] = []
+
+    public init(
+        tokens: [[Int]] = [], types: [[Int]] = [], decoderTokens: [[Int]] = [], pixels: [PixelArray] = []
+    ) {
+        self.tokens = tokens
+        self.types = types
+        self.decoderTokens = decoderTokens
+        self.pixels = pixels
+    }
+}
+
+/// What the rows of an output are.
+public enum OutputKind: String, Sendable {
+    /// Scores over the vocabulary, one row per position.
+    case logits
+    /// Scores over classes, one row per sequence.
+    case classes
+    /// Similarities, one row per image and one column per text.
+    case similarities
+    /// Last hidden states, one row per position.
+    case states
+}

@@ -1,0 +1,87 @@
+import Checkpoints
+import Glibc
+import LinearAlgebra
+
+/// Where a forward pass reads weights: a checkpoint, perhaps with rounding noise on some tensors, or some taken from another.
+public struct Weights: Sendable {
+    public let checkpoint: Checkpoint
+    /// Noise of half an ulp to either side on these tensors: what rounding them once more would cost.
+    var noisy: Set<String> = []
+    var seed: UInt64 = 0
+    /// Tensors that are read from there instead.
+    var substitute: (checkpoint: Checkpoint, tensors: Set<String>)?
+    /// Whether pages are let go of once a tensor has been used: for models that are large beside the memory.
+    private let releases: Bool
+
+    public init(_ checkpoint: Checkpoint) {
+        self.checkpoint = checkpoint
+        let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
+        releases = checkpoint.tensorBytes > memory / 4
+    }
+
+    /// The same with noise of half an ulp to either side on these tensors.
+    public func rerounded(_ tensors: Set<String>, seed: UInt64 = 1) -> Weights {
+        var copy = self
+        copy.noisy = tensors
+        copy.seed = seed
+        return copy
+    }
+
+    /// The same with some tensors of another checkpoint.
+    public func replacing(_ tensors: Set<String>, from other: Checkpoint) -> Weights {
+        var copy = self
+        copy.substitute = (other, tensors)
+        return copy
+    }
+
+    /// One tensor, ready to be read.
+    struct Stored: Sendable {
+        let record: TensorRecord
+        let checkpoint: Checkpoint
+        /// The seed of its noise, nil without.
+        let seed: UInt64?
+
+        func widen<Real: ComputeScalar>(_ elements: Range<Int>, into target: UnsafeMutablePointer<Real>) {
+            guard let base = checkpoint.bytes(of: record).baseAddress, !elements.isEmpty else { return }
+            Real.widen(target, base + elements.lowerBound * record.type.bitWidth / 8, record.type, elements.count)
+            if let seed {
+                Real.jitter(target, elements.count, record.type, seed: seed &+ UInt64(elements.lowerBound))
+            }
+        }
+
+        /// The tensor where it lies, when it needs no conversion.
+        func inPlace<Real: ComputeScalar>(_ type: Real.Type) -> UnsafePointer<Real>? {
+            let matches = Real.self == Float.self ? record.type == .f32 : record.type == .f64
+            guard matches, seed == nil, let base = checkpoint.bytes(of: record).baseAddress,
+                Int(bitPattern: base) % MemoryLayout<Real>.alignment == 0
+            else { return nil }
+            return base.assumingMemoryBound(to: Real.self)
+        }
+    }
+
+    func stored(_ name: String) throws(ForwardError) -> Stored {
+        let source = substitute.flatMap { $0.tensors.contains(name) ? $0.checkpoint : nil } ?? checkpoint
+        guard let record = source.tensors[name], record.type.isComputable else {
+            throw .missingTensor(path: source.path, tensor: name)
+        }
+        var seed: UInt64?
+        if noisy.contains(name) {
+            seed = name.utf8.reduce(0xcbf2_9ce4_8422_2325 &+ self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        }
+        return Stored(record: record, checkpoint: source, seed: seed)
+    }
+
+    /// A whole tensor: gains, biases, small tables.
+    func values<Real: ComputeScalar>(_ name: String, as type: Real.Type = Real.self) throws(ForwardError) -> [Real] {
+        let tensor = try stored(name)
+        let count = tensor.record.elementCount
+        return [Real](unsafeUninitializedCapacity: count) { buffer, filled in
+            if let base = buffer.baseAddress { tensor.widen(0..<count, into: base) }
+            filled = count
+        }
+    }
+
+    func release(_ tensor: Stored) {
+        if releases { tensor.checkpoint.releasePages(of: tensor.record) }
+    }
+}

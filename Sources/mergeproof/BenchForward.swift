@@ -1,0 +1,66 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Foundation
+import LinearAlgebra
+import Transformers
+
+struct BenchForward: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "forward",
+        abstract: "Time the forward pass of a language model in f32.",
+        discussion: """
+            Evaluates one sequence of random tokens and prints tokens per second; the logits of every position are computed. Without \
+            MODEL a Llama-shaped bf16 checkpoint of 0.7 billion weights is made first. scripts/bench_forward.py sets the same beside \
+            PyTorch.
+            """)
+
+    @Argument(help: "Model directory.")
+    var model: String?
+
+    @Option(help: "Directory for the model that is made; removed afterwards.")
+    var work = "."
+
+    @Option(help: "Tokens of the sequence.")
+    var tokens = 512
+
+    @Option(help: "Rounds; one more is run first and not counted.")
+    var rounds = 3
+
+    @Option(help: "Threads; all cores unless said otherwise.")
+    var threads: Int?
+
+    @OptionGroup var display: OutputOptions
+
+    func run() throws {
+        try reportingErrors {
+            let folder = work + "/mergeproof-bench-\(getpid())"
+            var source = model
+            if source == nil {
+                try PosixSystemCalls().makeDirectory(folder)
+                source = try BenchModel.make(
+                    in: folder, vocabulary: SyntheticModel().vocabulary, isQuiet: display.quiet)
+            }
+            defer { if model == nil { try? FileManager.default.removeItem(atPath: folder) } }
+            let network = try Model(try Checkpoint(opening: source ?? ""), threads: threads)
+            let inputs = try RandomInputs.make(for: network.architecture, sequences: 1, length: tokens)
+            var seconds: [Double] = []
+            for round in 0...max(rounds, 1) {
+                let start = ContinuousClock.now
+                _ = try network.single(inputs)
+                let time = start.duration(to: .now)
+                if round > 0 { seconds.append(Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18) }
+            }
+            let rate = Double(tokens) / median(seconds)
+            print(
+                display.json
+                    ? JSONValue.object([
+                        "tokens": .int(tokens), "seconds": .array(seconds.map(JSONValue.double)),
+                        "tokens_per_second": .double(rate), "threads": .int(network.threads),
+                        "core_type": .string(BLASInfo.coreType),
+                    ]).serialized(indented: true)
+                    : "\(fixed(rate, 1)) tokens/s: \(tokens) tokens in \(fixed(median(seconds), 3)) s (median of \(seconds.count)), \(network.threads) threads; OpenBLAS kernels: \(BLASInfo.coreType)"
+            )
+        }
+    }
+}

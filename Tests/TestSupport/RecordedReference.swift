@@ -1,0 +1,48 @@
+import Checkpoints
+import Transformers
+
+/// Inputs and outputs of a fixture as transformers computed them, in f32 and in f64.
+public struct RecordedReference {
+    public let inputs: ModelInputs
+    /// One array of values per sequence, without padding.
+    public let single: [[Double]]
+    public let double: [[Double]]
+
+    public init(_ name: String) throws {
+        let path = Fixtures.root + "/references/\(name).safetensors"
+        inputs = try ModelInputs(reading: path)
+        let file = try Checkpoint(opening: path)
+        let rows = inputs.decoderTokens.isEmpty ? inputs.tokens.map(\.count) : []
+        single = Self.values("output", in: file, rows: rows)
+        double = Self.values("output_f64", in: file, rows: rows)
+    }
+
+    private static func values(_ name: String, in file: Checkpoint, rows: [Int]) -> [[Double]] {
+        guard let record = file.tensors[name] else { return [] }
+        let bytes = file.bytes(of: record)
+        let all: [Double] = (0..<record.elementCount).map { place in
+            record.type == .f64
+                ? bytes.loadUnaligned(fromByteOffset: 8 * place, as: Double.self)
+                : Double(bytes.loadUnaligned(fromByteOffset: 4 * place, as: Float.self))
+        }
+        // Similarities are one matrix, not one per sequence; vectors of classes have no positions.
+        guard record.shape.count == 3 else { return [all] }
+        let size = record.shape[1] * record.shape[2]
+        return (0..<record.shape[0]).map { sequence in
+            let kept = sequence < rows.count ? rows[sequence] * record.shape[2] : size
+            return Array(all[sequence * size..<sequence * size + min(kept, size)])
+        }
+    }
+}
+
+/// ‖a - b‖ / ‖b‖ over everything; infinite where lengths differ or nothing is there.
+public func relativeError(_ a: [Double], _ b: [Double]) -> Double {
+    guard a.count == b.count, !a.isEmpty else { return .infinity }
+    var (difference, size) = (0.0, 0.0)
+    for (x, y) in zip(a, b) {
+        difference += (x - y) * (x - y)
+        size += y * y
+    }
+    let error = (difference / size).squareRoot()
+    return error.isNaN ? .infinity : error
+}
