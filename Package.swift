@@ -9,15 +9,20 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 /// One JSON description each in Sources/Architectures/Descriptions.
 let families = [
+    "albert",
     "bart",
     "bert",
     "bloom",
     "clip",
+    "clip_text",
     "clip_vision",
     "cohere",
     "cohere2",
     "deepseek_v3",
+    "deit",
+    "dinov2",
     "distilbert",
+    "electra",
     "falcon",
     "falcon_multi_head",
     "falcon_new",
@@ -47,10 +52,13 @@ let families = [
     "qwen3",
     "qwen3_moe",
     "roberta",
+    "siglip",
+    "siglip_vision",
     "stablelm",
     "starcoder2",
     "t5",
     "vit",
+    "whisper",
 ]
 
 let package = Package(

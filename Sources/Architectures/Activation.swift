@@ -5,7 +5,7 @@ public enum Activation: String, Sendable, CaseIterable {
     case quickGelu = "quick_gelu"
     case silu, relu, relu2, tanh
 
-    /// Other spellings of the same functions; T5 puts "gated-" before that of a gate, and means the tanh form by "gated-gelu".
+    /// Other spellings of the same functions; T5 says "gated-" of a gate's, and by "gated-gelu" means the tanh form.
     init?(configName: String) {
         switch configName {
         case "gelu_new", "gelu_fast", "gelu_accurate", "gelu_python_tanh", "gated-gelu": self = .geluTanh

@@ -93,7 +93,8 @@ struct ConfigReader {
 
     func refuseUndescribedFeatures() throws(ArchitectureError) {
         for refusal in description.refusals {
-            guard let found = lookup(refusal.key), !found.isNull, !refusal.accepted.contains(found) else { continue }
+            guard let found = lookup(refusal.key), !found.isNull else { continue }
+            if refusal.accepted?.contains(found) ?? !refusal.refused.contains(found) { continue }
             throw .refusedFeature(path: path, key: refusal.key, found: found.serialized(), reason: refusal.reason)
         }
     }

@@ -2,15 +2,20 @@ extension ModelDescription {
     /// The descriptions in this binary, one file per family. A new family is a JSON file in Descriptions and its name here and
     /// in Package.swift.
     package static let embedded: [String: [UInt8]] = [
+        "albert": PackageResources.albert_json,
         "bart": PackageResources.bart_json,
         "bert": PackageResources.bert_json,
         "bloom": PackageResources.bloom_json,
         "clip": PackageResources.clip_json,
+        "clip_text": PackageResources.clip_text_json,
         "clip_vision": PackageResources.clip_vision_json,
         "cohere": PackageResources.cohere_json,
         "cohere2": PackageResources.cohere2_json,
         "deepseek_v3": PackageResources.deepseek_v3_json,
+        "deit": PackageResources.deit_json,
+        "dinov2": PackageResources.dinov2_json,
         "distilbert": PackageResources.distilbert_json,
+        "electra": PackageResources.electra_json,
         "falcon": PackageResources.falcon_json,
         "falcon_multi_head": PackageResources.falcon_multi_head_json,
         "falcon_new": PackageResources.falcon_new_json,
@@ -40,9 +45,12 @@ extension ModelDescription {
         "qwen3": PackageResources.qwen3_json,
         "qwen3_moe": PackageResources.qwen3_moe_json,
         "roberta": PackageResources.roberta_json,
+        "siglip": PackageResources.siglip_json,
+        "siglip_vision": PackageResources.siglip_vision_json,
         "stablelm": PackageResources.stablelm_json,
         "starcoder2": PackageResources.starcoder2_json,
         "t5": PackageResources.t5_json,
         "vit": PackageResources.vit_json,
+        "whisper": PackageResources.whisper_json,
     ]
 }

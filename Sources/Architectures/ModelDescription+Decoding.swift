@@ -35,8 +35,12 @@ extension ModelDescription {
             }.map { ($0.name, $0.value) })
         fields.vocabulary.rotaries = Set(rotaries.keys)
         refusals = try fields.objects("refusals") { value throws(ArchitectureError) in
-            guard let accepted = value.take("accepted")?.array else { throw value.fault("accepted") }
-            return Refusal(key: try value.string("key"), accepted: accepted, reason: try value.string("reason"))
+            let accepted = value.take("accepted")?.array
+            let refused = value.take("refused")?.array
+            guard (accepted == nil) != (refused == nil) else { throw value.fault("accepted") }
+            return Refusal(
+                key: try value.string("key"), accepted: accepted, refused: refused ?? [],
+                reason: try value.string("reason"))
         }
         let norm = try fields.object("norm") { value throws(ArchitectureError) in try NormStyle(&value) }
         guard let norm else { throw fields.fault("norm") }

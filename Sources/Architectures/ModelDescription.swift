@@ -55,7 +55,9 @@ package struct ModelDescription: Sendable {
 
     struct Refusal: Sendable {
         let key: String
-        let accepted: [JSONValue]
+        /// Anything else is refused, unless nil.
+        let accepted: [JSONValue]?
+        let refused: [JSONValue]
         let reason: String
     }
 
