@@ -29,6 +29,7 @@ let families = [
     "gemma",
     "gemma2",
     "gemma3_text",
+    "gemma3_text_bidirectional",
     "gpt2",
     "gpt_bigcode",
     "gpt_bigcode_multi_head",

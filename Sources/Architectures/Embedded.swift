@@ -22,6 +22,7 @@ extension ModelDescription {
         "gemma": PackageResources.gemma_json,
         "gemma2": PackageResources.gemma2_json,
         "gemma3_text": PackageResources.gemma3_text_json,
+        "gemma3_text_bidirectional": PackageResources.gemma3_text_bidirectional_json,
         "gpt2": PackageResources.gpt2_json,
         "gpt_bigcode": PackageResources.gpt_bigcode_json,
         "gpt_bigcode_multi_head": PackageResources.gpt_bigcode_multi_head_json,
