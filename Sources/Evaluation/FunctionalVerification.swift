@@ -17,10 +17,13 @@ public struct FunctionalVerification: Sendable {
 
     private let threads: Int?
     private let precision: Precision
+    private let seed: UInt64
 
-    public init(threads: Int? = nil, precision: Precision = .automatic) {
+    /// - Parameter seed: chooses the noise of the rounding floor.
+    public init(threads: Int? = nil, precision: Precision = .automatic, seed: UInt64 = 1) {
         self.threads = threads
         self.precision = precision
+        self.seed = seed
     }
 
     /// - Parameter inputs: random ones when nil.
@@ -36,7 +39,7 @@ public struct FunctionalVerification: Sendable {
         let tolerance = try Self.tolerance(protected, moved: moved, inDouble: inDouble)
         let comparison = try Comparison.run(
             a, b, try inputs ?? RandomInputs.make(for: a.architecture), inDouble: inDouble, moved: moved,
-            groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance, progress: progress)
+            groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance, seed: seed, progress: progress)
         return FunctionalReport(comparison: comparison, tolerance: tolerance, inDouble: inDouble)
     }
 

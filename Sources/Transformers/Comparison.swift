@@ -58,14 +58,16 @@ public struct Comparison: Sendable {
 
     /// - Parameters:
     ///   - moved: tensors that differ: the noise goes there.
+    ///   - seed: chooses the noise.
     ///   - groups: for each block's name the sets of tensors that are moved together, smallest first, to find a fault by.
     public static func run(
         _ original: Model, _ protected: Model, _ inputs: ModelInputs, inDouble: Bool, moved: Set<String>,
-        groups: [String: [Set<String>]], tolerance: Tolerance, progress: ((Double) -> Void)? = nil
+        groups: [String: [Set<String>]], tolerance: Tolerance, seed: UInt64 = 1,
+        progress: ((Double) -> Void)? = nil
     ) throws -> Comparison {
         inDouble
-            ? try LockStep<Double>(original, protected, inputs, moved, groups, tolerance).run(progress)
-            : try LockStep<Float>(original, protected, inputs, moved, groups, tolerance).run(progress)
+            ? try LockStep<Double>(original, protected, inputs, moved, groups, tolerance, seed).run(progress)
+            : try LockStep<Float>(original, protected, inputs, moved, groups, tolerance, seed).run(progress)
     }
 }
 
@@ -77,11 +79,13 @@ private struct LockStep<Real: ComputeScalar> {
     let moved: Set<String>
     let groups: [String: [Set<String>]]
     let tolerance: Comparison.Tolerance
+    let seed: UInt64
 
     init(
         _ original: Model, _ protected: Model, _ inputs: ModelInputs, _ moved: Set<String>,
-        _ groups: [String: [Set<String>]], _ tolerance: Comparison.Tolerance
+        _ groups: [String: [Set<String>]], _ tolerance: Comparison.Tolerance, _ seed: UInt64
     ) {
+        self.seed = seed
         self.original = original
         self.protected = protected
         self.inputs = inputs
@@ -97,7 +101,7 @@ private struct LockStep<Real: ComputeScalar> {
     func run(_ progress: ((Double) -> Void)?) throws -> Comparison {
         let a = start(original, original.weights)
         let b = start(protected, protected.weights)
-        let noisy = start(original, original.weights.rerounded(moved))
+        let noisy = start(original, original.weights.rerounded(moved, seed: seed))
         let runs = [a, b, noisy]
         let steps = ForwardRun<Real>.steps(of: original.architecture)
         var layers: [Comparison.Layer] = []

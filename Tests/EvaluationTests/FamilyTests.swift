@@ -1,0 +1,98 @@
+import Architectures
+import Checkpoints
+import Evaluation
+import Protections
+import Symmetries
+import TestSupport
+import Testing
+import Transformers
+
+/// Every family, protected by every method: the outputs stay, as our forward pass computes them, which ReferenceTests holds against
+/// transformers.
+@Suite struct FamilyTests {
+    private let folder: TemporaryDirectory
+
+    init() throws { folder = try TemporaryDirectory() }
+
+    struct Choice: Sendable, CustomTestStringConvertible {
+        let method: ProtectionMethod
+        let sampler: Sampler?
+        var testDescription: String { "\(method.rawValue) \(sampler?.rawValue ?? "")" }
+    }
+
+    static let choices = [
+        Choice(method: .mergelock, sampler: .diagonalOrthogonal), Choice(method: .mergelock, sampler: .conditioned),
+        Choice(method: .mergelock, sampler: .orthogonal), Choice(method: .lossless, sampler: nil),
+    ]
+
+    /// Relative change of the outputs in f64, with what verification says.
+    private func verify(_ source: String, _ choice: Choice, inputs: ModelInputs) throws -> FunctionalReport {
+        var options = ProtectionOptions(method: choice.method)
+        options.sampler = choice.sampler
+        let original = try Checkpoint(opening: source)
+        Files.remove(folder("p"))
+        _ = try Protector().protect(
+            original, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: options)
+        return try FunctionalVerification(threads: 1, precision: .f64)
+            .verify(original, Checkpoint(opening: folder("p")), inputs: inputs)
+    }
+
+    @Test(arguments: Fixtures.recorded)
+    func outputsStay(name: String) throws {
+        let inputs = try RecordedReference(name).inputs
+        var model = try EditableModel(reading: Fixtures.path(name))
+        let isWide = model.tensors.contains { $0.type == .f32 }
+        guard isWide else { return }
+        try model.convert(to: .f64) { value in withUnsafeBytes(of: Double(value)) { Array($0) } }
+        try model.write(to: folder("f64"))
+        for choice in Self.choices {
+            let single = try verify(Fixtures.path(name), choice, inputs: inputs)
+            #expect(single.holds && single.drift.relativeError < 2e-6, "\(choice.testDescription): \(single.drift)")
+            let double = try verify(folder("f64"), choice, inputs: inputs)
+            #expect(double.holds && double.drift.relativeError < 1e-12, "\(choice.testDescription): \(double.drift)")
+        }
+    }
+
+    /// Root mean squares of drift and floor over some keys and noises.
+    private func sixteenBits(
+        _ name: String, _ type: ElementType, _ choice: Choice, draws: Int
+    ) throws -> (ratio: Double, predicted: Double) {
+        let inputs = try RecordedReference(name).inputs
+        var model = try EditableModel(reading: Fixtures.path(name))
+        try model.convert(to: type) { value in
+            let bits: UInt16 =
+                type == .f16
+                ? Float16(value).bitPattern
+                : UInt16(truncatingIfNeeded: (value.bitPattern + 0x7fff + ((value.bitPattern >> 16) & 1)) >> 16)
+            return [UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8)]
+        }
+        Files.remove(folder("h"))
+        try model.write(to: folder("h"))
+        let original = try Checkpoint(opening: folder("h"))
+        var (drift, floor, predicted) = (0.0, 0.0, 1.0)
+        for draw in 0..<draws {
+            var options = ProtectionOptions(method: choice.method)
+            options.sampler = choice.sampler
+            Files.remove(folder("p"))
+            let report = try Protector().protect(
+                original, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: UInt8(draw), count: 32)),
+                options: options)
+            predicted = report.manifest.roundingMultiple
+            let found = try FunctionalVerification(threads: 1, precision: .f64, seed: UInt64(draw))
+                .verify(original, Checkpoint(opening: folder("p")), inputs: inputs)
+            drift += found.drift.relativeError * found.drift.relativeError
+            floor += found.floor.relativeError * found.floor.relativeError
+        }
+        return ((drift / floor).squareRoot(), predicted)
+    }
+
+    @Test(arguments: Fixtures.recorded)
+    func roundingIsAllThatIsLost(name: String) throws {
+        for choice in Self.choices {
+            for type in [ElementType.bf16, .f16] {
+                let (ratio, predicted) = try sixteenBits(name, type, choice, draws: 8)
+                print("RATIO \(name) \(type.rawValue) \(choice.testDescription) \(ratio) \(predicted)")
+            }
+        }
+    }
+}
