@@ -69,7 +69,9 @@ import Testing
             let architecture = try Architecture.resolve(Checkpoint(opening: Fixtures.path(name)))
             var model = try EditableModel(reading: Fixtures.path(name))
             guard model.tensors.contains(where: { $0.type == .f32 }) else { continue }
-            for fault in PlantedFault.allCases where try fault.plant(in: &model, architecture) { planted[fault, default: 0] += 1 }
+            for fault in PlantedFault.allCases where try fault.plant(in: &model, architecture) {
+                planted[fault, default: 0] += 1
+            }
         }
         #expect(planted[.headOrder] == Fixtures.recorded.count - 2)
         #expect(planted[.rotaryLayout, default: 0] >= 25 && planted[.expertOrder, default: 0] >= 8)

@@ -131,7 +131,8 @@ extension EditableModel {
         let place = try index(name)
         let (rows, columns, size) = matrix(place)
         for other in 0..<(axis == 0 ? columns : rows) {
-            let (x, y) = axis == 0 ? (a * columns + other, b * columns + other) : (other * columns + a, other * columns + b)
+            let (x, y) =
+                axis == 0 ? (a * columns + other, b * columns + other) : (other * columns + a, other * columns + b)
             for byte in 0..<size { tensors[place].bytes.swapAt(x * size + byte, y * size + byte) }
         }
     }
