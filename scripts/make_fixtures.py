@@ -161,6 +161,9 @@ MODELS = {
     "deepseek_v3_yarn": (t.DeepseekV3ForCausalLM,
                          t.DeepseekV3Config(**DEEPSEEK, q_lora_rank=None, n_group=2, topk_group=1, rope_interleave=False,
                                             rope_parameters=YARN), {}),
+    "gemma3_text_bidirectional": (t.Gemma3TextModel,
+                                  t.Gemma3TextConfig(**SMALL_GROUPED, head_dim=12, query_pre_attn_scalar=10, sliding_window=6,
+                                                     layer_types=MIXED, use_bidirectional_attention=True), {"padded": True}),
 }
 
 

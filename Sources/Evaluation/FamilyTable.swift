@@ -5,64 +5,85 @@ import Symmetries
 import Transformers
 
 /// What is true of each family, measured on recorded models: its sites and groups, what is refused and why, and the errors seen.
-public struct FamilyTable {
+package struct FamilyTable {
     /// One recorded model.
-    public struct Row: Sendable {
-        public let model: String
-        public let family: String
-        /// Such as `4 vo GL(8)`; dimension counts the real parameters of all groups of a kind.
-        public let sites: String
-        public let limits: [String]
-        public let refusals: [String]
+    package struct Row: Sendable {
+        /// Name, family, sites and limits as cells of a table.
+        package let facts: String
+        package let family: String
         /// Our outputs against transformers', f32 against f32 and f64 against f64.
-        public let single: Double
-        public let double: Double
+        package let single: Double
+        package let double: Double
         /// Largest change of the f64 outputs by any method, weights stored as they are.
-        public let drift: Double
-        /// Largest ratio of that change to the rounding floor, of methods that are rounding-neutral.
-        public let ratio: Double
+        package let drift: Double
+        /// Root mean square of that change over the rounding floor's, by methods that round no more than storing did.
+        package let ratio: Double
     }
 
-    private let scratch: String
-    private var copies = 0
+    private static let draws: UInt8 = 8
 
-    /// - Parameter scratch: a directory for protected copies, which are left there.
-    public init(scratch: String) { self.scratch = scratch }
+    private let scratch: String
+
+    /// - Parameter scratch: a path at which protected copies are made, one at a time, by `replacing`.
+    package init(scratch: String) { self.scratch = scratch }
 
     /// - Parameters:
-    ///   - model: a model directory.
+    ///   - path: a model directory.
     ///   - reference: inputs and outputs of that model on record.
-    public mutating func row(model path: String, reference: RecordedReference) throws -> Row {
+    ///   - replacing: removes what lies at a path.
+    package func row(
+        model path: String, reference: RecordedReference, replacing: (String) throws -> Void
+    ) throws -> Row {
         let checkpoint = try Checkpoint(opening: path)
         let model = try Model(checkpoint)
         let single = try model.single(reference.inputs).values.flatMap { $0.elements.map(Double.init) }
         let double = try model.double(reference.inputs).values.flatMap(\.elements)
-        var (drift, ratio) = (0.0, 0.0)
+        var (worst, drift, floor) = (0.0, 0.0, 0.0)
         for (method, sampler) in [
             (ProtectionMethod.mergelock, Sampler.diagonalOrthogonal), (.mergelock, .orthogonal),
             (.mergelock, .conditioned), (.lossless, .exact),
         ] {
+            let roundsOnce = sampler == .diagonalOrthogonal || sampler == .orthogonal
             var options = ProtectionOptions(method: method)
             options.sampler = method == .mergelock ? sampler : nil
-            let copy = "\(scratch)/\(model.architecture.family)-\(copies)"
-            copies += 1
-            _ = try Protector().protect(
-                checkpoint, to: copy, key: SecretKey(bytes: [UInt8](0..<32)), options: options)
-            let report = try FunctionalVerification(precision: .f64)
-                .verify(checkpoint, try Checkpoint(opening: copy), inputs: reference.inputs)
-            drift = max(drift, report.drift.relativeError)
-            if sampler != .conditioned { ratio = max(ratio, report.ratio) }
+            for draw in 0..<(roundsOnce ? Self.draws : 1) {
+                try replacing(scratch)
+                _ = try Protector().protect(
+                    checkpoint, to: scratch, key: SecretKey(bytes: [UInt8](repeating: draw, count: 32)),
+                    options: options)
+                let found = try FunctionalVerification(precision: .f64, seed: UInt64(draw))
+                    .verify(checkpoint, try Checkpoint(opening: scratch), inputs: reference.inputs)
+                worst = max(worst, found.drift.relativeError)
+                guard roundsOnce else { continue }
+                drift += found.drift.relativeError * found.drift.relativeError
+                floor += found.floor.relativeError * found.floor.relativeError
+            }
         }
+        try replacing(scratch)
         let name = path.split(separator: "/").last.map(String.init) ?? path
         return Row(
-            model: name, family: model.architecture.family, sites: Self.sites(model.architecture.sites),
-            limits: model.architecture.limits,
-            refusals: try Architecture.refusals(of: model.architecture.family).map { "`\($0.key)`: \($0.reason)" },
+            facts: Self.facts(model.architecture, name: name), family: model.architecture.family,
             single: relativeError(single, reference.single.flatMap(\.self)),
-            double: relativeError(double, reference.double.flatMap(\.self)), drift: drift, ratio: ratio)
+            double: relativeError(double, reference.double.flatMap(\.self)), drift: worst,
+            ratio: (drift / floor).squareRoot())
     }
 
-    /// Counts by kind and group, with the dimension of all of them together.
+    /// `name | family | sites | limits`.
+    package static func facts(_ architecture: Architecture, name: String) -> String {
+        [name, architecture.family, sites(architecture.sites), architecture.limits.joined(separator: "; ")]
+            .joined(separator: " | ")
+    }
+
+    /// `family | refused settings and why` of every family that refuses some.
+    package static func refusals() throws -> [String] {
+        try Architecture.supported().compactMap { family, _ in
+            let refusals = try Architecture.refusals(of: family)
+            guard !refusals.isEmpty else { return nil }
+            return "\(family) | " + refusals.map { "`\($0.key)`: \($0.reason)" }.joined(separator: "; ")
+        }
+    }
+
+    /// Such as `8 vo: GL(12), dimension 1152`: counts by kind and group, with the dimension of all of them together.
     private static func sites(_ sites: [Site]) -> String {
         var parts: [String] = []
         for kind in Site.Kind.allCases {

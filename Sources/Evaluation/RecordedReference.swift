@@ -3,13 +3,13 @@ import Transformers
 
 /// Inputs and outputs of a model as Hugging Face transformers computed them: a safetensors file with the inputs under their names
 /// there, `output` from f32 arithmetic and `output_f64` from f64 arithmetic, as scripts/make_fixtures.py records them.
-public struct RecordedReference: Sendable {
-    public let inputs: ModelInputs
+package struct RecordedReference: Sendable {
+    package let inputs: ModelInputs
     /// One array of values per sequence, without padding.
-    public let single: [[Double]]
-    public let double: [[Double]]
+    package let single: [[Double]]
+    package let double: [[Double]]
 
-    public init(reading path: String) throws {
+    package init(reading path: String) throws {
         inputs = try ModelInputs(reading: path)
         let file = try Checkpoint(opening: path)
         let rows = inputs.decoderTokens.isEmpty ? inputs.tokens.map(\.count) : []

@@ -27,37 +27,31 @@ struct Families: ParsableCommand {
                 return
             }
             let scratch = FileManager.default.temporaryDirectory.path + "/mergeproof-families-\(getpid())"
-            try PosixSystemCalls().makeDirectory(scratch)
-            defer { try? FileManager.default.removeItem(atPath: scratch) }
+            let measured = FamilyTable(scratch: scratch)
             let names = try FileManager.default.contentsOfDirectory(atPath: models + "/references")
                 .filter { $0.hasSuffix(".safetensors") }.map { String($0.dropLast(".safetensors".count)) }.sorted()
-            var measured = FamilyTable(scratch: scratch)
-            var rows: [FamilyTable.Row] = []
-            for name in names {
-                rows.append(
-                    try measured.row(
-                        model: models + "/" + name,
-                        reference: RecordedReference(reading: models + "/references/\(name).safetensors")))
+            let rows = try names.map { name in
+                try measured.row(
+                    model: models + "/" + name,
+                    reference: RecordedReference(reading: models + "/references/\(name).safetensors")
+                ) { path in
+                    if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+                }
             }
-            print(markdown(rows))
+            print(try markdown(rows))
         }
     }
 
-    private func markdown(_ rows: [FamilyTable.Row]) -> String {
-        var lines = [
-            "| model | family | sites: group, dimension | limits, and why | f32 error | f64 error | drift | drift / floor |",
-            "|---|---|---|---|---|---|---|---|",
-        ]
-        for row in rows {
-            lines.append(
-                "| \(row.model) | \(row.family) | \(row.sites) | \(row.limits.joined(separator: "; ")) | \(scientific(row.single)) | "
-                    + "\(scientific(row.double)) | \(scientific(row.drift)) | \(fixed(row.ratio, 2)) |")
+    private func markdown(_ rows: [FamilyTable.Row]) throws -> String {
+        let lines = rows.map { row in
+            "| \(row.facts) | \(scientific(row.single)) | \(scientific(row.double)) | \(scientific(row.drift)) | \(fixed(row.ratio, 2)) |"
         }
-        lines += ["", "| family | refused settings of config.json, and why |", "|---|---|"]
-        var seen: Set<String> = []
-        for row in rows where !row.refusals.isEmpty && seen.insert(row.family).inserted {
-            lines.append("| \(row.family) | \(row.refusals.joined(separator: "; ")) |")
-        }
-        return lines.joined(separator: "\n")
+        return try
+            ([
+                "| model | family | sites: group, dimension | what is left out, and why | f32 | f64 | drift | drift / floor |",
+                "|---|---|---|---|---|---|---|---|",
+            ] + lines + ["", "| family | refused settings, and why |", "|---|---|"]
+            + FamilyTable.refusals().map { "| \($0) |" })
+            .joined(separator: "\n")
     }
 }
