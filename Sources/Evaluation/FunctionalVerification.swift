@@ -157,6 +157,7 @@ public struct FunctionalReport: Sendable {
             "mean_divergence": .double(outputs.meanDivergence),
             "largest_divergence": .double(outputs.largestDivergence), "rows": .int(outputs.rows),
             "decided_rows": .int(outputs.decided), "agreeing_rows": .int(outputs.agreeing),
+            "largest_similarity_change": outputs.largestSimilarityChange.map(JSONValue.double) ?? .null,
         ])
     }
 }

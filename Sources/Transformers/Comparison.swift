@@ -18,6 +18,8 @@ public struct Comparison: Sendable {
         /// Rows whose two largest entries in a lie farther apart than rounding could move them.
         public var decided = 0
         public var rows = 0
+        /// Largest change of the cosine similarity of two sequences' mean states; nil where the outputs are no states of sequences.
+        public var largestSimilarityChange: Double?
     }
 
     /// The residual stream after one block.
@@ -202,6 +204,7 @@ private struct LockStep<Real: ComputeScalar> {
             }
         }
         outputs.meanDivergence /= Double(max(outputs.rows, 1))
+        if kind == .states { outputs.largestSimilarityChange = SentenceSimilarity.largestChange(a, b) }
         let ratio = difference == 0 ? 0 : (difference / size).squareRoot()
         outputs.relativeError = ratio.isFinite ? ratio : .infinity
         return outputs
