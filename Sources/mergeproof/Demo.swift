@@ -13,7 +13,10 @@ struct Demo: ParsableCommand {
     @Argument(help: "Model directory.")
     var model: String
 
-    @Option(help: "Token ids to evaluate on: JSON lines, each a list of ids or an object with input_ids. Random ones without.")
+    @Option(
+        help:
+            "Token ids to evaluate on: JSON lines, each a list of ids or an object with input_ids. Random ones without."
+    )
     var tokens: String?
 
     @Option(help: "Directory to work in; what this command makes there is removed.")
