@@ -113,7 +113,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Checkpoints", "Transformers"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Checkpoints", "Evaluation"], path: "Tests/TestSupport",
             swiftSettings: strict),
         .testTarget(
             name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
@@ -126,7 +126,8 @@ let package = Package(
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "TransformersTests", dependencies: ["Transformers", "TestSupport"], swiftSettings: strict),
+            name: "TransformersTests", dependencies: ["Transformers", "Evaluation", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),
         .testTarget(

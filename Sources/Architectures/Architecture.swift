@@ -70,6 +70,11 @@ public struct Architecture: Sendable, Equatable {
         try ModelDescription.library().map { ($0.family, $0.modelTypes) }
     }
 
+    /// What a family's description refuses, with the reason.
+    public static func refusals(of family: String) throws(ArchitectureError) -> [(key: String, reason: String)] {
+        try ModelDescription.library().first { $0.family == family }?.refusals.map { ($0.key, $0.reason) } ?? []
+    }
+
     /// Finds the family by `model_type` and accounts for every tensor.
     public static func resolve(_ checkpoint: Checkpoint) throws(ArchitectureError) -> Architecture {
         let path = checkpoint.path

@@ -34,7 +34,8 @@ public struct Comparison: Sendable {
     /// The rounding floor: the original against itself with noise of half an ulp on every weight that differs between the two.
     public let floor: Outputs
     public let layers: [Layer]
-    /// The first block whose drift cannot be rounding, and what in it must be put back to heal it.
+    /// The first block whose drift cannot be rounding, `head` where it lies behind all layers, and what in it must be put back to
+    /// heal it.
     public let firstFault: Fault?
 
     public struct Fault: Sendable, Equatable {
@@ -129,6 +130,9 @@ private struct LockStep<Real: ComputeScalar> {
         let (changed, rounded) = (try b.output().values, try noisy.output().values)
         let drift = Self.compare(values, changed, kind)
         let floor = Self.compare(values, rounded, kind)
+        if fault == nil, !tolerance.allows(drift.relativeError, floor: floor.relativeError) {
+            fault = .init(block: "head", tensors: [])
+        }
         // Ties are what rounding could turn.
         let largest = values.reduce(0.0) { max($0, $1.elements.reduce(0.0) { max($0, Double($1.magnitude)) }) }
         let margin = 2 * max(tolerance.multiple * floor.largestError, tolerance.absolute * largest)

@@ -17,7 +17,7 @@ struct Mergeproof: ParsableCommand {
         version: version,
         subcommands: [
             Inspect.self, Keygen.self, Protect.self, Restore.self, Verify.self, Evaluate.self, Generate.self,
-            Doctor.self, Demo.self, Bench.self,
+            Families.self, Doctor.self, Demo.self, Bench.self,
         ])
 }
 

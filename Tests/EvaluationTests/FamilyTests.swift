@@ -86,13 +86,18 @@ import Transformers
         return ((drift / floor).squareRoot(), predicted)
     }
 
-    @Test(arguments: Fixtures.recorded)
-    func roundingIsAllThatIsLost(name: String) throws {
-        for choice in Self.choices {
-            for type in [ElementType.bf16, .f16] {
-                let (ratio, predicted) = try sixteenBits(name, type, choice, draws: 8)
-                print("RATIO \(name) \(type.rawValue) \(choice.testDescription) \(ratio) \(predicted)")
-            }
+    /// A tiny model's drift is one draw of few numbers: single families scatter around what holds for the median of all.
+    @Test(arguments: choices, [ElementType.bf16, .f16])
+    func roundingIsAllThatIsLost(choice: Choice, type: ElementType) throws {
+        var ratios: [Double] = []
+        for name in Fixtures.recorded where !name.hasSuffix("16") {
+            let (ratio, predicted) = try sixteenBits(name, type, choice, draws: 4)
+            if choice.method == .lossless { #expect(ratio < 1e-9, "\(name)") }
+            #expect(ratio < 2 * predicted, "\(name)")
+            ratios.append(ratio / predicted)
         }
+        let median = ratios.sorted()[ratios.count / 2]
+        #expect(median < 1.1, "\(ratios)")
+        if choice.method == .mergelock { #expect(median > 0.9) }
     }
 }

@@ -1,15 +1,15 @@
 import Checkpoints
 import Transformers
 
-/// Inputs and outputs of a fixture as transformers computed them, in f32 and in f64.
-public struct RecordedReference {
+/// Inputs and outputs of a model as Hugging Face transformers computed them: a safetensors file with the inputs under their names
+/// there, `output` from f32 arithmetic and `output_f64` from f64 arithmetic, as scripts/make_fixtures.py records them.
+public struct RecordedReference: Sendable {
     public let inputs: ModelInputs
     /// One array of values per sequence, without padding.
     public let single: [[Double]]
     public let double: [[Double]]
 
-    public init(_ name: String) throws {
-        let path = Fixtures.root + "/references/\(name).safetensors"
+    public init(reading path: String) throws {
         inputs = try ModelInputs(reading: path)
         let file = try Checkpoint(opening: path)
         let rows = inputs.decoderTokens.isEmpty ? inputs.tokens.map(\.count) : []
@@ -33,16 +33,4 @@ public struct RecordedReference {
             return Array(all[sequence * size..<sequence * size + min(kept, size)])
         }
     }
-}
-
-/// ‖a - b‖ / ‖b‖ over everything; infinite where lengths differ or nothing is there.
-public func relativeError(_ a: [Double], _ b: [Double]) -> Double {
-    guard a.count == b.count, !a.isEmpty else { return .infinity }
-    var (difference, size) = (0.0, 0.0)
-    for (x, y) in zip(a, b) {
-        difference += (x - y) * (x - y)
-        size += y * y
-    }
-    let error = (difference / size).squareRoot()
-    return error.isNaN ? .infinity : error
 }
