@@ -26,7 +26,6 @@ public enum Sampler: String, Sendable, CaseIterable {
         case .exact: 4
         }
     }
-
     /// The mean of `Element.roundingMultiple` over draws from GL(n), before anything is drawn.
     /// For U·diag(s)·Vᵀ with log s uniform: `(K - 1/K) / (2 ln K)`, used as an upper estimate for the Gaussian too.
     public func expectedRoundingMultiple(condition: Double) -> Double {
@@ -39,13 +38,27 @@ public enum Sampler: String, Sendable, CaseIterable {
 }
 
 extension Group {
-    /// Draws an element.
+    private static let maximumTries = 64
+
+    /// Draws an element that is not the identity, which in a small finite group is no rare draw and would leave a site as it was.
     ///
     /// - Parameters:
     ///   - condition: K ≥ 1, the condition number (or its bound) of what is drawn; exact scales are drawn from 2^-e … 2^e with
     ///     `4^e ≤ K`, so K < 4 leaves them out.
     ///   - stream: the site's own keyed stream.
     public func sample(
+        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> Element {
+        var element = try draw(sampler, condition: condition, using: &stream)
+        var tries = 1
+        while element.isIdentity, tries < Self.maximumTries {
+            element = try draw(sampler, condition: condition, using: &stream)
+            tries += 1
+        }
+        return element
+    }
+
+    private func draw(
         _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> Element {
         switch self {
@@ -85,7 +98,7 @@ extension Group {
         case .product(let factors):
             var elements: [Element] = []
             for factor in factors {
-                elements.append(try factor.sample(sampler, condition: condition, using: &stream))
+                elements.append(try factor.draw(sampler, condition: condition, using: &stream))
             }
             return .product(elements)
         }
