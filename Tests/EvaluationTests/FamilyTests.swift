@@ -98,6 +98,7 @@ import Transformers
         }
         let median = ratios.sorted()[ratios.count / 2]
         #expect(median < 1.1, "\(ratios)")
-        if choice.method == .mergelock { #expect(median > 0.9) }
+        // The prediction for conditioned matrices is that of the sites that cost most; under rotary embeddings half of them cost nothing.
+        if choice.method == .mergelock { #expect(median > (choice.sampler == .conditioned ? 0.75 : 0.9)) }
     }
 }
