@@ -53,6 +53,12 @@ import Transformers
         }
     }
 
+    @Test(arguments: Fixtures.recorded)
+    func randomInputsFit(name: String) throws {
+        let model = try Model(Checkpoint(opening: Fixtures.path(name)), threads: 1)
+        _ = try model.single(RandomInputs.make(for: model.architecture))
+    }
+
     /// Root mean squares of drift and floor over some keys and noises.
     private func sixteenBits(
         _ name: String, _ type: ElementType, _ choice: Choice, draws: Int
