@@ -59,6 +59,21 @@ import Transformers
         _ = try model.single(RandomInputs.make(for: model.architecture))
     }
 
+    /// Models with few outputs, each a small sample of rounding.
+    @Test(arguments: ["clip", "roberta", "vit", "opt_post"], choices.dropLast())
+    func roundingIsNoFault(name: String, choice: Choice) throws {
+        let original = try Checkpoint(opening: Fixtures.path(name))
+        for byte in 0..<10 as Range<UInt8> {
+            var options = ProtectionOptions(method: choice.method)
+            options.sampler = choice.sampler
+            Files.remove(folder("p"))
+            _ = try Protector().protect(
+                original, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: byte, count: 32)), options: options)
+            let report = try FunctionalVerification(threads: 1).verify(original, Checkpoint(opening: folder("p")))
+            #expect(report.holds, "\(report.drift) beside \(report.floor)")
+        }
+    }
+
     /// Root mean squares of drift and floor over some keys and noises.
     private func sixteenBits(
         _ name: String, _ type: ElementType, _ choice: Choice, draws: Int
