@@ -127,10 +127,7 @@ public struct FunctionalReport: Sendable {
     /// Drift in units of the rounding floor.
     public var ratio: Double { floor.relativeError > 0 ? drift.relativeError / floor.relativeError : 0 }
 
-    public var holds: Bool {
-        tolerance.allows(drift.relativeError, floor: floor.relativeError) && drift.agreeing == drift.decided
-            && comparison.firstFault == nil
-    }
+    public var holds: Bool { drift.agreeing == drift.decided && comparison.firstFault == nil }
 
     /// The layer in which the residual stream drifts most.
     public var worstLayer: Comparison.Layer? { comparison.layers.max { $0.drift < $1.drift } }

@@ -16,6 +16,15 @@ public indirect enum Element: Sendable {
         }
     }
 
+    public var isIdentity: Bool {
+        switch self {
+        case .linear(let a): a.matrix == .identity(a.matrix.rows)
+        case .torus(let torus): torus.real.allSatisfy { $0 == 1 } && torus.imaginary.allSatisfy { $0 == 0 }
+        case .monomial(let a): a.source.elementsEqual(a.source.indices) && a.scale.allSatisfy { $0 == 1 }
+        case .product(let factors): factors.allSatisfy(\.isIdentity)
+        }
+    }
+
     public var inverse: Element {
         switch self {
         case .linear(let a):

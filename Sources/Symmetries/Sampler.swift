@@ -26,26 +26,30 @@ public enum Sampler: String, Sendable, CaseIterable {
         case .exact: 4
         }
     }
-
-    /// The mean of `Element.roundingMultiple` over draws from GL(n), before anything is drawn.
-    /// For U·diag(s)·Vᵀ with log s uniform: `(K - 1/K) / (2 ln K)`, used as an upper estimate for the Gaussian too.
-    public func expectedRoundingMultiple(condition: Double) -> Double {
-        switch self {
-        case .diagonalOrthogonal, .orthogonal, .exact: 1
-        case .conditioned, .gaussian:
-            condition > 1.0001 ? (condition - 1 / condition) / (2 * PortableMath.log(condition)) : 1
-        }
-    }
 }
 
 extension Group {
-    /// Draws an element.
+    private static let maximumTries = 64
+
+    /// Draws an element that is not the identity, which in a small finite group is no rare draw and would leave a site as it was.
     ///
     /// - Parameters:
     ///   - condition: K ≥ 1, the condition number (or its bound) of what is drawn; exact scales are drawn from 2^-e … 2^e with
     ///     `4^e ≤ K`, so K < 4 leaves them out.
     ///   - stream: the site's own keyed stream.
     public func sample(
+        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> Element {
+        var element = try draw(sampler, condition: condition, using: &stream)
+        var tries = 1
+        while element.isIdentity, tries < Self.maximumTries {
+            element = try draw(sampler, condition: condition, using: &stream)
+            tries += 1
+        }
+        return element
+    }
+
+    private func draw(
         _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> Element {
         switch self {
@@ -85,9 +89,28 @@ extension Group {
         case .product(let factors):
             var elements: [Element] = []
             for factor in factors {
-                elements.append(try factor.sample(sampler, condition: condition, using: &stream))
+                elements.append(try factor.draw(sampler, condition: condition, using: &stream))
             }
             return .product(elements)
+        }
+    }
+
+    /// The mean of `Element.roundingMultiple` over draws, before anything is drawn: 1 but for general matrices.
+    ///
+    /// For U·diag(s)·Vᵀ in GL(n) it is `sqrt((n q² + 2) / (n + 2))`, where `q = (K + 1/K + (n - 2) m) / n` is the mean of s²: two of
+    /// the s are K^(±1/2), and the others, log-uniform between, have `m = (K - 1/K) / (2 ln K)`, which is all that is left in large
+    /// heads. Used as an upper estimate for the Gaussian too.
+    public func expectedRoundingMultiple(_ sampler: Sampler, condition: Double) -> Double {
+        switch self {
+        case .product(let factors):
+            return factors.map { $0.expectedRoundingMultiple(sampler, condition: condition) }.max() ?? 1
+        case .generalLinear(let count) where count > 1 && condition > 1.0001:
+            guard sampler == .conditioned || sampler == .gaussian else { return 1 }
+            let n = Double(count)
+            let inner = (condition - 1 / condition) / (2 * PortableMath.log(condition))
+            let mean = (condition + 1 / condition + (n - 2) * inner) / n
+            return ((n * mean * mean + 2) / (n + 2)).squareRoot()
+        default: return 1
         }
     }
 
