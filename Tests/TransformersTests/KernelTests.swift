@@ -86,7 +86,7 @@ import Testing
         #expect((Double(mp_sum_of_squares_f32(x, count, 0.25)) - squares).magnitude < 1e-6 * Double(count))
         #expect((mp_sum_of_squares_f64(x.map(Double.init), count, 0.25) - squares).magnitude < 1e-14 * Double(count))
         var out = [Float](repeating: .nan, count: count)
-        for (hasGain, hasBias) in [(true, true), (true, false), (false, false)] {
+        for (hasGain, hasBias) in [(true, true), (true, false), (false, true), (false, false)] {
             mp_normalize_f32(&out, x, count, 0.25, 3, hasGain ? gain : nil, hasBias ? bias : nil)
             for i in 0..<count {
                 let expected =
