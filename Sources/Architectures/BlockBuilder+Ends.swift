@@ -65,7 +65,8 @@ extension BlockBuilder {
         }
         return PatchEmbedding(
             patches: Projection(
-                weight: weight, bias: bias, outputCount: hidden, inputCount: channels * patch * patch),
+                weight: weight, bias: bias, outputCount: hidden,
+                inputCount: try product(channels, patch, patch, key: configKey(of: template.patch))),
             channels: channels, imageSize: image, patchSize: patch, leading: leading,
             positions: try template.positions.map { name throws(ArchitectureError) in
                 try tensor(name, "position_embedding", try extents(template.positionShape), place)
@@ -143,7 +144,8 @@ extension BlockBuilder {
         return LanguageHead(
             transform: step,
             head: Projection(weight: weight, bias: bias, outputCount: vocabulary, inputCount: size),
-            multiplier: try multiplier * (number(template.multiplier) ?? 1), softCap: try number(template.softCap))
+            multiplier: try multiplier * (number(template.multiplier) ?? 1),
+            softCap: try number(template.softCap, in: .positive))
     }
 
     /// Nil unless all of it is there; what is there is claimed in any case.

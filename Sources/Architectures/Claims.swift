@@ -12,7 +12,7 @@ final class Claims {
     /// Stored names by canonical ones, which have no prefix.
     private var storedNames: [String: String] = [:]
     /// Only counting how many required tensors are there: nothing is thrown.
-    private let isProbe: Bool
+    let isProbe: Bool
     private(set) var hits = 0
 
     init(
