@@ -18,6 +18,10 @@ extension BlockBuilder {
         var tokens: String?
         for name in template.tokens {
             let found = try claims.find(demand(name + ".weight", "token_embedding", [vocabulary, size], place))
+            // transformers would give encoder and decoder tables of their own.
+            if let tokens, let found, !claims.isProbe, !claims.areEqual(tokens, found) {
+                throw .ambiguousTensor(path: claims.path, tensor: found, other: tokens)
+            }
             tokens = tokens ?? found
         }
         if tokens == nil, let name = template.tokens.first {
@@ -119,8 +123,9 @@ extension BlockBuilder {
             template.projection.weight, "head", [vocabulary, size], place, isPrefixed: template.projection.isPrefixed)
         var weight = try claims.find(own)
         if weight == nil, isNamed, !isTied { weight = try claims.require(own) }
-        if isTied, case .tokens(let embedding)? = stacks.last?.embedding,
-            weight != nil || isNamed || !reader.namesClasses
+        // A head that is stored is used as it is: transformers ties it to the embedding only where the two are equal.
+        if weight == nil, isTied, case .tokens(let embedding)? = stacks.last?.embedding,
+            isNamed || !reader.namesClasses
         {
             weight = embedding.tokens
         }
