@@ -129,7 +129,7 @@ public struct FunctionalReport: Sendable {
 
     public var holds: Bool {
         tolerance.allows(drift.relativeError, floor: floor.relativeError) && drift.agreeing == drift.decided
-            && comparison.firstFault == nil
+            && comparison.firstFault == nil && comparison.notFinite == nil
     }
 
     /// The layer in which the residual stream drifts most.
@@ -144,6 +144,7 @@ public struct FunctionalReport: Sendable {
             "first_fault": comparison.firstFault.map { fault in
                 .object(["block": .string(fault.block), "tensors": .array(fault.tensors.map(JSONValue.string))])
             } ?? .null,
+            "not_finite": comparison.notFinite.map(JSONValue.string) ?? .null,
             "layers": .array(
                 comparison.layers.map {
                     .object(["name": .string($0.name), "drift": .double($0.drift), "rounding_floor": .double($0.floor)])
