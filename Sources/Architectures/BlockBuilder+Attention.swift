@@ -9,9 +9,10 @@ extension BlockBuilder {
                 path: claims.path, key: "num_key_value_heads", found: "\(groups)",
                 expected: "a divisor of the \(heads) attention heads")
         }
+        let (length, valueLength) = (try value(template.headDimension), try value(template.valueHeadDimension))
+        _ = try product(heads, max(length, valueLength), key: configKey(of: template.heads))
         let shape = Shape(
-            heads: heads, groups: groups, length: try value(template.headDimension),
-            valueLength: try value(template.valueHeadDimension),
+            heads: heads, groups: groups, length: length, valueLength: valueLength,
             sharedKey: try template.sharedKeyDimension.map { size throws(ArchitectureError) in try value(size) } ?? 0,
             hidden: hidden, source: try value(template.sourceHidden))
         let queryLatent =
@@ -42,10 +43,11 @@ extension BlockBuilder {
             queryKeyNorm: try queryKeyNorm(template.norm, shape, place), mask: try mask(template, place),
             scale: try (number(template.scale, place) ?? 1 / Double(shape.length).squareRoot())
                 * scoreFactor(template, place),
-            softCap: try number(template.softCap, place),
+            softCap: try number(template.softCap, place, in: .positive),
             sinks: try template.sinks.map { sinks throws(ArchitectureError) in
                 try tensor(sinks, "sinks", [heads], place)
-            }, clip: try number(template.clip, place), positionBias: try positionBias(template, heads, place),
+            }, clip: try number(template.clip, place, in: .positive),
+            positionBias: try positionBias(template, heads, place),
             temperature: try temperature(template, place),
             probe: try template.probe.map { probe throws(ArchitectureError) in
                 try tensor(probe, "probe", [1, 1, hidden], place)
@@ -159,15 +161,18 @@ extension BlockBuilder {
     ) throws(ArchitectureError) -> Rotary? {
         guard let rotary = try rotaryTemplate(template, place) else { return nil }
         var count = try value(rotary.dimensions)
-        if let fraction = rotary.fraction {
-            guard let share = try number(fraction), share > 0, share <= 1 else {
-                throw .invalidConfigValue(
-                    path: claims.path, key: "partial_rotary_factor", found: "beyond reach",
-                    expected: "a share between 0 and 1")
-            }
+        var key = configKey(of: rotary.dimensions)
+        if let fraction = rotary.fraction, let share = try number(fraction, in: .share) {
             count = Int(Double(count) * share)
+            key = "partial_rotary_factor"
         }
-        return try reader.rotary(rotary, dimensions: count, offset: try value(rotary.offset))
+        let offset = try value(rotary.offset)
+        guard offset + count <= shape.length else {
+            throw .invalidConfigValue(
+                path: claims.path, key: key, found: "such that \(count) channels are rotated",
+                expected: "at most the \(shape.length) channels of a head")
+        }
+        return try reader.rotary(rotary, dimensions: count, offset: offset, key: key)
     }
 
     private func rotaryTemplate(
@@ -198,7 +203,7 @@ extension BlockBuilder {
                 default: [shape.length]
                 }
             var norms: [Norm] = []
-            for head in 0..<(perHead ? heads : 1) {
+            for head in 0..<(perHead && !claims.isProbe ? heads : 1) {
                 var place = place
                 place.head = head
                 if let norm = try norm(template, extent, place, role: role) { norms.append(norm) }
@@ -214,9 +219,11 @@ extension BlockBuilder {
         _ template: AttentionTemplate, _ place: Place
     ) throws(ArchitectureError) -> AttentionBlock.Mask {
         func size(_ reference: NumberReference?, _ condition: Condition) throws(ArchitectureError) -> Int? {
-            guard try holds(condition, place), let size = try number(reference, place) else { return nil }
-            guard size >= 1, size < Double(ConfigReader.largestDimension) else { return nil }
-            return Int(size)
+            guard try holds(condition, place), let size = try number(reference, place, in: .count) else {
+                return nil
+            }
+            // No sequence is so long that it would be cut.
+            return size < Double(ConfigReader.largestDimension) ? Int(size) : nil
         }
         return .init(
             isCausal: template.isCausal, window: try size(template.window, template.windowCondition),
@@ -230,10 +237,17 @@ extension BlockBuilder {
         switch bias {
         case .alibi(let isRounded): return .alibi(isRounded: isRounded)
         case .relative(let tensor, let buckets, let distance, let isBidirectional):
-            let count = try value(buckets)
+            let (count, reach) = (try value(buckets), try value(distance))
+            // Half of the buckets of either direction hold one distance each, the others grow up to the largest.
+            let share = isBidirectional ? 4 : 2
+            guard count >= share, count / share < reach else {
+                throw .invalidConfigValue(
+                    path: claims.path, key: configKey(of: buckets), found: "\(count) for distances up to \(reach)",
+                    expected: "at least \(share) buckets, and distances beyond \(max(count / share, 1))")
+            }
             return .relative(
                 tensor: try self.tensor(tensor + ".weight", "position_bias", [count, heads], place), buckets: count,
-                maximumDistance: try value(distance), isBidirectional: isBidirectional)
+                maximumDistance: reach, isBidirectional: isBidirectional)
         }
     }
 
@@ -241,7 +255,7 @@ extension BlockBuilder {
         _ template: AttentionTemplate, _ place: Place
     ) throws(ArchitectureError) -> AttentionBlock.Temperature? {
         guard let temperature = template.temperature, try holds(temperature.condition, place),
-            let scale = try number(temperature.scale), let floor = try number(temperature.floor)
+            let scale = try number(temperature.scale), let floor = try number(temperature.floor, in: .positive)
         else { return nil }
         return .init(scale: scale, floor: floor)
     }

@@ -18,6 +18,10 @@ extension BlockBuilder {
         var tokens: String?
         for name in template.tokens {
             let found = try claims.find(demand(name + ".weight", "token_embedding", [vocabulary, size], place))
+            // transformers would give encoder and decoder tables of their own.
+            if let tokens, let found, !claims.isProbe, !claims.areEqual(tokens, found) {
+                throw .ambiguousTensor(path: claims.path, tensor: found, other: tokens)
+            }
             tokens = tokens ?? found
         }
         if tokens == nil, let name = template.tokens.first {
@@ -65,7 +69,8 @@ extension BlockBuilder {
         }
         return PatchEmbedding(
             patches: Projection(
-                weight: weight, bias: bias, outputCount: hidden, inputCount: channels * patch * patch),
+                weight: weight, bias: bias, outputCount: hidden,
+                inputCount: try product(channels, patch, patch, key: configKey(of: template.patch))),
             channels: channels, imageSize: image, patchSize: patch, leading: leading,
             positions: try template.positions.map { name throws(ArchitectureError) in
                 try tensor(name, "position_embedding", try extents(template.positionShape), place)
@@ -118,8 +123,9 @@ extension BlockBuilder {
             template.projection.weight, "head", [vocabulary, size], place, isPrefixed: template.projection.isPrefixed)
         var weight = try claims.find(own)
         if weight == nil, isNamed, !isTied { weight = try claims.require(own) }
-        if isTied, case .tokens(let embedding)? = stacks.last?.embedding,
-            weight != nil || isNamed || !reader.namesClasses
+        // A head that is stored is used as it is: transformers ties it to the embedding only where the two are equal.
+        if weight == nil, isTied, case .tokens(let embedding)? = stacks.last?.embedding,
+            isNamed || !reader.namesClasses
         {
             weight = embedding.tokens
         }
@@ -143,7 +149,8 @@ extension BlockBuilder {
         return LanguageHead(
             transform: step,
             head: Projection(weight: weight, bias: bias, outputCount: vocabulary, inputCount: size),
-            multiplier: try multiplier * (number(template.multiplier) ?? 1), softCap: try number(template.softCap))
+            multiplier: try multiplier * (number(template.multiplier) ?? 1),
+            softCap: try number(template.softCap, in: .positive))
     }
 
     /// Nil unless all of it is there; what is there is claimed in any case.

@@ -18,10 +18,36 @@ struct BlockBuilder {
         var head: Int?
     }
 
+    /// No axis is longer; sums of some extents stay far from overflow.
+    private static let largestExtent = 1 << 40
+    private static let mostSharedLayers = 1 << 12
+
     // MARK: Small things
 
+    /// The product of extents that come from the config.
+    func product(_ factors: Int..., key: String) throws(ArchitectureError) -> Int {
+        var result = 1
+        for factor in factors {
+            let (product, overflow) = result.multipliedReportingOverflow(by: factor)
+            guard !overflow, product < Self.largestExtent else {
+                throw .invalidConfigValue(
+                    path: claims.path, key: key,
+                    found: "such that \(factors.map(String.init).joined(separator: " x ")) values stand on one axis",
+                    expected: "dimensions of a model")
+            }
+            result = product
+        }
+        return result
+    }
+
+    /// What config.json calls the first dimension of an expression.
+    func configKey(of expression: DimensionExpression) -> String {
+        guard let name = expression.names?.first else { return expression.text }
+        return description.dimensions.first { $0.name == name }?.keys.first ?? name
+    }
+
     func value(_ expression: DimensionExpression) throws(ArchitectureError) -> Int {
-        guard let value = expression.value(in: dimensions), value >= 0 else {
+        guard let value = expression.value(in: dimensions), (0..<Self.largestExtent).contains(value) else {
             let names = expression.names ?? []
             let given = names.compactMap { name in dimensions[name].map { "\(name) \($0)" } }.joined(separator: ", ")
             throw .invalidConfigValue(
@@ -38,13 +64,15 @@ struct BlockBuilder {
         }
     }
 
-    func number(_ reference: NumberReference?, _ place: Place = .init()) throws(ArchitectureError) -> Double? {
+    func number(
+        _ reference: NumberReference?, _ place: Place = .init(), in domain: NumberDomain = .any
+    ) throws(ArchitectureError) -> Double? {
         switch reference {
         case nil: return nil
         case .literal(let value)?: return value
         case .named(let name)?:
             guard let template = description.numbers[name], try holds(template.condition, place) else { return nil }
-            return try reader.number(template, named: name, dimensions: dimensions)
+            return try reader.number(template, named: name, in: domain, dimensions: dimensions)
         }
     }
 
@@ -73,7 +101,7 @@ struct BlockBuilder {
     ) throws(ArchitectureError) -> Norm? {
         guard let template, try holds(template.condition, place) else { return nil }
         let style = template.style
-        guard let epsilon = try number(style.epsilon, place) else {
+        guard let epsilon = try number(style.epsilon, place, in: .nonNegative) else {
             throw .invalidDescription(family: description.family, field: "norm.epsilon")
         }
         var weight: String?
@@ -136,8 +164,14 @@ struct BlockBuilder {
         let distinct = try value(template.distinctLayers)
         guard distinct > 0, count >= distinct else {
             throw .invalidConfigValue(
-                path: claims.path, key: template.distinctLayers.text, found: "\(distinct)",
+                path: claims.path, key: configKey(of: template.distinctLayers), found: "\(distinct)",
                 expected: "at most the \(count) layers")
+        }
+        // Layers with tensors of their own end at the first tensor that is missing; such as share them have no such end.
+        guard count == distinct || count <= Self.mostSharedLayers else {
+            throw .invalidConfigValue(
+                path: claims.path, key: configKey(of: template.layers), found: "\(count)",
+                expected: "at most \(Self.mostSharedLayers) layers that share weights")
         }
         var layers: [Layer] = []
         for layer in 0..<min(count, layerLimit) {
@@ -215,7 +249,8 @@ struct BlockBuilder {
             throw .invalidDescription(family: description.family, field: "mlp.up")
         }
         var clamp: MLPBlock.Clamp?
-        if let template = template.clamp, let limit = try number(template.limit), let alpha = try number(template.alpha)
+        if let template = template.clamp, let limit = try number(template.limit, in: .positive),
+            let alpha = try number(template.alpha)
         {
             clamp = .init(limit: limit, alpha: alpha)
         }
@@ -249,7 +284,8 @@ struct BlockBuilder {
                 expected: "at most the experts that can be chosen of \(count) in \(groups) groups")
         }
         var experts: [MLPBlock] = []
-        for expert in 0..<count {
+        // A probe asks no tensor for its shape, which is what bounds the count.
+        for expert in 0..<(claims.isProbe ? min(count, 1) : count) {
             var place = place
             place.expert = expert
             experts.append(try mlp(template.expert, "\(name).\(expert)", place, experts: count))

@@ -1,10 +1,12 @@
 import Checkpoints
+import Glibc
 import OrderedCollections
 
 /// The closed world: each tensor of the checkpoint is claimed by some part of the description, each required one is there,
 /// all shapes agree.
 final class Claims {
     let path: String
+    private let checkpoint: Checkpoint
     private let family: String
     private let records: [String: TensorRecord]
     private let prefix: String
@@ -12,13 +14,14 @@ final class Claims {
     /// Stored names by canonical ones, which have no prefix.
     private var storedNames: [String: String] = [:]
     /// Only counting how many required tensors are there: nothing is thrown.
-    private let isProbe: Bool
+    let isProbe: Bool
     private(set) var hits = 0
 
     init(
         checkpoint: Checkpoint, description: ModelDescription, prefix: String, isProbe: Bool
     ) throws(ArchitectureError) {
         path = checkpoint.path
+        self.checkpoint = checkpoint
         family = description.family
         self.prefix = prefix
         self.isProbe = isProbe
@@ -61,6 +64,18 @@ final class Claims {
         if claimed[record.name] == nil { claimed[record.name] = .init(name: demand.role, layer: demand.layer) }
         storedNames[demand.name] = record.name
         return record.name
+    }
+
+    /// Whether two stored tensors hold the same bytes.
+    func areEqual(_ first: String, _ second: String) -> Bool {
+        guard let a = checkpoint.tensors[first], let b = checkpoint.tensors[second], a.type == b.type else {
+            return false
+        }
+        let (first, second) = (checkpoint.bytes(of: a), checkpoint.bytes(of: b))
+        guard first.count == second.count, let x = first.baseAddress, let y = second.baseAddress else {
+            return first.count == second.count
+        }
+        return memcmp(x, y, first.count) == 0
     }
 
     /// Extents of a tensor that is there.

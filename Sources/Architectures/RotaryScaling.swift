@@ -29,7 +29,7 @@ extension Rotary {
         case .none: return plain
         case .linear(let factor): return plain.map { $0 / factor }
         case .dynamic(let factor, let trained):
-            let ratio = factor * max(Double(length), trained) / trained - (factor - 1)
+            let ratio = 1 + factor * (max(Double(length), trained) / trained - 1)
             return base(theta * pow(ratio, Double(dimensions) / Double(dimensions - 2)))
         case .llama3(let factor, let low, let high, let trained):
             return plain.map { frequency in

@@ -151,7 +151,7 @@ CLONES void mp_jitter_f32(float *x, size_t n, uint64_t seed, float ulp_of_one, f
         float power;
         memcpy(&power, &bits, 4);
         power = power < smallest ? smallest : power;
-        x[i] += x[i] == 0 ? 0 : (float)(jitter((seed + i) * 0x9e3779b97f4a7c15ull) * ulp_of_one * power);
+        x[i] += x[i] == 0 || !(power < INFINITY) ? 0 : (float)(jitter((seed + i) * 0x9e3779b97f4a7c15ull) * ulp_of_one * power);
     }
 }
 CLONES void mp_jitter_f64(double *x, size_t n, uint64_t seed, double ulp_of_one, double smallest) {
@@ -162,6 +162,6 @@ CLONES void mp_jitter_f64(double *x, size_t n, uint64_t seed, double ulp_of_one,
         double power;
         memcpy(&power, &bits, 8);
         power = power < smallest ? smallest : power;
-        x[i] += x[i] == 0 ? 0 : jitter((seed + i) * 0x9e3779b97f4a7c15ull) * ulp_of_one * power;
+        x[i] += x[i] == 0 || !(power < INFINITY) ? 0 : jitter((seed + i) * 0x9e3779b97f4a7c15ull) * ulp_of_one * power;
     }
 }

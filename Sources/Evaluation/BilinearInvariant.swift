@@ -57,11 +57,17 @@ struct BilinearInvariant {
         for block in site.group.blocks {
             let (found, scale) = block.columnErrors(s, b, s2, b2, floor: tolerance.floor)
             for column in found.indices {
-                worst.include(
-                    scale[column] > 0 ? found[column] / scale[column] : found[column] > 0 ? .infinity : 0,
-                    "\(side), input \(column)")
+                worst.include(Self.relative(found[column], to: scale[column]), "\(side), input \(column)")
             }
         }
+    }
+}
+
+extension BilinearInvariant {
+    /// Nothing is proved of what is not finite: that counts as infinitely wrong.
+    private static func relative(_ error: Double, to scale: Double) -> Double {
+        guard error.isFinite, scale.isFinite else { return .infinity }
+        return scale > 0 ? error / scale : error > 0 ? .infinity : 0
     }
 }
 

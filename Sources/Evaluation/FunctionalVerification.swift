@@ -127,7 +127,9 @@ public struct FunctionalReport: Sendable {
     /// Drift in units of the rounding floor.
     public var ratio: Double { floor.relativeError > 0 ? drift.relativeError / floor.relativeError : 0 }
 
-    public var holds: Bool { drift.agreeing == drift.decided && comparison.firstFault == nil }
+    public var holds: Bool {
+        drift.agreeing == drift.decided && comparison.firstFault == nil && comparison.notFinite == nil
+    }
 
     /// The layer in which the residual stream drifts most.
     public var worstLayer: Comparison.Layer? { comparison.layers.max { $0.drift < $1.drift } }
@@ -141,6 +143,7 @@ public struct FunctionalReport: Sendable {
             "first_fault": comparison.firstFault.map { fault in
                 .object(["block": .string(fault.block), "tensors": .array(fault.tensors.map(JSONValue.string))])
             } ?? .null,
+            "not_finite": comparison.notFinite.map(JSONValue.string) ?? .null,
             "layers": .array(
                 comparison.layers.map {
                     .object(["name": .string($0.name), "drift": .double($0.drift), "rounding_floor": .double($0.floor)])

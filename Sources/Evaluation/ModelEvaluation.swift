@@ -18,6 +18,11 @@ public struct ModelEvaluation: Sendable {
     public struct Example: Sendable {
         public let inputs: ModelInputs
         public let label: Int?
+
+        public init(inputs: ModelInputs, label: Int? = nil) {
+            self.inputs = inputs
+            self.label = label
+        }
     }
 
     public struct Result: Sendable {
@@ -67,6 +72,7 @@ public struct ModelEvaluation: Sendable {
         for (number, example) in examples.enumerated() {
             let (kind, scores) = try scores(example.inputs)
             let targets = try targets(of: example, kind)
+            guard scores.elements.allSatisfy(\.isFinite) else { throw EvaluationError.notFinite(example: number) }
             if kind == .logits { unit = "next tokens" }
             for (row, target) in targets {
                 let range = row * scores.columns..<(row + 1) * scores.columns
@@ -128,6 +134,7 @@ public enum EvaluationError: Error, Sendable, Equatable {
     case noPerplexity
     case labelOutOfRange(label: Int, classes: Int)
     case notScorable(family: String)
+    case notFinite(example: Int)
 }
 
 extension EvaluationError: CustomStringConvertible {
@@ -138,6 +145,8 @@ extension EvaluationError: CustomStringConvertible {
         case .noPerplexity: "a classifier has no perplexity; ask for its accuracy or loss"
         case .labelOutOfRange(let label, let classes):
             "label \(label) lies outside of the model's \(classes) classes; use the numbering of config.json's id2label"
+        case .notFinite(let example):
+            "the scores of example \(example) (from 0) are not finite; the weights or inputs hold NaN or infinite values, or overflow"
         case .notScorable(let family):
             "this \(family) model gives neither classes nor next tokens; give a classifier or a causal language model"
         }

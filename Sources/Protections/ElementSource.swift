@@ -17,20 +17,25 @@ final class ElementSource: Sendable {
     private let sampler: Sampler
     private let condition: Double
     private let isInverse: Bool
+    private let avoidsIdentity: Bool
     private let cache = Mutex(Cache())
 
-    /// - Parameter isInverse: give A⁻¹ instead of A, to restore.
-    init(key: SecretKey, sampler: Sampler, condition: Double, isInverse: Bool) {
+    /// - Parameters:
+    ///   - isInverse: give A⁻¹ instead of A, to restore.
+    ///   - avoidsIdentity: as the manifest's version has it.
+    init(key: SecretKey, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool) {
         self.key = key
         self.sampler = sampler
         self.condition = condition
         self.isInverse = isInverse
+        self.avoidsIdentity = avoidsIdentity
     }
 
     func element(at site: Site) throws(LinearAlgebraError) -> Element {
         if let element = cache.withLock({ $0.elements[site.path] }) { return element }
         var stream = key.stream(site.path)
-        let drawn = try site.group.sample(sampler, condition: condition, using: &stream)
+        let drawn = try site.group.sample(
+            sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
         let element = isInverse ? drawn.inverse : drawn
         let size = 16 * site.group.dimension * site.group.dimension
         guard case .generalLinear = site.group, size <= Self.cacheBytes else { return element }

@@ -6,7 +6,11 @@ import Symmetries
 /// secret.
 public struct Manifest: Sendable, Equatable {
     public static let fileName = "mergeproof.json"
-    static let format = "mergeproof-protection/1"
+    /// Version 2 draws an element again where it is the identity; version 1 kept such.
+    private static let formats = [1: "mergeproof-protection/1", 2: "mergeproof-protection/2"]
+
+    /// The version of the format, which says how elements follow from the key.
+    let version: Int
 
     public let method: ProtectionMethod
     public let sampler: Sampler
@@ -29,7 +33,7 @@ public struct Manifest: Sendable, Equatable {
 
     var json: JSONValue {
         .object([
-            "format": .string(Self.format),
+            "format": .string(Self.formats[version] ?? ""),
             "method": .string(method.rawValue),
             "sampler": .string(sampler.rawValue),
             "condition": .double(condition),
@@ -67,7 +71,10 @@ public struct Manifest: Sendable, Equatable {
             return value
         }
         let format = try string("format")
-        guard format == Self.format else { throw ProtectionError.unknownFormat(path: path, found: format) }
+        guard let version = Self.formats.first(where: { $0.value == format })?.key else {
+            throw ProtectionError.unknownFormat(path: path, found: format)
+        }
+        self.version = version
         method = try required(ProtectionMethod(rawValue: try string("method")), "method")
         sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
         condition = try required(root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
@@ -91,6 +98,7 @@ public struct Manifest: Sendable, Equatable {
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
         family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, leftOut: [String]
     ) {
+        version = 2
         self.method = method
         self.sampler = sampler
         self.condition = condition

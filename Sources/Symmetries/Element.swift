@@ -16,12 +16,19 @@ public indirect enum Element: Sendable {
         }
     }
 
-    public var isIdentity: Bool {
+    /// Whether no entry of the element's matrix lies more than 1/100 from the identity's: rounding would hide much of such a move.
+    public var isNearIdentity: Bool {
+        func near(_ x: Double, _ y: Double) -> Bool { (x - y).magnitude < 0.01 }
         switch self {
-        case .linear(let a): a.matrix == .identity(a.matrix.rows)
-        case .torus(let torus): torus.real.allSatisfy { $0 == 1 } && torus.imaginary.allSatisfy { $0 == 0 }
-        case .monomial(let a): a.source.elementsEqual(a.source.indices) && a.scale.allSatisfy { $0 == 1 }
-        case .product(let factors): factors.allSatisfy(\.isIdentity)
+        case .linear(let a):
+            return a.matrix.elements.enumerated().allSatisfy { place, value in
+                near(value, place / a.matrix.columns == place % a.matrix.columns ? 1 : 0)
+            }
+        case .torus(let torus):
+            return torus.real.allSatisfy { near($0, 1) } && torus.imaginary.allSatisfy { near($0, 0) }
+        case .monomial(let monomial):
+            return monomial.source == Array(0..<monomial.dimension) && monomial.scale.allSatisfy { near($0, 1) }
+        case .product(let factors): return factors.allSatisfy(\.isNearIdentity)
         }
     }
 

@@ -29,28 +29,30 @@ public enum Sampler: String, Sendable, CaseIterable {
 }
 
 extension Group {
-    private static let maximumTries = 64
+    /// Draws in a row that may be the identity; that all are has a probability of 2^-64 at most.
+    private static let draws = 64
 
-    /// Draws an element that is not the identity, which in a small finite group is no rare draw and would leave a site as it was.
+    /// Draws an element.
     ///
     /// - Parameters:
     ///   - condition: K ≥ 1, the condition number (or its bound) of what is drawn; exact scales are drawn from 2^-e … 2^e with
     ///     `4^e ≤ K`, so K < 4 leaves them out.
     ///   - stream: the site's own keyed stream.
+    ///   - avoidsIdentity: draw again from the same stream where the element hardly moves anything, as happens in small groups.
+    ///     Elements of manifests of version 1 were drawn without.
     public func sample(
-        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
+        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream, avoidsIdentity: Bool = true
     ) throws(LinearAlgebraError) -> Element {
-        var element = try draw(sampler, condition: condition, using: &stream)
-        var tries = 1
-        while element.isIdentity, tries < Self.maximumTries {
-            element = try draw(sampler, condition: condition, using: &stream)
-            tries += 1
+        let again = avoidsIdentity && isMoved(by: sampler, condition: condition) ? Self.draws : 1
+        var element = try draw(sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
+        for _ in 1..<again where element.isNearIdentity {
+            element = try draw(sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
         }
         return element
     }
 
     private func draw(
-        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
+        _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream, avoidsIdentity: Bool
     ) throws(LinearAlgebraError) -> Element {
         switch self {
         case .generalLinear(let n):
@@ -89,7 +91,9 @@ extension Group {
         case .product(let factors):
             var elements: [Element] = []
             for factor in factors {
-                elements.append(try factor.draw(sampler, condition: condition, using: &stream))
+                elements.append(
+                    try factor.sample(
+                        sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity))
             }
             return .product(elements)
         }
@@ -114,10 +118,14 @@ extension Group {
         }
     }
 
-    /// False when every draw is the identity: scales alone, and none allowed.
+    /// False when every draw is the identity: scales alone, and none allowed; one channel without a scale.
     public func isMoved(by sampler: Sampler, condition: Double) -> Bool {
-        guard case .pairScales = self else { return true }
-        return sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
+        switch self {
+        case .pairScales: sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
+        case .monomial(1, .unit): false
+        case .monomial(1, .positive): condition >= 4
+        default: true
+        }
     }
 
     private func torus(

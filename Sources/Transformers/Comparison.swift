@@ -39,6 +39,8 @@ public struct Comparison: Sendable {
     /// The first block whose drift cannot be rounding, `head` where it lies behind all layers, and what in it must be put back to
     /// heal it.
     public let firstFault: Fault?
+    /// The first place from which on the original's own values are not finite, so that nothing can be compared.
+    public let notFinite: String?
 
     public struct Fault: Sendable, Equatable {
         public let block: String
@@ -56,7 +58,10 @@ public struct Comparison: Sendable {
             self.absolute = absolute
         }
 
-        public func allows(_ drift: Double, floor: Double) -> Bool { drift <= max(multiple * floor, absolute) }
+        /// A floor that is not finite measures nothing and allows nothing.
+        public func allows(_ drift: Double, floor: Double) -> Bool {
+            drift <= max(floor.isFinite ? multiple * floor : 0, absolute)
+        }
     }
 
     /// - Parameters:
@@ -109,9 +114,13 @@ private struct LockStep<Real: ComputeScalar> {
         let steps = ForwardRun<Real>.steps(of: original.architecture)
         var layers: [Comparison.Layer] = []
         var fault: Comparison.Fault?
+        var notFinite: String?
         var done = 0
         for stack in original.architecture.stacks.indices {
             for run in runs { try run.begin(stack: stack) }
+            if notFinite == nil, !a.states.isFinite {
+                notFinite = original.architecture.stacks[stack].name + ".embedding"
+            }
             var layerStart = a.states
             for step in steps where step.stack == stack {
                 if step.sublayer == 0 { layerStart = a.states }
@@ -120,7 +129,8 @@ private struct LockStep<Real: ComputeScalar> {
                 let layer = Comparison.Layer(
                     name: name, drift: Self.distance(a.states, b.states), floor: Self.distance(a.states, noisy.states))
                 layers.append(layer)
-                if fault == nil, !tolerance.allows(layer.drift, floor: layer.floor) {
+                if notFinite == nil, !a.states.isFinite { notFinite = name }
+                if fault == nil, notFinite == nil, !tolerance.allows(layer.drift, floor: layer.floor) {
                     fault = try heal(step, name, from: layerStart, expected: a, floor: layer.floor)
                 }
                 done += 1
@@ -137,7 +147,8 @@ private struct LockStep<Real: ComputeScalar> {
         let count = values.reduce(0) { $0 + $1.elements.count }
         let chance = 1 + 2 / Double(max(count, 1)).squareRoot()
         let settled = max(floor.relativeError, layers.map(\.floor).max() ?? 0)
-        if fault == nil, !tolerance.allows(drift.relativeError, floor: chance * settled) {
+        if notFinite == nil, !values.allSatisfy({ $0.elements.allSatisfy(\.isFinite) }) { notFinite = "head" }
+        if fault == nil, notFinite == nil, !tolerance.allows(drift.relativeError, floor: chance * settled) {
             fault = .init(block: "head", tensors: [])
         }
         // Ties are what rounding could turn.
@@ -145,7 +156,8 @@ private struct LockStep<Real: ComputeScalar> {
         let margin = 2 * max(tolerance.multiple * chance * floor.largestError, tolerance.absolute * largest)
         return Comparison(
             kind: kind, drift: Self.agreement(drift, values, changed, margin),
-            floor: Self.agreement(floor, values, rounded, margin), layers: layers, firstFault: fault)
+            floor: Self.agreement(floor, values, rounded, margin), layers: layers, firstFault: fault,
+            notFinite: notFinite)
     }
 
     /// ‖b - a‖ / ‖a‖, infinite where b is not finite.

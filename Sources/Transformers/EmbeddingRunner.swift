@@ -36,9 +36,13 @@ struct EmbeddingRunner<Real: ComputeScalar> {
             let values: [Real] = try weights.values(name)
             let width = states.columns
             let kinds = types.isEmpty ? sequences.map { $0.map { _ in 0 } } : types
-            for (row, kind) in kinds.joined().enumerated() where row < states.rows {
-                guard kind >= 0, (kind + 1) * width <= values.count else {
-                    throw ForwardError.tokenOutOfRange(token: kind, vocabulary: values.count / max(width, 1))
+            guard kinds.map(\.count) == sequences.map(\.count) else {
+                throw ForwardError.typesDoNotFit(tokens: sequences.map(\.count), types: kinds.map(\.count))
+            }
+            let available = values.count / max(width, 1)
+            for (row, kind) in kinds.joined().enumerated() {
+                guard kind >= 0, kind < available else {
+                    throw ForwardError.typeOutOfRange(type: kind, types: available)
                 }
                 values.withUnsafeBufferPointer {
                     if let base = $0.baseAddress { Real.add(states.row(row), base + kind * width, width, 1) }
@@ -108,10 +112,11 @@ struct EmbeddingRunner<Real: ComputeScalar> {
         var lengths: [Int] = []
         var parts: [States<Real>] = []
         for clip in clips {
-            guard clip.shape.count == 2, clip.shape[0] == embedding.melBins else {
-                throw ForwardError.imageShape(expected: [embedding.melBins, -1], found: clip.shape)
+            // The second convolution halves the frames; transformers takes as many as there are positions, no fewer.
+            let frames = 2 * (try weights.stored(embedding.positions).record.shape.first ?? 0)
+            guard clip.shape == [embedding.melBins, frames] else {
+                throw ForwardError.soundShape(expected: [embedding.melBins, frames], found: clip.shape)
             }
-            let frames = clip.shape[1]
             let mel = States<Real>(rows: frames, columns: embedding.melBins)
             for bin in 0..<embedding.melBins {
                 for frame in 0..<frames { mel.row(frame)[bin] = Real(clip.values[bin * frames + frame]) }

@@ -122,13 +122,16 @@ struct FeedForwardRunner<Real: ComputeScalar>: Sendable {
         let ranking =
             bias.map { zip(scores, $0).map { $0 + $1 } } ?? (block.scoring == .sigmoidOnInput ? logits : scores)
         func best(_ candidates: [Int], _ count: Int, _ value: (Int) -> Double) -> [Int] {
-            Array(candidates.sorted { (value($0), $1) > (value($1), $0) }.prefix(count))
+            // NaN goes last: sorting needs an order.
+            func rank(_ candidate: Int) -> Double { value(candidate).isNaN ? -.infinity : value(candidate) }
+            return Array(candidates.sorted { (rank($0), $1) > (rank($1), $0) }.prefix(count))
         }
         var candidates = Array(logits.indices)
         if block.groups > 1 {
             let size = logits.count / block.groups
             let groupScores = (0..<block.groups).map { group in
-                (group * size..<(group + 1) * size).map { ranking[$0] }.sorted(by: >).prefix(2).reduce(0, +)
+                (group * size..<(group + 1) * size).map { ranking[$0].isNaN ? -.infinity : ranking[$0] }.sorted(by: >)
+                    .prefix(2).reduce(0, +)
             }
             let groups = best(Array(0..<block.groups), block.chosenGroups) { groupScores[$0] }
             candidates = candidates.filter { groups.contains($0 / size) }

@@ -4,9 +4,17 @@ public enum ForwardError: Error, Sendable, Equatable {
     /// The model takes other inputs: text, images or sound.
     case wrongInputs(path: String, expected: String, found: String)
     case tokenOutOfRange(token: Int, vocabulary: Int)
+    case typeOutOfRange(type: Int, types: Int)
+    /// Segment types are given, but not one for each token.
+    case typesDoNotFit(tokens: [Int], types: [Int])
     case sequenceTooLong(length: Int, maximum: Int)
     case emptySequence
     case imageShape(expected: [Int], found: [Int])
+    case soundShape(expected: [Int], found: [Int])
+    /// What is asked for would need more positions than the model has.
+    case tooManyTokens(prompt: Int, count: Int, maximum: Int)
+    case severalPrompts(count: Int)
+    case notFinite(path: String, position: Int)
     case notGenerative(path: String, family: String)
 }
 
@@ -19,11 +27,22 @@ extension ForwardError: CustomStringConvertible {
             "\(path): the model reads \(expected), found \(found); give inputs of that kind"
         case .tokenOutOfRange(let token, let vocabulary):
             "token \(token) lies outside of the vocabulary of \(vocabulary) tokens; tokenize with the model's own tokenizer"
+        case .typeOutOfRange(let type, let types):
+            "token type \(type) lies outside of the model's \(types) types; leave token_type_ids out or mend them"
+        case .typesDoNotFit(let tokens, let types):
+            "token_type_ids have lengths \(types), the tokens \(tokens); give one type for each token or none at all"
         case .sequenceTooLong(let length, let maximum):
             "a sequence has \(length) positions, the model has embeddings for \(maximum); shorten it"
         case .emptySequence: "a sequence is empty; leave it out"
         case .imageShape(let expected, let found):
             "an image has shape \(found), expected \(expected) (channels, height, width); resize it as the model's processor does"
+        case .soundShape(let expected, let found):
+            "a spectrogram has shape \(found), expected \(expected) (mel bins, frames); pad it as the model's processor does"
+        case .tooManyTokens(let prompt, let count, let maximum):
+            "\(count) tokens behind a prompt of \(prompt) need more than the model's \(maximum) positions; ask for fewer"
+        case .severalPrompts(let count): "text is continued for one prompt at a time, found \(count); give one"
+        case .notFinite(let path, let position):
+            "\(path): the scores at position \(position) are not finite; the weights hold NaN or infinite values, or overflow"
         case .notGenerative(let path, let family):
             "\(path): \(family) models do not generate text; give a decoder with a language head"
         }

@@ -53,10 +53,15 @@ public struct Model: Sendable {
 
     /// Greedy continuation of one sequence in f32, with a cache of keys and values: the token of the largest logit, `count` times
     /// or until `end`. Behind an encoder the prompt is the decoder's.
+    ///
+    /// - Throws: `ForwardError` before anything is computed where a table of positions has no room for so many tokens.
     public func generate(_ inputs: ModelInputs, count: Int, end: Int? = nil) throws -> [Int] {
         guard case .language = architecture.head, let decoder = architecture.stacks.last, decoder.isCausal else {
             throw ForwardError.notGenerative(path: weights.checkpoint.path, family: architecture.family)
         }
+        let prompts = decoder.readsEncoder ? inputs.decoderTokens : inputs.tokens
+        guard prompts.count <= 1 else { throw ForwardError.severalPrompts(count: prompts.count) }
+        try requireRoom(for: count, behind: prompts.first?.count ?? 0, in: decoder)
         let cache = KeyValueCache<Float>()
         var encoder: [(states: States<Float>, positions: Positions)] = []
         var next = inputs
@@ -67,6 +72,9 @@ public struct Model: Sendable {
             try run.runStacks()
             encoder = Array(run.finished.dropLast())
             guard let logits = try run.output(lastOnly: true).values.first else { break }
+            guard logits.elements.allSatisfy(\.isFinite) else {
+                throw ForwardError.notFinite(path: weights.checkpoint.path, position: cache.length - 1)
+            }
             let best = logits.elements.indices.max { (logits.elements[$0], $1) < (logits.elements[$1], $0) } ?? 0
             tokens.append(best)
             if best == end { break }
@@ -74,6 +82,15 @@ public struct Model: Sendable {
             next.types = []
         }
         return tokens
+    }
+
+    /// The last token needs no position: nothing reads it.
+    private func requireRoom(for count: Int, behind prompt: Int, in decoder: Stack) throws(ForwardError) {
+        guard case .tokens(let embedding) = decoder.embedding, let name = embedding.positions else { return }
+        let maximum = max((try weights.stored(name).record.shape.first ?? 0) - embedding.positionOffset, 0)
+        guard count < 1 || count - 1 <= maximum - prompt else {
+            throw .tooManyTokens(prompt: prompt, count: count, maximum: maximum)
+        }
     }
 }
 

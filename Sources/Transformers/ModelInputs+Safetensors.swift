@@ -34,7 +34,9 @@ extension ModelInputs {
         let file = try Checkpoint(opening: path)
         guard let record = file.tensors["labels"] else { return [] }
         guard record.shape.count == 1, record.type == .i64 || record.type == .i32 else {
-            throw InputError.shape(file: path, tensor: "labels", reason: "expected I64 or I32 of one axis")
+            throw InputError.shape(
+                file: path, tensor: "labels",
+                reason: "expected I64 or I32 of one axis, found \(record.type.rawValue) \(record.shape)")
         }
         return values(of: record, in: file)
     }
@@ -55,18 +57,27 @@ extension ModelInputs {
                 file: file.path, tensor: name,
                 reason: "expected I64 or I32 of two axes, found \(record.type.rawValue) \(record.shape)")
         }
+        try refuseEmpty(record, in: file)
         let values = values(of: record, in: file)
         let width = record.shape[1]
         return (0..<record.shape[0]).map { Array(values[$0 * width..<($0 + 1) * width]) }
     }
 
+    /// A tensor without elements may claim any number of rows.
+    private static func refuseEmpty(_ record: TensorRecord, in file: Checkpoint) throws {
+        guard record.elementCount == 0 else { return }
+        throw InputError.shape(
+            file: file.path, tensor: record.name, reason: "holds nothing: its shape is \(record.shape)")
+    }
+
     private static func arrays(_ name: String, in file: Checkpoint) throws -> [PixelArray] {
         guard let record = file.tensors[name] else { return [] }
-        guard record.shape.count >= 3, record.type.isComputable else {
+        guard (3...4).contains(record.shape.count), record.type.isComputable else {
             throw InputError.shape(
                 file: file.path, tensor: name,
                 reason: "expected floating values of three or four axes, found \(record.type.rawValue) \(record.shape)")
         }
+        try refuseEmpty(record, in: file)
         let count = record.elementCount
         let values = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
             if let target = buffer.baseAddress, let source = file.bytes(of: record).baseAddress {
@@ -86,7 +97,9 @@ extension ModelInputs {
     public static func lines(reading path: String) throws -> [(inputs: ModelInputs, label: Int?)] {
         guard let text = FileManager.default.contents(atPath: path) else { throw InputError.unreadable(file: path) }
         var examples: [(inputs: ModelInputs, label: Int?)] = []
-        for (number, line) in text.split(separator: UInt8(ascii: "\n")).enumerated() {
+        let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        let blanks = Set(" \t\r".utf8)
+        for (number, line) in lines.enumerated() where !line.allSatisfy(blanks.contains) {
             func fault(_ reason: String) -> InputError { .line(file: path, line: number + 1, reason: reason) }
             guard let document = try? JSONDocument(parsing: Array(line)) else { throw fault("is not JSON") }
             func ids(_ value: JSONValue?) throws -> [Int]? {
@@ -105,7 +118,9 @@ extension ModelInputs {
             guard inputs.types.isEmpty || inputs.types[0].count == tokens.count else {
                 throw fault("has token_type_ids of another length")
             }
-            examples.append((inputs, root["label"]?.int))
+            let label = root["label"].flatMap { $0.isNull ? nil : $0 }
+            guard label == nil || label?.int != nil else { throw fault("has a label that is no whole number") }
+            examples.append((inputs, label?.int))
         }
         guard !examples.isEmpty else { throw InputError.unreadable(file: path) }
         return examples

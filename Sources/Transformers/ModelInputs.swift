@@ -35,8 +35,12 @@ public struct ModelInputs: Sendable, Equatable {
 extension ModelInputs {
     /// Examples one after the other.
     public init(joining examples: [ModelInputs]) {
+        // Where one has types the others' are 0.
+        let hasTypes = examples.contains { !$0.types.isEmpty }
         self.init(
-            tokens: examples.flatMap(\.tokens), types: examples.flatMap(\.types),
+            tokens: examples.flatMap(\.tokens),
+            types: hasTypes
+                ? examples.flatMap { $0.types.isEmpty ? $0.tokens.map { $0.map { _ in 0 } } : $0.types } : [],
             decoderTokens: examples.flatMap(\.decoderTokens), pixels: examples.flatMap(\.pixels))
     }
 

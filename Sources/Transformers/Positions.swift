@@ -156,6 +156,8 @@ struct PositionScores<Real: ComputeScalar>: Sendable {
         if n < exact { return result + n }
         let farther =
             log(Float(n) / Float(exact)) / Float(log(Double(distance) / Double(exact))) * Float(buckets - exact)
-        return result + min(exact + Int(farther), buckets - 1)
+        // NaN where the table's extents give no scale.
+        guard farther < Float(buckets - exact) else { return result + max(buckets - 1, 0) }
+        return result + min(exact + max(Int(farther), 0), buckets - 1)
     }
 }

@@ -66,6 +66,8 @@ final class States<Real: ComputeScalar>: @unchecked Sendable {
         for i in 0..<count { base[i] *= factor }
     }
 
+    var isFinite: Bool { (0..<count).allSatisfy { base[$0].isFinite } }
+
     var matrix: Matrix<Real> {
         Matrix(rows: rows, columns: columns, elements: Array(UnsafeBufferPointer(start: base, count: count)))
     }

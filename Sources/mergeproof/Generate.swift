@@ -30,6 +30,10 @@ struct Generate: ParsableCommand {
     @Option(help: "Threads; all cores unless said otherwise.")
     var threads: Int?
 
+    func validate() throws {
+        guard count > 0 else { throw ValidationError("--count must be at least 1, found \(count).") }
+    }
+
     func run() throws {
         try reportingErrors {
             let network = try Model(try Checkpoint(opening: model), threads: threads)

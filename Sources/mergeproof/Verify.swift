@@ -135,7 +135,10 @@ struct Verify: ParsableCommand {
         if drift.rows > drift.decided {
             lines.append("ties within rounding: \(drift.rows - drift.decided) of \(drift.rows) rows")
         }
-        if let fault = report.comparison.firstFault {
+        if let place = report.comparison.notFinite {
+            lines.append(
+                "FAILED \(place): the original's own values are not finite from there on; nothing can be compared")
+        } else if let fault = report.comparison.firstFault {
             let named =
                 fault.tensors.isEmpty ? "" : "; the original's \(fault.tensors.joined(separator: ", ")) would heal it"
             lines.append("FAILED \(fault.block): the first block whose drift is no rounding\(named)")

@@ -110,22 +110,6 @@ import Testing
         #expect((10.8...11).contains(Group.generalLinear(1024).expectedRoundingMultiple(.gaussian, condition: 100)))
     }
 
-    /// Of two signs, every fourth draw would be the identity.
-    @Test(
-        arguments: [
-            Group.pairSigns(ChannelPairing(rotaryDimensions: 2, layout: .halfSplit)), .monomial(2, scales: .unit),
-            .pairSigns(ChannelPairing(rotaryDimensions: 4, layout: .interleaved)), .monomial(3, scales: .signs),
-            .generalLinear(1),
-        ])
-    func noDrawIsTheIdentity(group: Group) throws {
-        for draw in 0..<100 {
-            for sampler in [Sampler.exact, .diagonalOrthogonal] {
-                #expect(try !element(group, sampler, seed: "\(draw)").isIdentity)
-            }
-        }
-        #expect(try element(.monomial(1, scales: .unit), .exact).isIdentity)
-    }
-
     @Test func theSameNameGivesTheSameElementAndAnotherNameAnother() throws {
         let group = Group.generalLinear(6)
         let (a, b, c) = (
