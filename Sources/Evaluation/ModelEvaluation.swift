@@ -68,24 +68,27 @@ public struct ModelEvaluation: Sendable {
         _ examples: [Example], _ metric: Metric, progress: ((Int) -> Void)? = nil
     ) throws -> Result {
         var (hits, count, loss) = (0, 0, 0.0)
-        var unit = "examples"
-        for (number, example) in examples.enumerated() {
-            let (kind, scores) = try scores(example.inputs)
-            let targets = try targets(of: example, kind)
-            guard scores.elements.allSatisfy(\.isFinite) else { throw EvaluationError.notFinite(example: number) }
-            if kind == .logits { unit = "next tokens" }
-            for (row, target) in targets {
-                let range = row * scores.columns..<(row + 1) * scores.columns
-                guard range.upperBound <= scores.elements.count, target >= 0, target < scores.columns else {
-                    throw EvaluationError.labelOutOfRange(label: target, classes: scores.columns)
+        var unit = "next tokens"
+        if case .classifier = model.architecture.head { unit = "examples" }
+        if metric == .perplexity, unit == "examples" { throw EvaluationError.noPerplexity }
+        for batch in batches(examples) {
+            for (number, (kind, scores)) in zip(
+                batch, try scores(ModelInputs(joining: batch.map { examples[$0].inputs })))
+            {
+                guard scores.elements.allSatisfy(\.isFinite) else { throw EvaluationError.notFinite(example: number) }
+                for (row, target) in try targets(of: examples[number], kind) {
+                    let range = row * scores.columns..<(row + 1) * scores.columns
+                    guard range.upperBound <= scores.elements.count, target >= 0, target < scores.columns else {
+                        throw EvaluationError.labelOutOfRange(label: target, classes: scores.columns)
+                    }
+                    let line = scores.elements[range]
+                    let best = line.max() ?? 0
+                    hits += line[range.lowerBound + target] == best ? 1 : 0
+                    loss += best + log(line.reduce(0.0) { $0 + exp($1 - best) }) - line[range.lowerBound + target]
+                    count += 1
                 }
-                let line = scores.elements[range]
-                let best = line.max() ?? 0
-                hits += line[range.lowerBound + target] == best ? 1 : 0
-                loss += best + log(line.reduce(0.0) { $0 + exp($1 - best) }) - line[range.lowerBound + target]
-                count += 1
             }
-            progress?(number + 1)
+            progress?(batch.upperBound)
         }
         guard count > 0 else { throw EvaluationError.nothingToScore }
         let mean = loss / Double(count)
@@ -95,19 +98,36 @@ public struct ModelEvaluation: Sendable {
             case .loss: mean
             case .perplexity: exp(mean)
             }
-        if metric == .perplexity, unit == "examples" { throw EvaluationError.noPerplexity }
         return Result(metric: metric, value: value, count: count, unit: unit)
     }
 
-    private func scores(_ inputs: ModelInputs) throws -> (OutputKind, Matrix<Double>) {
+    /// Runs of examples that are evaluated together, so that weights are read once for all of them; as many as keep activations and
+    /// scores within some hundred megabytes.
+    private func batches(_ examples: [Example]) -> [Range<Int>] {
+        let (mostPositions, mostScores) = (4096, 1 << 25)
+        var columns = 1
+        if case .language(let head) = model.architecture.head { columns = max(head.head.outputCount, 1) }
+        var batches: [Range<Int>] = []
+        var (start, positions) = (0, 0)
+        for (number, example) in examples.enumerated() {
+            let own = model.architecture.positions(of: example.inputs)
+            if number > start, positions + own > min(mostPositions, mostScores / columns) {
+                batches.append(start..<number)
+                (start, positions) = (number, 0)
+            }
+            positions += own
+        }
+        return start < examples.count ? batches + [start..<examples.count] : batches
+    }
+
+    /// One matrix of scores for each example.
+    private func scores(_ inputs: ModelInputs) throws -> [(OutputKind, Matrix<Double>)] {
         if inDouble {
             let output = try model.double(inputs)
-            return (output.kind, output.values.first ?? Matrix(rows: 0, columns: 0, elements: []))
+            return output.values.map { (output.kind, $0) }
         }
         let output = try model.single(inputs)
-        return (
-            output.kind, output.values.first.map { Matrix<Double>($0) } ?? Matrix(rows: 0, columns: 0, elements: [])
-        )
+        return output.values.map { (output.kind, Matrix<Double>($0)) }
     }
 
     /// Rows of scores and what they should prefer.
@@ -124,6 +144,23 @@ public struct ModelEvaluation: Sendable {
             return (tokens.first ?? []).enumerated().dropFirst().map { ($0.offset - 1, $0.element) }
         case .states, .similarities: throw EvaluationError.notScorable(family: model.architecture.family)
         }
+    }
+}
+
+extension Architecture {
+    /// Rows of the longest residual stream that one example makes.
+    fileprivate func positions(of inputs: ModelInputs) -> Int {
+        var longest = max(inputs.tokens.first?.count ?? 0, inputs.decoderTokens.first?.count ?? 0, 1)
+        for stack in stacks {
+            switch stack.embedding {
+            case .tokens: continue
+            case .patches(let patches):
+                let side = patches.imageSize / max(patches.patchSize, 1)
+                longest = max(longest, side * side)
+            case .audio: longest = max(longest, inputs.pixels.first?.shape.last ?? 0)
+            }
+        }
+        return longest
     }
 }
 

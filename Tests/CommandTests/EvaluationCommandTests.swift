@@ -51,6 +51,10 @@ import Transformers
         #expect((try run("loss") / mean - 1).magnitude < 1e-12)
         #expect((try run("perplexity") / exp(mean) - 1).magnitude < 1e-12)
         #expect(try run("accuracy") == Double(hits) / Double(losses.count))
+        // More than is evaluated at once.
+        let many = try lines("many.jsonl", (0..<300).flatMap { _ in Self.sequences.map(\.description) })
+        let repeated = try CommandRunner.run("evaluate", path, "--data", many, "--metric", "loss", "--double", "--json")
+        #expect((try value(repeated) / mean - 1).magnitude < 1e-12)
         let single = try CommandRunner.run("evaluate", path, "--data", data, "--metric", "loss", "--json")
         #expect((try value(single) / mean - 1).magnitude < 1e-5)
     }
