@@ -17,7 +17,7 @@ public struct HeadStep: Sendable, Equatable {
     public let norm: Norm?
 }
 
-/// `cap(multiplier·(E·norm(act(T·x)) + b))`; E is the token embedding where tied.
+/// `cap(multiplier·E·norm(act(T·x)) + b)`; E is the token embedding where tied.
 public struct LanguageHead: Sendable, Equatable {
     public let transform: HeadStep?
     public let head: Projection
@@ -31,7 +31,7 @@ public struct Classifier: Sendable, Equatable {
         /// The first position beside the mean of the others (DINOv2).
         case firstAndMean = "first_and_mean"
         /// The mean of two heads on the first two positions (DeiT with teacher).
-        case mean2 = "mean_of_heads"
+        case meanOfHeads = "mean_of_heads"
     }
 
     public let pooling: Pooling

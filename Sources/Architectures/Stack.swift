@@ -75,3 +75,22 @@ public struct AudioEmbedding: Sendable, Equatable {
     public let melBins: Int
     public let positions: String
 }
+
+extension Sublayer.Operation {
+    /// Path of the block, such as `layers.3.attention`.
+    public var blockName: String {
+        switch self {
+        case .attention(let block): block.name
+        case .mlp(let block): block.name
+        case .experts(let block): block.name
+        }
+    }
+
+    public var layer: Int {
+        switch self {
+        case .attention(let block): block.layer
+        case .mlp(let block): block.layer
+        case .experts(let block): block.layer
+        }
+    }
+}

@@ -12,7 +12,7 @@ final class ForwardRun<Real: ComputeScalar> {
 
     let architecture: Architecture
     let maps: LinearMaps<Real>
-    private let inputs: ModelInputs
+    let inputs: ModelInputs
     private let observer: Observer?
     let cache: KeyValueCache<Real>?
 
@@ -61,7 +61,8 @@ final class ForwardRun<Real: ComputeScalar> {
     /// Path of the block that a step runs, with the number of the layer where layers share blocks.
     static func name(of step: Step, in architecture: Architecture) -> String {
         let stack = architecture.stacks[step.stack]
-        let kind = stack.layers[step.layer].sublayers[step.sublayer].blockName.split(separator: ".").last ?? ""
+        let kind =
+            stack.layers[step.layer].sublayers[step.sublayer].operation.blockName.split(separator: ".").last ?? ""
         let prefix = architecture.stacks.count > 1 ? stack.name + "." : ""
         return "\(prefix)layers.\(step.layer).\(kind)"
     }
@@ -92,7 +93,7 @@ final class ForwardRun<Real: ComputeScalar> {
         observe(stack.name + ".embedding", states)
     }
 
-    private func wrongInputs(_ expected: String) -> ForwardError {
+    func wrongInputs(_ expected: String) -> ForwardError {
         let found =
             inputs.pixels.isEmpty ? (inputs.tokens.isEmpty ? "none" : "tokens alone") : "arrays of pixels or sound"
         return .wrongInputs(path: maps.weights.checkpoint.path, expected: expected, found: found)
@@ -113,7 +114,7 @@ final class ForwardRun<Real: ComputeScalar> {
     func replaceStates(_ other: States<Real>) { states = other }
 
     /// What a sublayer adds to the residual stream.
-    private func output(of sublayer: Sublayer, on x: States<Real>, layer: Int) throws -> States<Real> {
+    func output(of sublayer: Sublayer, on x: States<Real>, layer: Int) throws -> States<Real> {
         let input = try sublayer.before.map { try LoadedNorm($0, maps.weights).apply(x) } ?? x
         var y: States<Real>
         switch sublayer.operation {
@@ -184,95 +185,6 @@ final class ForwardRun<Real: ComputeScalar> {
 
     func observe(_ name: String, _ states: States<Real>) {
         if let observer, observer.wants(name) { observer.take(name, states.matrix) }
-    }
-
-    // MARK: Heads
-
-    /// One matrix per sequence, or one in all for similarities.
-    func output(lastOnly: Bool = false) throws -> (kind: OutputKind, values: [Matrix<Real>]) {
-        guard let last = finished.last else { return (.states, []) }
-        switch architecture.head {
-        case .none: return (.states, split(last.states, last.positions))
-        case .language(let head):
-            var (states, positions) = last
-            if lastOnly {
-                states = states.gathered(positions.segments.map { $0.upperBound - 1 })
-                positions = Positions(lengths: positions.segments.map { _ in 1 })
-            }
-            return (.logits, split(try HeadRunner(maps: maps).language(head, states), positions))
-        case .classifier(let head):
-            let classes = try HeadRunner(maps: maps).classifier(head, last.states, last.positions)
-            return (.classes, split(classes, Positions(lengths: last.positions.segments.map { _ in 1 })))
-        case .contrastive(let head):
-            return (.similarities, [try similarities(head).matrix])
-        }
-    }
-
-    private func split(_ states: States<Real>, _ positions: Positions) -> [Matrix<Real>] {
-        positions.segments.map { segment in
-            let start = states.row(segment.lowerBound)
-            return Matrix(
-                rows: segment.count, columns: states.columns,
-                elements: Array(UnsafeBufferPointer(start: start, count: segment.count * states.columns)))
-        }
-    }
-
-    private func similarities(_ head: Contrastive) throws -> States<Real> {
-        let runner = HeadRunner(maps: maps)
-        func tower(_ tower: Contrastive.Tower) throws -> States<Real> {
-            guard let number = architecture.stacks.firstIndex(where: { $0.name == tower.stack }) else {
-                throw wrongInputs("a tower \(tower.stack)")
-            }
-            let (states, positions) = finished[number]
-            var pooled: States<Real>
-            switch tower.pooling {
-            case .first: pooled = states.gathered(positions.segments.map(\.lowerBound))
-            case .last: pooled = states.gathered(positions.segments.map { $0.upperBound - 1 })
-            case .endOfText(let token):
-                let places = zip(inputs.tokens, positions.segments).map { tokens, segment in
-                    let largest = tokens.indices.max { (tokens[$0], $1) < (tokens[$1], $0) } ?? 0
-                    return segment.lowerBound + (token == 2 ? largest : tokens.firstIndex(of: token) ?? 0)
-                }
-                pooled = states.gathered(places)
-            case .attention(let layer): pooled = try self.pooled(layer, states, positions)
-            }
-            if let projection = tower.projection { pooled = try maps.apply(projection, to: pooled) }
-            runner.normalize(pooled)
-            return pooled
-        }
-        return try runner.similarities(head, text: tower(head.text), image: tower(head.image))
-    }
-
-    /// SigLIP's pooling: attention with one learned query, then the layer's other sublayers.
-    private func pooled(_ layer: Layer, _ states: States<Real>, _ positions: Positions) throws -> States<Real> {
-        var x = states
-        for sublayer in layer.sublayers {
-            if case .attention(let block) = sublayer.operation, let name = block.probe {
-                let probe: [Real] = try maps.weights.values(name)
-                let queries = States<Real>(rows: positions.segments.count, columns: probe.count)
-                for row in 0..<queries.rows {
-                    for (column, value) in probe.enumerated() { queries.row(row)[column] = value }
-                }
-                let runner = try AttentionRunner(block, maps, rotary: nil, scores: nil)
-                x = try runner(
-                    queries, Positions(lengths: positions.segments.map { _ in 1 }), source: (states, positions))
-            } else {
-                let branch = try output(of: sublayer, on: x, layer: 0)
-                branch.add(x)
-                x = branch
-            }
-        }
-        return x
-    }
-}
-
-extension Sublayer {
-    var blockName: String {
-        switch operation {
-        case .attention(let block): block.name
-        case .mlp(let block): block.name
-        case .experts(let block): block.name
-        }
     }
 }
 

@@ -9,12 +9,11 @@ struct HeadRunner<Real: ComputeScalar> {
     func language(_ head: LanguageHead, _ states: States<Real>) throws -> States<Real> {
         var x = states
         if let transform = head.transform { x = try step(transform, x) }
-        if head.multiplier != 1, head.head.bias != nil {
+        if head.multiplier != 1 {
             x = States(x)
             x.scale(Real(head.multiplier))
         }
         let logits = try maps.apply(head.head, to: x)
-        if head.head.bias == nil { logits.scale(Real(head.multiplier)) }
         if let cap = head.softCap {
             logits.scale(Real(1 / cap))
             Real.hyperbolicTangent(logits.base, logits.count)
@@ -46,7 +45,7 @@ struct HeadRunner<Real: ComputeScalar> {
                 (both.row(row) + first.columns).update(from: rest.row(row), count: first.columns)
             }
             return try steps(both, head.steps)
-        case .mean2:
+        case .meanOfHeads:
             // One head per leading token.
             var sum: States<Real>?
             for (place, step) in head.steps.enumerated() {
