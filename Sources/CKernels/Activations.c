@@ -112,6 +112,8 @@ static inline double tanh_f64(double x) { return tanh(x); }
             for (size_t i = 0; i < n; i++) dst[i] = (x[i] - mean) * scale * gain[i] + bias[i];                              \
         else if (gain)                                                                                                      \
             for (size_t i = 0; i < n; i++) dst[i] = (x[i] - mean) * scale * gain[i];                                        \
+        else if (bias)                                                                                                      \
+            for (size_t i = 0; i < n; i++) dst[i] = (x[i] - mean) * scale + bias[i];                                        \
         else                                                                                                                \
             for (size_t i = 0; i < n; i++) dst[i] = (x[i] - mean) * scale;                                                  \
     }                                                                                                                       \

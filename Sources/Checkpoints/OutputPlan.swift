@@ -98,7 +98,8 @@ public struct OutputPlan: Sendable {
             files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) }, generated: made)
     }
 
-    private static func shardName(_ number: Int, of count: Int) -> String {
+    /// `model-00002-of-00006.safetensors`, or the name of a model in one file.
+    package static func shardName(_ number: Int, of count: Int) -> String {
         guard count > 1 else { return Checkpoint.singleName }
         func padded(_ n: Int) -> String { String(repeating: "0", count: max(0, 5 - String(n).count)) + String(n) }
         return "model-\(padded(number))-of-\(padded(count)).safetensors"

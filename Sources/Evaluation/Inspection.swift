@@ -59,8 +59,10 @@ public struct Inspection: Sendable {
             return MethodSummary(
                 name: method.rawValue, sites: touched.count,
                 bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
-                roundingMultiple: protection.defaultSampler.expectedRoundingMultiple(
-                    condition: protection.defaultSampler.defaultCondition))
+                roundingMultiple: touched.map {
+                    $0.group.expectedRoundingMultiple(
+                        protection.defaultSampler, condition: protection.defaultSampler.defaultCondition)
+                }.max() ?? 1)
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
         leftOut = checkpoint.leftOut

@@ -12,8 +12,8 @@ public enum RandomInputs {
         for stack in architecture.stacks {
             switch stack.embedding {
             case .tokens(let embedding):
-                // A table of positions may begin with rows that no position uses.
-                let rows = min(length, max(architecture.longestSequence - embedding.positionOffset, 1))
+                // RoBERTa counts the rows before its first position among its positions.
+                let rows = max(min(length, architecture.longestSequence - embedding.positionOffset), 1)
                 let tokens = (0..<sequences).map { _ in
                     (0..<rows).map { _ in stream.nextIndex(below: embedding.vocabulary) }
                 }

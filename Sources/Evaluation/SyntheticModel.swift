@@ -2,7 +2,7 @@ import Checkpoints
 import Glibc
 import LinearAlgebra
 
-/// A Llama-shaped bf16 checkpoint with Gaussian weights, for benchmarks: real format, real shapes, no training.
+/// A Llama-shaped bf16 checkpoint with Gaussian weights, or with none but zeros, for benchmarks: real format, real shapes, no training.
 public struct SyntheticModel: Sendable {
     public var hidden = 2048
     public var intermediate = 4096
@@ -11,8 +11,25 @@ public struct SyntheticModel: Sendable {
     public var keyValueHeads = 8
     public var vocabulary = 32000
     public var maximumShardSize = 500_000_000
+    /// All weights zero, in files without blocks: as large as the file system admits, whatever the space left.
+    public var isSparse = false
 
     public init() {}
+
+    /// A model of 70 billion weights' layers, as many as it takes to have `bytes`; all zero.
+    public static func sparse(bytes: Int) -> SyntheticModel {
+        var model = SyntheticModel()
+        (model.hidden, model.intermediate, model.heads) = (8192, 28672, 64)
+        model.maximumShardSize = 5_000_000_000
+        model.isSparse = true
+        model.layers = 1
+        let ends = 2 * 2 * model.vocabulary * model.hidden
+        model.layers = max(1, (bytes - ends) / (model.bytes - ends) + 1)
+        return model
+    }
+
+    /// Bytes of all tensors.
+    private var bytes: Int { tensors.reduce(0) { $0 + $1.shape.reduce(2, *) } }
 
     private var headDimension: Int { hidden / heads }
 
@@ -61,19 +78,18 @@ public struct SyntheticModel: Sendable {
             shards[shards.count - 1].append(tensor)
             filled += bytes
         }
-        let noise = Self.noise()
+        let noise = isSparse ? [] : Self.noise()
         var map = JSONObject()
         for (number, shard) in shards.enumerated() {
-            let name = "model-0000\(number + 1)-of-0000\(shards.count).safetensors"
+            let name = OutputPlan.shardName(number + 1, of: shards.count)
             for tensor in shard { map[tensor.name] = .string(name) }
             try write(shard, noise, to: path + "/" + name, system)
         }
-        let total = tensors.reduce(0) { $0 + $1.shape.reduce(2, *) }
         let index = JSONValue.object([
-            "metadata": .object(["total_size": .int(total)]), "weight_map": .object(map),
+            "metadata": .object(["total_size": .int(bytes)]), "weight_map": .object(map),
         ])
         try write(Array(index.serialized(indented: true).utf8), to: path + "/" + Checkpoint.indexName, system)
-        return total
+        return bytes
     }
 
     /// A block of N(0, 0.02²) in bf16; its length has no common factor with any width, so that no two rows are alike.
@@ -95,6 +111,10 @@ public struct SyntheticModel: Sendable {
         var offset = header.count
         var position = 0
         try header.withUnsafeBytes { try system.write(descriptor, $0, offset: 0, path: path) }
+        if isSparse {
+            let end = shard.reduce(header.count) { $0 + $1.shape.reduce(2, *) }
+            return try withUnsafeBytes(of: UInt8(0)) { try system.write(descriptor, $0, offset: end - 1, path: path) }
+        }
         for tensor in shard {
             var remaining = tensor.shape.reduce(1, *)
             while remaining > 0 {

@@ -96,7 +96,7 @@ public struct Manifest: Sendable, Equatable {
 
     init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
-        family: String, siteCount: Int, keyIdentifier: String, leftOut: [String]
+        family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, leftOut: [String]
     ) {
         version = 2
         self.method = method
@@ -107,8 +107,8 @@ public struct Manifest: Sendable, Equatable {
         self.family = family
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
+        self.roundingMultiple = roundingMultiple
         self.leftOut = leftOut
-        roundingMultiple = sampler.expectedRoundingMultiple(condition: condition)
         blas = BLASInfo.version
         coreType = BLASInfo.coreType
     }

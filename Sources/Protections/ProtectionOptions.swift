@@ -31,6 +31,8 @@ struct ProtectionPlan: Sendable {
     let layers: [Int]?
     let sites: [Site]
     let edits: [String: TensorEdits]
+    /// Expected cost of rounding in multiples of rounding the original, at the site where it is largest.
+    let roundingMultiple: Double
 
     /// Resolves the options against a model.
     /// - Throws: what is wrong with them, before anything is written.
@@ -83,15 +85,16 @@ struct ProtectionPlan: Sendable {
         self.siteKinds = Set(sites.map(\.kind))
         guard !sites.isEmpty else { throw ProtectionError.noSites(path: checkpoint.path, method: method.rawValue) }
         edits = try TensorEdits.collect(sites, in: checkpoint)
+        roundingMultiple =
+            sites.map { $0.group.expectedRoundingMultiple(sampler, condition: condition) }.max() ?? 1
     }
 
     /// General matrices of a large condition number spoil 16-bit weights; that takes the user's word.
     private func refuseCostlyRounding() throws {
-        let multiple = sampler.expectedRoundingMultiple(condition: condition)
-        guard condition > 10, multiple > 1,
+        guard condition > 10, roundingMultiple > 1,
             let narrow = edits.values.first(where: { $0.tensor.type.bitWidth == 16 })?.tensor.type
         else { return }
-        throw ProtectionError.conditionTooLarge(condition: condition, multiple: multiple, type: narrow.rawValue)
+        throw ProtectionError.conditionTooLarge(condition: condition, multiple: roundingMultiple, type: narrow.rawValue)
     }
 
     /// The same plan without powers of two.

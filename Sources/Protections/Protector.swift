@@ -54,7 +54,7 @@ public struct Protector: Sendable {
         let manifest = Manifest(
             method: plan.method, sampler: plan.sampler, condition: plan.condition, siteKinds: plan.siteKinds,
             layers: plan.layers, family: try Architecture.resolve(source).family, siteCount: plan.sites.count,
-            keyIdentifier: key.identifier, leftOut: source.leftOut)
+            keyIdentifier: key.identifier, roundingMultiple: plan.roundingMultiple, leftOut: source.leftOut)
         let made = [OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes)]
         let output =
             options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }

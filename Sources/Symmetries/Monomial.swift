@@ -13,7 +13,6 @@ public struct Monomial: Sendable, Equatable {
 
     public var dimension: Int { source.count }
 
-    /// A⁻¹: `(A⁻¹ y)[source[i]] = y[i] / scale[i]`.
     /// The same on channels of `width` consecutive indices.
     func widened(_ width: Int) -> Monomial {
         Monomial(
@@ -21,6 +20,7 @@ public struct Monomial: Sendable, Equatable {
             scale: scale.flatMap { [Double](repeating: $0, count: width) })
     }
 
+    /// A⁻¹: `(A⁻¹ y)[source[i]] = y[i] / scale[i]`.
     public var inverse: Monomial {
         var inverseSource = [Int](repeating: 0, count: dimension)
         var inverseScale = [Double](repeating: 1, count: dimension)

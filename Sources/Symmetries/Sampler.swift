@@ -26,23 +26,12 @@ public enum Sampler: String, Sendable, CaseIterable {
         case .exact: 4
         }
     }
-
-    /// The mean of `Element.roundingMultiple` over draws from GL(n), before anything is drawn.
-    /// For U·diag(s)·Vᵀ with log s uniform: `(K - 1/K) / (2 ln K)`, used as an upper estimate for the Gaussian too.
-    public func expectedRoundingMultiple(condition: Double) -> Double {
-        switch self {
-        case .diagonalOrthogonal, .orthogonal, .exact: 1
-        case .conditioned, .gaussian:
-            condition > 1.0001 ? (condition - 1 / condition) / (2 * PortableMath.log(condition)) : 1
-        }
-    }
 }
 
 extension Group {
-    /// Draws in a row that may be the identity; that all are has a probability of 2^-64 at most.
-    private static let draws = 64
+    private static let maximumTries = 64
 
-    /// Draws an element.
+    /// Draws an element that is not the identity, which in a small group is no rare draw and would leave a site as it was.
     ///
     /// - Parameters:
     ///   - condition: K ≥ 1, the condition number (or its bound) of what is drawn; exact scales are drawn from 2^-e … 2^e with
@@ -53,7 +42,7 @@ extension Group {
     public func sample(
         _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream, avoidsIdentity: Bool = true
     ) throws(LinearAlgebraError) -> Element {
-        let again = avoidsIdentity && isMoved(by: sampler, condition: condition) ? Self.draws : 1
+        let again = avoidsIdentity && isMoved(by: sampler, condition: condition) ? Self.maximumTries : 1
         var element = try draw(sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
         for _ in 1..<again where element.isNearIdentity {
             element = try draw(sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
@@ -106,6 +95,25 @@ extension Group {
                         sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity))
             }
             return .product(elements)
+        }
+    }
+
+    /// The mean of `Element.roundingMultiple` over draws, before anything is drawn: 1 but for general matrices.
+    ///
+    /// For U·diag(s)·Vᵀ in GL(n) it is `sqrt((n q² + 2) / (n + 2))`, where `q = (K + 1/K + (n - 2) m) / n` is the mean of s²: two of
+    /// the s are K^(±1/2), and the others, log-uniform between, have `m = (K - 1/K) / (2 ln K)`, which is all that is left in large
+    /// heads. Used as an upper estimate for the Gaussian too.
+    public func expectedRoundingMultiple(_ sampler: Sampler, condition: Double) -> Double {
+        switch self {
+        case .product(let factors):
+            return factors.map { $0.expectedRoundingMultiple(sampler, condition: condition) }.max() ?? 1
+        case .generalLinear(let count) where count > 1 && condition > 1.0001:
+            guard sampler == .conditioned || sampler == .gaussian else { return 1 }
+            let n = Double(count)
+            let inner = (condition - 1 / condition) / (2 * PortableMath.log(condition))
+            let mean = (condition + 1 / condition + (n - 2) * inner) / n
+            return ((n * mean * mean + 2) / (n + 2)).squareRoot()
+        default: return 1
         }
     }
 

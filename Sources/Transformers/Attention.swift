@@ -77,7 +77,7 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
             keyRows = joined(key, shared, keyPositions)
         } else {
             guard let layout = block.key.headLayout else { return x }
-            prepareKeys(key, layout, keyPositions)
+            prepare(key, layout, norms: keyNorms, heads: block.keyValueHeads, keyPositions)
             keyRows = HeadRows(key, layout)
         }
         heat(query, queryLayout, positions)
@@ -139,115 +139,6 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
 
     private func clamp(_ states: States<Real>, _ limit: Real) {
         for i in 0..<states.count { states.base[i] = min(max(states.base[i], -limit), limit) }
-    }
-
-    // MARK: Norms and rotations
-
-    private func prepareKeys(_ key: States<Real>, _ layout: HeadLayout, _ positions: Positions) {
-        prepare(key, layout, norms: keyNorms, heads: block.keyValueHeads, positions)
-    }
-
-    private func prepare(
-        _ states: States<Real>, _ layout: HeadLayout, norms: [LoadedNorm<Real>], heads: Int, _ positions: Positions
-    ) {
-        guard rotary != nil || !norms.isEmpty else { return }
-        let members = heads / block.keyValueHeads
-        let isAfter = block.queryKeyNorm?.isAfterRotary ?? false
-        for segment in positions.segments {
-            for row in segment {
-                let base = states.row(row)
-                if !isAfter { normalize(base, layout, norms, heads: heads) }
-                if let rotary {
-                    let position = positions.offset + row - segment.lowerBound
-                    for head in 0..<heads {
-                        let start = layout.range(group: head / members, member: head % members).lowerBound
-                        rotary.turn(base + start, position: position)
-                    }
-                }
-                if isAfter { normalize(base, layout, norms, heads: heads) }
-            }
-        }
-    }
-
-    private func normalize(
-        _ row: UnsafeMutablePointer<Real>, _ layout: HeadLayout, _ norms: [LoadedNorm<Real>], heads: Int
-    ) {
-        guard let first = norms.first, let scope = block.queryKeyNorm?.scope else { return }
-        if scope == .projection {
-            first.apply(row + layout.offset, row + layout.offset, heads * layout.length)
-            return
-        }
-        let members = heads / block.keyValueHeads
-        for head in 0..<heads {
-            let start = row + layout.range(group: head / members, member: head % members).lowerBound
-            if norms.count == heads, heads > 1 {
-                norms[head].apply(start, start, layout.length)
-            } else {
-                first.apply(start, start, layout.length, offset: scope == .eachHead ? head * layout.length : 0)
-            }
-        }
-    }
-
-    /// Llama 4's temperature of positions without rotary embedding.
-    private func heat(_ query: States<Real>, _ layout: HeadLayout, _ positions: Positions) {
-        guard let temperature = block.temperature else { return }
-        for segment in positions.segments {
-            for row in segment {
-                let position = Double(positions.offset + row - segment.lowerBound)
-                let turns = ((position + 1) / temperature.floor).rounded(.down)
-                let factor = Real(1 + temperature.scale * logarithm(1 + turns))
-                for column in layout.offset..<layout.offset + block.heads * layout.length {
-                    query.row(row)[column] *= factor
-                }
-            }
-        }
-    }
-
-    /// Keys whose last channels all heads share: one matrix with whole heads.
-    private func joined(_ key: States<Real>, _ shared: States<Real>, _ positions: Positions) -> HeadRows {
-        let own = block.key.headLayout?.length ?? 0
-        let length = own + shared.columns
-        let all = States<Real>(rows: key.rows, columns: block.keyValueHeads * length)
-        for segment in positions.segments {
-            for row in segment {
-                let target = all.row(row)
-                for head in 0..<block.keyValueHeads {
-                    let start = block.key.headLayout?.range(group: head, member: 0).lowerBound ?? 0
-                    (target + head * length).update(from: key.row(row) + start, count: own)
-                    (target + head * length + own).update(from: shared.row(row), count: shared.columns)
-                    rotary?.turn(target + head * length, position: positions.offset + row - segment.lowerBound)
-                }
-            }
-        }
-        return HeadRows(all, HeadLayout(offset: 0, groupStride: length, headStride: length, length: length))
-    }
-
-    // MARK: Cache
-
-    private func append(
-        _ keys: HeadRows, _ values: HeadRows, rows: Int, to cache: KeyValueCache<Real>, _ name: String
-    ) -> (HeadRows, HeadRows) {
-        var entry = cache.entries[name] ?? .init()
-        func pack(_ source: HeadRows, _ target: inout [Real]) {
-            for row in 0..<rows {
-                for group in 0..<block.keyValueHeads {
-                    let view = source.view(row..<row + 1, group: group, member: 0)
-                    target += UnsafeBufferPointer(start: view.base, count: view.columns)
-                }
-            }
-        }
-        pack(keys, &entry.keys)
-        pack(values, &entry.values)
-        entry.count += rows
-        cache.entries[name] = entry
-        func whole(_ values: [Real], _ length: Int) -> HeadRows {
-            let states = States<Real>(rows: entry.count, columns: block.keyValueHeads * length)
-            values.withUnsafeBufferPointer {
-                if let base = $0.baseAddress { states.base.update(from: base, count: states.count) }
-            }
-            return HeadRows(states, HeadLayout(offset: 0, groupStride: length, headStride: length, length: length))
-        }
-        return (whole(entry.keys, keys.layout.length), whole(entry.values, values.layout.length))
     }
 
     // MARK: Products

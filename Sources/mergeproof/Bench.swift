@@ -4,7 +4,8 @@ import Evaluation
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Time protection or evaluation of a model.", subcommands: [BenchProtect.self, BenchForward.self],
+        abstract: "Measure time and memory of protection and evaluation.",
+        subcommands: [BenchProtect.self, BenchForward.self, BenchMemory.self],
         defaultSubcommand: BenchProtect.self)
 }
 

@@ -67,13 +67,15 @@ struct BenchProtect: ParsableCommand {
         // The first round warms the page cache and is not counted.
         for round in 0...rounds {
             for (number, command) in commands.enumerated() {
-                let (seconds, peak) = try ChildProcess.run(command.path, command.words)
+                let usage = try ChildProcess.run(command.path, command.words)
                 try FileManager.default.removeItem(atPath: output)
                 guard round > 0 else { continue }
-                results[number].seconds.append(seconds)
-                results[number].ratios.append(seconds / (results[0].seconds.last ?? seconds))
-                results[number].peakBytes = max(results[number].peakBytes, peak)
-                if !display.quiet { writeToStandardError("round \(round): \(command.name) \(fixed(seconds, 2)) s\n") }
+                results[number].seconds.append(usage.seconds)
+                results[number].ratios.append(usage.seconds / (results[0].seconds.last ?? usage.seconds))
+                results[number].peakBytes = max(results[number].peakBytes, usage.anonymousBytes)
+                if !display.quiet {
+                    writeToStandardError("round \(round): \(command.name) \(fixed(usage.seconds, 2)) s\n")
+                }
             }
         }
         return results

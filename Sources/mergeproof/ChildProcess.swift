@@ -3,34 +3,46 @@ import Foundation
 
 /// Runs a command as a process of its own and watches its memory.
 enum ChildProcess {
-    /// Wall time, and the largest resident memory that no file backs (RssAnon, sampled every 2 ms).
+    /// Wall time and the largest memory held, sampled every 2 ms.
+    struct Usage {
+        var seconds = 0.0
+        /// Resident memory that no file backs (RssAnon).
+        var anonymousBytes = 0
+        /// All resident memory, mapped files included (VmRSS).
+        var residentBytes = 0
+    }
+
+    /// - Parameter output: file for what the command prints; nothing keeps it when nil.
     /// - Throws: `ExitCode` when the command fails.
-    static func run(_ path: String, _ words: [String]) throws -> (seconds: Double, peakBytes: Int) {
+    static func run(_ path: String, _ words: [String], output: String? = nil) throws -> Usage {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = words
         process.standardOutput = FileHandle.nullDevice
+        if let output {
+            try Data().write(to: URL(fileURLWithPath: output))
+            process.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: output))
+        }
         let started = ContinuousClock.now
         try process.run()
-        var peak = 0
+        var usage = Usage()
         while process.isRunning {
-            peak = max(peak, anonymousBytes(of: process.processIdentifier))
+            let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+            usage.anonymousBytes = max(usage.anonymousBytes, bytes("RssAnon:", in: status ?? ""))
+            usage.residentBytes = max(usage.residentBytes, bytes("VmRSS:", in: status ?? ""))
             usleep(2000)
         }
         process.waitUntilExit()
-        let elapsed = seconds(ContinuousClock.now - started)
+        usage.seconds = seconds(ContinuousClock.now - started)
         guard process.terminationStatus == 0 else {
             warn("\(path) \(words.joined(separator: " ")) failed with exit code \(process.terminationStatus)")
             throw ExitCode(1)
         }
-        return (elapsed, peak)
+        return usage
     }
 
-    private static func anonymousBytes(of process: Int32) -> Int {
-        guard let status = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("RssAnon:") }),
-            let kilobytes = line.split(separator: " ").compactMap({ Int($0) }).first
-        else { return 0 }
-        return kilobytes * 1024
+    private static func bytes(_ field: String, in status: String) -> Int {
+        let line = status.split(separator: "\n").first { $0.hasPrefix(field) }
+        return 1024 * (line?.split(separator: " ").compactMap { Int($0) }.first ?? 0)
     }
 }

@@ -123,6 +123,9 @@ struct Verify: ParsableCommand {
                 "\(floor.agreeing) of \(floor.decided)", "",
             ])
         }
+        if let change = drift.largestSimilarityChange, let noise = floor.largestSimilarityChange {
+            rows.append(["cosine similarity of two sequences", scientific(change), scientific(noise), ""])
+        }
         if let worst = report.worstLayer {
             rows.append([
                 "most drift in \(worst.name)", scientific(worst.drift), scientific(worst.floor), "",

@@ -53,6 +53,27 @@ import Transformers
         }
     }
 
+    @Test(arguments: Fixtures.recorded)
+    func randomInputsFit(name: String) throws {
+        let model = try Model(Checkpoint(opening: Fixtures.path(name)), threads: 1)
+        _ = try model.single(RandomInputs.make(for: model.architecture))
+    }
+
+    /// Models with few outputs, each a small sample of rounding.
+    @Test(arguments: ["clip", "roberta", "vit", "opt_post"], choices.dropLast())
+    func roundingIsNoFault(name: String, choice: Choice) throws {
+        let original = try Checkpoint(opening: Fixtures.path(name))
+        for byte in 0..<10 as Range<UInt8> {
+            var options = ProtectionOptions(method: choice.method)
+            options.sampler = choice.sampler
+            Files.remove(folder("p"))
+            _ = try Protector().protect(
+                original, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: byte, count: 32)), options: options)
+            let report = try FunctionalVerification(threads: 1).verify(original, Checkpoint(opening: folder("p")))
+            #expect(report.holds, "\(report.drift) beside \(report.floor)")
+        }
+    }
+
     /// Root mean squares of drift and floor over some keys and noises.
     private func sixteenBits(
         _ name: String, _ type: ElementType, _ choice: Choice, draws: Int
@@ -98,6 +119,7 @@ import Transformers
         }
         let median = ratios.sorted()[ratios.count / 2]
         #expect(median < 1.1, "\(ratios)")
-        if choice.method == .mergelock { #expect(median > 0.9) }
+        // The prediction for conditioned matrices is that of the sites that cost most; under rotary embeddings half of them cost nothing.
+        if choice.method == .mergelock { #expect(median > (choice.sampler == .conditioned ? 0.75 : 0.9)) }
     }
 }

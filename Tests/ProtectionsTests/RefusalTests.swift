@@ -52,7 +52,8 @@ import Testing
     @Test func costlyMatricesTakeTheUsersWordInSixteenBits() throws {
         try refuses(
             .conditionTooLarge(
-                condition: 1000, multiple: Sampler.gaussian.expectedRoundingMultiple(condition: 1000), type: "BF16"),
+                condition: 1000,
+                multiple: Group.generalLinear(12).expectedRoundingMultiple(.gaussian, condition: 1000), type: "BF16"),
             Fixtures.path("llama_bf16")
         ) { $0.sampler = .gaussian }
         var options = ProtectionOptions(method: .mergelock)

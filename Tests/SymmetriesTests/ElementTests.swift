@@ -81,18 +81,49 @@ import Testing
         #expect(element.roundingMultiple == 1)
     }
 
-    @Test func roundingCostsWhatIsPredicted() throws {
-        var sum = 0.0
-        for draw in 0..<20 {
+    /// Small heads feel the two exact ends of the spectrum.
+    @Test(arguments: [(2, 10.0), (2, 100), (6, 10), (6, 100), (64, 10), (64, 100), (128, 100)])
+    func roundingCostsWhatIsPredicted(n: Int, condition: Double) throws {
+        let group = Group.generalLinear(n)
+        var (sum, gaussian) = (0.0, 0.0)
+        for draw in 0..<40 {
             var stream = KeyedRandomStream(secret: [9], info: "\(draw)")
-            let element = try Group.generalLinear(64).sample(.conditioned, condition: 100, using: &stream)
-            sum += element.roundingMultiple / 20
+            sum += try group.sample(.conditioned, condition: condition, using: &stream).roundingMultiple / 40
+            guard n == 6 else { continue }
+            gaussian += try group.sample(.gaussian, condition: condition, using: &stream).roundingMultiple / 40
         }
-        let predicted = Sampler.conditioned.expectedRoundingMultiple(condition: 100)
-        #expect((10.8...10.9).contains(predicted))
-        #expect((0.8...1.2).contains(sum / predicted))
-        let neutral = try element(.generalLinear(16), .diagonalOrthogonal)
+        let predicted = group.expectedRoundingMultiple(.conditioned, condition: condition)
+        #expect((0.85...1.15).contains(sum / predicted), "\(sum) beside \(predicted)")
+        #expect(gaussian < predicted)
+        let neutral = try element(group, .diagonalOrthogonal)
         #expect((neutral.roundingMultiple - 1).magnitude < 1e-12)
+    }
+
+    @Test func onlyGeneralMatricesCostRounding() {
+        let product = Group.product([.torus(Self.pairing), .generalLinear(5)])
+        #expect(
+            product.expectedRoundingMultiple(.conditioned, condition: 10)
+                == Group.generalLinear(5).expectedRoundingMultiple(.conditioned, condition: 10))
+        #expect(product.expectedRoundingMultiple(.orthogonal, condition: 1) == 1)
+        #expect(product.expectedRoundingMultiple(.diagonalOrthogonal, condition: 10) == 1)
+        #expect(Group.torus(Self.pairing).expectedRoundingMultiple(.conditioned, condition: 10) == 1)
+        #expect((10.8...11).contains(Group.generalLinear(1024).expectedRoundingMultiple(.gaussian, condition: 100)))
+    }
+
+    /// Of two signs, every fourth draw would be the identity.
+    @Test(
+        arguments: [
+            Group.pairSigns(ChannelPairing(rotaryDimensions: 2, layout: .halfSplit)), .monomial(2, scales: .unit),
+            .pairSigns(ChannelPairing(rotaryDimensions: 4, layout: .interleaved)), .monomial(3, scales: .signs),
+            .generalLinear(1),
+        ])
+    func noDrawIsTheIdentity(group: Group) throws {
+        for draw in 0..<100 {
+            for sampler in [Sampler.exact, .diagonalOrthogonal] {
+                #expect(try !element(group, sampler, seed: "\(draw)").isNearIdentity)
+            }
+        }
+        #expect(try element(.monomial(1, scales: .unit), .exact).isNearIdentity)
     }
 
     @Test func theSameNameGivesTheSameElementAndAnotherNameAnother() throws {

@@ -1,0 +1,73 @@
+struct MLPTemplate: Sendable {
+    enum Fusion: String, Sendable {
+        /// All gates, then all ups.
+        case stacked
+        /// Gate, up, gate, up …
+        case alternating
+    }
+
+    let gate: ProjectionTemplate?
+    let up: ProjectionTemplate?
+    let gateUp: (projection: ProjectionTemplate, fusion: Fusion)?
+    let down: ProjectionTemplate
+    let intermediate: DimensionExpression
+    let hidden: DimensionExpression
+    let activation: ActivationTemplate
+    let clamp: (limit: NumberReference, alpha: NumberReference)?
+
+    init(_ fields: inout Fields, stack: StackDefaults) throws(ArchitectureError) {
+        let bias = try fields.condition("bias", default: false)
+        gate = try fields.projection("gate", bias: bias)
+        up = try fields.projection("up", bias: bias)
+        gateUp = try fields.object("gate_up") { value throws(ArchitectureError) in
+            let fusion: Fusion = try value.choice("fusion", default: .stacked)
+            return (projection: try ProjectionTemplate(&value, bias: bias), fusion: fusion)
+        }
+        guard (up == nil) != (gateUp == nil), gate == nil || gateUp == nil else { throw fields.fault("up") }
+        down = try fields.requiredProjection("down", bias: bias)
+        intermediate = try fields.expression("intermediate", default: stack.intermediate)
+        hidden = stack.hidden
+        activation = try fields.activation("activation") ?? .family
+        clamp = try fields.object("clamp") { value throws(ArchitectureError) in
+            guard let limit = try value.number("limit"), let alpha = try value.number("alpha") else {
+                throw value.fault("limit")
+            }
+            return (limit: limit, alpha: alpha)
+        }
+    }
+}
+
+struct ExpertsTemplate: Sendable {
+    let router: ProjectionTemplate
+    let scoring: ExpertsBlock.Scoring
+    let choiceBias: String?
+    let count: DimensionExpression
+    let chosen: DimensionExpression
+    let groups: DimensionExpression
+    let chosenGroups: DimensionExpression
+    let normalizes: Condition
+    let scale: NumberReference?
+    let expert: MLPTemplate
+    let shared: MLPTemplate?
+    let sharedGate: ProjectionTemplate?
+
+    init(_ fields: inout Fields, stack: StackDefaults) throws(ArchitectureError) {
+        router = try fields.requiredProjection("router", bias: Condition(constant: false))
+        scoring = try fields.choice("scoring")
+        choiceBias = try fields.optionalString("choice_bias")
+        count = try fields.expression("count", default: "experts")
+        chosen = try fields.expression("chosen", default: "chosen_experts")
+        groups = try fields.expression("groups", default: "1")
+        chosenGroups = try fields.expression("chosen_groups", default: "1")
+        normalizes = try fields.condition("normalizes", default: false)
+        scale = try fields.number("scale")
+        let expert = try fields.object("expert") { value throws(ArchitectureError) in
+            try MLPTemplate(&value, stack: stack)
+        }
+        guard let expert else { throw fields.fault("expert") }
+        self.expert = expert
+        shared = try fields.object("shared") { value throws(ArchitectureError) in try MLPTemplate(&value, stack: stack)
+        }
+        sharedGate = try fields.projection("shared_gate", bias: Condition(constant: false))
+    }
+}

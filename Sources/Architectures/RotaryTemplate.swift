@@ -1,0 +1,35 @@
+import Checkpoints
+
+struct RotaryTemplate: Sendable {
+    let layout: ChannelLayout
+    let dimensions: DimensionExpression
+    /// The share of `dimensions` that is rotated.
+    let fraction: NumberReference?
+    let offset: DimensionExpression
+    let thetaKeys: [String]
+    let theta: Double
+    /// The member of `rope_parameters` that holds for these layers, where that has one per kind of layer.
+    let section: String?
+    let scaling: [String]
+    /// Whether version 4's `rope_scaling` concerns these layers.
+    let readsScaling: Bool
+    /// What stands for the config's settings where it has none.
+    let settings: JSONValue?
+    /// Whether scores are multiplied by (0.1·mscale_all_dim·ln(factor) + 1)² where the settings say so (DeepSeek-V3).
+    let scalesScores: Bool
+
+    init(_ fields: inout Fields) throws(ArchitectureError) {
+        layout = try fields.choice("layout")
+        dimensions = try fields.expression("dimensions", default: "head_dim")
+        fraction = try fields.number("fraction")
+        offset = try fields.expression("offset", default: "0")
+        thetaKeys = try fields.optionalStrings("theta_keys") ?? ["rope_theta"]
+        theta = try fields.double("theta", default: 10000)
+        section = try fields.optionalString("section")
+        scaling = try fields.strings("scaling")
+        readsScaling = try fields.bool("reads_scaling", default: true)
+        settings = fields.take("settings")
+        guard settings == nil || settings?.object != nil else { throw fields.fault("settings") }
+        scalesScores = try fields.bool("scales_scores", default: false)
+    }
+}
