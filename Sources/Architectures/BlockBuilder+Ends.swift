@@ -39,10 +39,17 @@ extension BlockBuilder {
                 name + ".weight", role,
                 [try value(rows), width], place)
         }
+        let offset = try value(template.positionOffset)
+        if template.positions != nil, let rows = template.positionRows, try value(rows) <= offset {
+            throw .invalidConfigValue(
+                path: claims.path, key: configKey(of: template.positionOffset),
+                found: "such that \(offset) rows of positions are skipped",
+                expected: "fewer than the \(try value(rows)) that there are")
+        }
         return TokenEmbedding(
             tokens: tokens ?? "",
             positions: try table(template.positions, template.positionRows, "position_embedding"),
-            positionOffset: try value(template.positionOffset),
+            positionOffset: offset,
             types: try table(template.types, template.typeRows, "type_embedding"),
             multiplier: try number(template.multiplier) ?? 1, norm: try norm(template.norm, [width], place),
             projection: projection, projectsBeforePositions: template.projectsBeforePositions, vocabulary: vocabulary)

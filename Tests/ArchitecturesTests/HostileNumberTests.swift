@@ -132,6 +132,7 @@ import Testing
             fixture: "t5", changes: ["relative_attention_max_distance": .int(2)],
             named: "relative_attention_num_buckets"
         ),
+        Case(fixture: "roberta", changes: ["pad_token_id": .int(31)], named: "pad_token_id"),
         // Windows, caps, clamps, norms.
         Case(fixture: "mistral", changes: ["sliding_window": .int(0)], named: "sliding_window"),
         Case(fixture: "mistral", changes: ["sliding_window": .number("2.5")], named: "sliding_window"),
