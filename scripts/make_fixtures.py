@@ -33,8 +33,10 @@ LLAMA3 = dict(rope_type="llama3", rope_theta=10000.0, factor=8.0, low_freq_facto
 IDS = dict(pad_token_id=0, bos_token_id=1, eos_token_id=2)
 SMALL = dict(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40,
              max_position_embeddings=32, **IDS)
+ONE = dict(SMALL, num_hidden_layers=1)
 SMALL_GROUPED = dict(SMALL, num_key_value_heads=2)
 SMALL_VISION = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40, image_size=16, patch_size=4)
+ONE_VISION = dict(SMALL_VISION, num_hidden_layers=1)
 T5 = dict(vocab_size=61, d_model=32, d_kv=10, d_ff=40, num_layers=2, num_heads=4, relative_attention_num_buckets=8,
           relative_attention_max_distance=10, decoder_start_token_id=0)
 BART = dict(vocab_size=61, d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4, decoder_attention_heads=4,
@@ -181,6 +183,51 @@ MODELS = {
     "gemma3_text_bidirectional": (t.Gemma3TextModel,
                                   t.Gemma3TextConfig(**SMALL_GROUPED, head_dim=12, query_pre_attn_scalar=10, sliding_window=6,
                                                      layer_types=MIXED, use_bidirectional_attention=True), {"padded": True}),
+    # Heads of other kinds, on one layer.
+    "albert_classifier": (t.AlbertForSequenceClassification, t.AlbertConfig(**ONE, embedding_size=24, num_labels=3), dict(padded=True)),
+    "albert_masked_lm": (t.AlbertForMaskedLM, t.AlbertConfig(**ONE, embedding_size=24), dict(padded=True)),
+    "bart_classifier": (t.BartForSequenceClassification,
+                        t.BartConfig(**dict(BART, encoder_layers=1, decoder_layers=1), **IDS, max_position_embeddings=32, num_labels=3),
+                        dict(classified=True)),
+    "bert_classifier": (t.BertForSequenceClassification, t.BertConfig(**ONE, num_labels=3), dict(padded=True, types=True)),
+    "bloom_classifier": (t.BloomForSequenceClassification,
+                         t.BloomConfig(vocab_size=61, hidden_size=32, n_layer=1, n_head=4, pad_token_id=3, num_labels=3),
+                         dict(padded=True)),
+    "deit_classifier": (t.DeiTForImageClassification, t.DeiTConfig(**ONE_VISION, num_labels=5), {}),
+    "dinov2_classifier": (t.Dinov2ForImageClassification, t.Dinov2Config(**without(ONE_VISION), mlp_ratio=2, num_labels=5), {}),
+    "distilbert_classifier": (t.DistilBertForSequenceClassification,
+                              t.DistilBertConfig(vocab_size=61, dim=32, n_layers=1, n_heads=4, hidden_dim=40,
+                                                 max_position_embeddings=32, num_labels=3), dict(padded=True)),
+    "electra_classifier": (t.ElectraForSequenceClassification, t.ElectraConfig(**ONE, embedding_size=24, num_labels=3),
+                           dict(padded=True)),
+    "electra_masked_lm": (t.ElectraForMaskedLM, t.ElectraConfig(**ONE, embedding_size=24), dict(padded=True)),
+    "gpt2_classifier": (t.GPT2ForSequenceClassification,
+                        t.GPT2Config(vocab_size=61, n_embd=32, n_layer=1, n_head=4, n_positions=32, n_inner=40, pad_token_id=0,
+                                     num_labels=3), dict(padded=True)),
+    "gpt_neox_classifier": (t.GPTNeoXForSequenceClassification, t.GPTNeoXConfig(**ONE, num_labels=3), dict(padded=True)),
+    "llama_classifier": (t.LlamaForSequenceClassification, t.LlamaConfig(**ONE, num_labels=3), dict(padded=True)),
+    "modernbert_classifier": (t.ModernBertForSequenceClassification,
+                              t.ModernBertConfig(**ONE, cls_token_id=1, sep_token_id=2, local_attention=6, num_labels=3,
+                                                 classifier_pooling="cls"), dict(padded=True)),
+    "modernbert_mean_classifier": (t.ModernBertForSequenceClassification,
+                                   t.ModernBertConfig(**ONE, cls_token_id=1, sep_token_id=2, local_attention=6, num_labels=3,
+                                                      classifier_pooling="mean", classifier_bias=True), dict(padded=True)),
+    "modernbert_masked_lm": (t.ModernBertForMaskedLM,
+                             t.ModernBertConfig(**ONE, cls_token_id=1, sep_token_id=2, local_attention=6), dict(padded=True)),
+    "opt_classifier": (t.OPTForSequenceClassification,
+                       t.OPTConfig(**without(ONE), ffn_dim=40, word_embed_proj_dim=24, num_labels=3), dict(padded=True)),
+    "roberta_masked_lm": (t.RobertaForMaskedLM, t.RobertaConfig(**dict(ONE, pad_token_id=1, bos_token_id=0)), dict(padded=True)),
+    "siglip_classifier": (t.SiglipForImageClassification,
+                          t.SiglipConfig(text_config=dict(ONE, projection_size=32), vision_config=ONE_VISION, num_labels=5),
+                          dict(classified=True)),
+    "t5_classifier": (t.T5ForSequenceClassification, t.T5Config(**dict(T5, num_layers=1), **IDS, num_labels=3), dict(classified=True)),
+    "whisper_classifier": (t.WhisperForAudioClassification,
+                           t.WhisperConfig(**dict(BART, encoder_layers=1, decoder_layers=1), **IDS, num_mel_bins=8,
+                                           max_source_positions=12, max_target_positions=16, num_labels=3),
+                           dict(classified=True)),
+    "clip_text_projection": (t.CLIPTextModelWithProjection, t.CLIPTextConfig(**dict(ONE, eos_token_id=60), projection_dim=20),
+                             dict(padded=True, end=60)),
+    "clip_vision_projection": (t.CLIPVisionModelWithProjection, t.CLIPVisionConfig(**ONE_VISION, projection_dim=20), {}),
 }
 
 
@@ -212,8 +259,9 @@ def fill(model, generator):
 SHARP = re.compile(r"q_proj|k_proj|query|key|c_attn|Wqkv|qkv_proj|q_lin|k_lin|[qk](v)?_[ab]_proj|\.gate\.weight|router")
 
 
-def inputs_for(config, generator, padded=False, types=False, end=None):
-    """The last tokens of the second row are padding where `padded`; `end`, the largest token, ends each row once."""
+def inputs_for(config, generator, padded=False, types=False, end=None, classified=False):
+    """The last tokens of the second row are padding where `padded`; `end`, the largest token, ends each row once. What is `classified` is
+    an image, a sound, or text with its end that the decoder reads, too."""
     text, vision = getattr(config, "text_config", config), getattr(config, "vision_config", config)
     inputs = {}
     if hasattr(vision, "image_size"):
@@ -221,7 +269,7 @@ def inputs_for(config, generator, padded=False, types=False, end=None):
         inputs["pixel_values"] = torch.randn(shape, generator=generator)
     if hasattr(config, "num_mel_bins"):
         inputs["input_features"] = torch.randn((2, config.num_mel_bins, 2 * config.max_source_positions), generator=generator)
-    elif hasattr(text, "vocab_size"):
+    elif hasattr(text, "vocab_size") and not (classified and inputs):
         ids = torch.randint(4, end or text.vocab_size, (2, 12), generator=generator)
         mask = torch.ones_like(ids)
         if end:
@@ -232,7 +280,11 @@ def inputs_for(config, generator, padded=False, types=False, end=None):
         inputs.update(input_ids=ids, attention_mask=mask)
     if types:
         inputs["token_type_ids"] = torch.randint(0, 2, (2, 12), generator=generator)
-    if config.is_encoder_decoder:
+    if classified and "input_ids" in inputs:
+        ids[:, -1] = config.eos_token_id
+        start = torch.full((2, 1), config.decoder_start_token_id)
+        inputs["decoder_input_ids"] = torch.cat([start, ids[:, :-1]], 1)
+    elif config.is_encoder_decoder and not classified:
         inputs["decoder_input_ids"] = torch.randint(4, config.vocab_size, (2, 9), generator=generator)
     return inputs
 
