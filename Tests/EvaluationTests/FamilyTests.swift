@@ -17,6 +17,7 @@ import Transformers
     struct Choice: Sendable, CustomTestStringConvertible {
         let method: ProtectionMethod
         let sampler: Sampler?
+        var condition: Double?
         var testDescription: String { "\(method.rawValue) \(sampler?.rawValue ?? "")" }
     }
 
@@ -29,6 +30,7 @@ import Transformers
     private func verify(_ source: String, _ choice: Choice, inputs: ModelInputs) throws -> FunctionalReport {
         var options = ProtectionOptions(method: choice.method)
         options.sampler = choice.sampler
+        options.condition = choice.condition
         let original = try Checkpoint(opening: source)
         Files.remove(folder("p"))
         _ = try Protector().protect(
@@ -45,7 +47,7 @@ import Transformers
         guard isWide else { return }
         try model.convert(to: .f64) { value in withUnsafeBytes(of: Double(value)) { Array($0) } }
         try model.write(to: folder("f64"))
-        for choice in Self.choices {
+        for choice in Self.choices + [Choice(method: .mergelock, sampler: .gaussian, condition: 100)] {
             let single = try verify(Fixtures.path(name), choice, inputs: inputs)
             #expect(single.holds && single.drift.relativeError < 2e-6, "\(choice.testDescription): \(single.drift)")
             let double = try verify(folder("f64"), choice, inputs: inputs)
