@@ -6,7 +6,13 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && defined(__has_attribute)
+// What chooses a clone runs before the thread sanitizer is ready.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CLONES
+#endif
+#endif
+#if !defined(CLONES) && defined(__x86_64__) && defined(__has_attribute)
 #if __has_attribute(target_clones)
 #define CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #endif
