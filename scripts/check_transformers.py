@@ -90,8 +90,7 @@ def load(directory, dtype):
 def continued(model, inputs):
     """The tokens with which a language model goes on greedily after the first row of the inputs; none for other models."""
     config = model.config
-    if config.model_type in NOT_GENERATED or not (config.is_encoder_decoder or type(model).__name__.endswith("LMHeadModel")
-                                                  or type(model).__name__.endswith("ForCausalLM")):
+    if config.model_type in NOT_GENERATED or not type(model).__name__.endswith(("LMHeadModel", "ForCausalLM", "ForConditionalGeneration")):
         return None
     for name in ("eos_token_id", "forced_bos_token_id", "forced_eos_token_id"):
         setattr(model.generation_config, name, None)
