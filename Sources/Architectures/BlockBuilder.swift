@@ -20,9 +20,6 @@ struct BlockBuilder {
 
     /// No axis is longer; sums of some extents stay far from overflow.
     private static let largestExtent = 1 << 40
-    private static let mostSharedLayers = 1 << 12
-
-    // MARK: Small things
 
     /// The product of extents that come from the config.
     func product(_ factors: Int..., key: String) throws(ArchitectureError) -> Int {
@@ -116,7 +113,7 @@ struct BlockBuilder {
     }
 
     /// The first whose condition holds.
-    private func norm(
+    func norm(
         of templates: [NormTemplate], _ shape: [Int], _ place: Place
     ) throws(ArchitectureError) -> Norm? {
         for template in templates {
@@ -145,165 +142,5 @@ struct BlockBuilder {
             weight: weight, bias: bias, outputAxis: template.isTransposed ? 1 : 0, outputOffset: offset,
             outputStride: stride, outputCount: outputs, inputCount: inputs, storedOutputs: extent,
             expert: template.isStacked ? place.expert : nil, headLayout: heads)
-    }
-
-    // MARK: Stacks
-
-    func stacks(layerLimit: Int) throws(ArchitectureError) -> [Stack] {
-        var stacks: [Stack] = []
-        for template in description.stacks where try holds(template.condition, Place()) {
-            stacks.append(try stack(template, layerLimit: layerLimit))
-        }
-        return stacks
-    }
-
-    private func stack(_ template: StackTemplate, layerLimit: Int) throws(ArchitectureError) -> Stack {
-        let hidden = try value(template.hidden)
-        let embedding = try self.embedding(template.embedding)
-        let count = try value(template.layers)
-        let distinct = try value(template.distinctLayers)
-        guard distinct > 0, count >= distinct else {
-            throw .invalidConfigValue(
-                path: claims.path, key: configKey(of: template.distinctLayers), found: "\(distinct)",
-                expected: "at most the \(count) layers")
-        }
-        // Layers with tensors of their own end at the first tensor that is missing; such as share them have no such end.
-        guard count == distinct || count <= Self.mostSharedLayers else {
-            throw .invalidConfigValue(
-                path: claims.path, key: configKey(of: template.layers), found: "\(count)",
-                expected: "at most \(Self.mostSharedLayers) layers that share weights")
-        }
-        var layers: [Layer] = []
-        for layer in 0..<min(count, layerLimit) {
-            // transformers: int(layer / (layers / groups)).
-            let weights = min(layer * distinct / count, distinct - 1)
-            let prefix = description.stacks.count > 1 ? template.name + "." : ""
-            layers.append(
-                try self.layer(
-                    template.sublayers, isParallel: template.isParallel, name: "\(prefix)layers.\(weights)",
-                    hidden: hidden,
-                    Place(weights: weights, layer: layer)))
-        }
-        let finalNorm = try norm(template.finalNorm, [hidden], Place())
-        var finalProjection: Projection?
-        if let projection = template.finalProjection, try holds(projection.condition, Place()) {
-            let size =
-                try template.finalProjectionSize.map { size throws(ArchitectureError) in try value(size) } ?? hidden
-            finalProjection = try self.projection(projection, "output", outputs: size, inputs: hidden, Place())
-        }
-        return Stack(
-            name: template.name, hiddenSize: hidden, embedding: embedding, layers: layers, finalNorm: finalNorm,
-            finalProjection: finalProjection)
-    }
-
-    func layer(
-        _ templates: [SublayerTemplate], isParallel: Condition, name: String, hidden: Int, _ place: Place
-    ) throws(ArchitectureError) -> Layer {
-        var sublayers: [Sublayer] = []
-        for template in templates where try holds(template.condition, place) {
-            var place = place
-            place.path = template.path
-            let name = "\(name).\(template.name)"
-            let operation: Sublayer.Operation =
-                switch template.operation {
-                case .attention(let attention): .attention(try self.attention(attention, name, hidden: hidden, place))
-                case .mlp(let mlp): .mlp(try self.mlp(mlp, name, place))
-                case .experts(let experts): .experts(try self.experts(experts, name, hidden: hidden, place))
-                }
-            sublayers.append(
-                Sublayer(
-                    operation: operation, before: try norm(of: template.before, [hidden], place),
-                    after: try norm(template.after, [hidden], place),
-                    residual: try norm(template.residual, [hidden], place),
-                    scale: try template.scale.map { scale throws(ArchitectureError) in
-                        try tensor(scale, "norm", [hidden], place)
-                    }, multiplier: try number(template.multiplier, place) ?? 1))
-        }
-        return Layer(isParallel: try holds(isParallel, place), sublayers: sublayers)
-    }
-
-    // MARK: Feed-forward blocks
-
-    func mlp(
-        _ template: MLPTemplate, _ name: String, _ place: Place, experts: Int? = nil
-    ) throws(ArchitectureError) -> MLPBlock {
-        let hidden = try value(template.hidden)
-        let size = try value(template.intermediate)
-        var gate: Projection?
-        if let template = template.gate, try holds(template.condition, place) {
-            gate = try projection(template, "gate", outputs: size, inputs: hidden, place, experts: experts)
-        }
-        let up: Projection
-        if let (fused, fusion) = template.gateUp {
-            let alternates = fusion == .alternating
-            func half(_ number: Int) throws(ArchitectureError) -> Projection {
-                try projection(
-                    fused, "gate_up", outputs: size, inputs: hidden, place, storedOutputs: 2 * size,
-                    offset: alternates ? number : number * size, stride: alternates ? 2 : 1, experts: experts)
-            }
-            gate = try half(0)
-            up = try half(1)
-        } else if let template = template.up {
-            up = try projection(template, "up", outputs: size, inputs: hidden, place, experts: experts)
-        } else {
-            throw .invalidDescription(family: description.family, field: "mlp.up")
-        }
-        var clamp: MLPBlock.Clamp?
-        if let template = template.clamp, let limit = try number(template.limit, in: .positive),
-            let alpha = try number(template.alpha)
-        {
-            clamp = .init(limit: limit, alpha: alpha)
-        }
-        return MLPBlock(
-            name: name, layer: place.weights ?? 0, intermediateSize: size, gate: gate, up: up,
-            down: try projection(template.down, "down", outputs: hidden, inputs: size, place, experts: experts),
-            activation: try activation(template.activation), clamp: clamp)
-    }
-
-    func activation(_ template: ActivationTemplate) throws(ArchitectureError) -> Activation {
-        switch template {
-        case .family:
-            try reader.activation(keys: description.activationKeys, standard: description.activationDefault)
-        case .fixed(let activation): activation
-        case .config(let keys, let standard): try reader.activation(keys: keys, standard: standard)
-        }
-    }
-
-    private func experts(
-        _ template: ExpertsTemplate, _ name: String, hidden: Int, _ place: Place
-    ) throws(ArchitectureError) -> ExpertsBlock {
-        let count = try value(template.count)
-        let chosen = try value(template.chosen)
-        let groups = try value(template.groups)
-        let chosenGroups = try value(template.chosenGroups)
-        guard groups > 0, count % groups == 0, (1...groups).contains(chosenGroups),
-            (1...max(1, count / groups * chosenGroups)).contains(chosen)
-        else {
-            throw .invalidConfigValue(
-                path: claims.path, key: "num_experts_per_tok", found: "\(chosen)",
-                expected: "at most the experts that can be chosen of \(count) in \(groups) groups")
-        }
-        var experts: [MLPBlock] = []
-        // A probe asks no tensor for its shape, which is what bounds the count.
-        for expert in 0..<(claims.isProbe ? min(count, 1) : count) {
-            var place = place
-            place.expert = expert
-            experts.append(try mlp(template.expert, "\(name).\(expert)", place, experts: count))
-        }
-        return ExpertsBlock(
-            name: name, layer: place.weights ?? 0,
-            router: try projection(template.router, "router", outputs: count, inputs: hidden, place),
-            scoring: template.scoring,
-            choiceBias: try template.choiceBias.map { bias throws(ArchitectureError) in
-                try tensor(bias, "router", [count], place)
-            }, chosen: chosen, groups: groups, chosenGroups: chosenGroups,
-            normalizes: try holds(template.normalizes, place), scale: try number(template.scale, place) ?? 1,
-            experts: experts,
-            shared: try template.shared.map { shared throws(ArchitectureError) in
-                try mlp(shared, "\(name).shared", place)
-            },
-            sharedGate: try template.sharedGate.map { gate throws(ArchitectureError) in
-                try projection(gate, "router", outputs: 1, inputs: hidden, place)
-            })
     }
 }

@@ -1,0 +1,106 @@
+/// What stands beside an attention block's projections: rotation, norms, mask, biases.
+extension BlockBuilder {
+    func rotary(
+        _ template: AttentionTemplate, _ shape: AttentionShape, _ place: Place
+    ) throws(ArchitectureError) -> Rotary? {
+        guard let rotary = try rotaryTemplate(template, place) else { return nil }
+        var count = try value(rotary.dimensions)
+        var key = configKey(of: rotary.dimensions)
+        if let fraction = rotary.fraction, let share = try number(fraction, in: .share) {
+            count = Int(Double(count) * share)
+            key = "partial_rotary_factor"
+        }
+        let offset = try value(rotary.offset)
+        guard offset + count <= shape.length else {
+            throw .invalidConfigValue(
+                path: claims.path, key: key, found: "such that \(count) channels are rotated",
+                expected: "at most the \(shape.length) channels of a head")
+        }
+        return try reader.rotary(rotary, dimensions: count, offset: offset, key: key)
+    }
+
+    func rotaryTemplate(
+        _ template: AttentionTemplate, _ place: Place
+    ) throws(ArchitectureError) -> RotaryTemplate? {
+        for choice in template.rotary where try holds(choice.condition, place) {
+            if let rotary = description.rotaries[choice.name] { return rotary }
+        }
+        return nil
+    }
+
+    func scoreFactor(_ template: AttentionTemplate, _ place: Place) throws(ArchitectureError) -> Double {
+        guard let rotary = try rotaryTemplate(template, place), rotary.scalesScores else { return 1 }
+        return try reader.scoreFactor(rotary)
+    }
+
+    func queryKeyNorm(
+        _ template: AttentionTemplate.QueryKeyNorms?, _ shape: AttentionShape, _ place: Place
+    ) throws(ArchitectureError) -> QueryKeyNorm? {
+        guard let template, try holds(template.condition, place) else { return nil }
+        let scope = template.scope
+        func norms(_ template: NormTemplate, _ role: String, _ heads: Int) throws(ArchitectureError) -> [Norm] {
+            let perHead = template.tensor?.contains("{head}") ?? false
+            let extent: [Int] =
+                switch scope {
+                case .projection: [heads * shape.length]
+                case .eachHead where !perHead: [heads, shape.length]
+                default: [shape.length]
+                }
+            var norms: [Norm] = []
+            for head in 0..<(perHead && !claims.isProbe ? heads : 1) {
+                var place = place
+                place.head = head
+                if let norm = try norm(template, extent, place, role: role) { norms.append(norm) }
+            }
+            return norms
+        }
+        return QueryKeyNorm(
+            scope: template.scope, query: try norms(template.query, "query_norm", shape.heads),
+            key: try norms(template.key, "key_norm", shape.groups), isAfterRotary: template.isAfterRotary)
+    }
+
+    func mask(
+        _ template: AttentionTemplate, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.Mask {
+        func size(_ reference: NumberReference?, _ condition: Condition) throws(ArchitectureError) -> Int? {
+            guard try holds(condition, place), let size = try number(reference, place, in: .count) else {
+                return nil
+            }
+            // No sequence is so long that it would be cut.
+            return size < Double(ConfigReader.largestDimension) ? Int(size) : nil
+        }
+        return .init(
+            isCausal: template.isCausal, window: try size(template.window, template.windowCondition),
+            chunk: try size(template.chunk, template.chunkCondition))
+    }
+
+    func positionBias(
+        _ template: AttentionTemplate, _ heads: Int, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.PositionBias? {
+        guard let bias = template.positionBias, try holds(template.positionBiasCondition, place) else { return nil }
+        switch bias {
+        case .alibi(let isRounded): return .alibi(isRounded: isRounded)
+        case .relative(let tensor, let buckets, let distance, let isBidirectional):
+            let (count, reach) = (try value(buckets), try value(distance))
+            // Half of the buckets of either direction hold one distance each, the others grow up to the largest.
+            let share = isBidirectional ? 4 : 2
+            guard count >= share, count / share < reach else {
+                throw .invalidConfigValue(
+                    path: claims.path, key: configKey(of: buckets), found: "\(count) for distances up to \(reach)",
+                    expected: "at least \(share) buckets, and distances beyond \(max(count / share, 1))")
+            }
+            return .relative(
+                tensor: try self.tensor(tensor + ".weight", "position_bias", [count, heads], place), buckets: count,
+                maximumDistance: reach, isBidirectional: isBidirectional)
+        }
+    }
+
+    func temperature(
+        _ template: AttentionTemplate, _ place: Place
+    ) throws(ArchitectureError) -> AttentionBlock.Temperature? {
+        guard let temperature = template.temperature, try holds(temperature.condition, place),
+            let scale = try number(temperature.scale), let floor = try number(temperature.floor, in: .positive)
+        else { return nil }
+        return .init(scale: scale, floor: floor)
+    }
+}
