@@ -13,7 +13,6 @@ final class ForwardRun<Real: ComputeScalar> {
     let architecture: Architecture
     let maps: LinearMaps<Real>
     let inputs: ModelInputs
-    private let observer: Observer?
     let cache: KeyValueCache<Real>?
 
     private(set) var states: States<Real>
@@ -25,20 +24,14 @@ final class ForwardRun<Real: ComputeScalar> {
     private var rotaries: [(rotary: Rotary, table: RotaryTable<Real>)] = []
     private var scores: [(name: String, scores: PositionScores<Real>)] = []
 
-    struct Observer {
-        let wants: (String) -> Bool
-        let take: (String, Matrix<Real>) -> Void
-    }
-
     init(
         _ architecture: Architecture, _ weights: Weights, _ inputs: ModelInputs, threads: Int,
-        observer: Observer? = nil,
+        observer: Observer<Real>? = nil,
         cache: KeyValueCache<Real>? = nil
     ) {
         self.architecture = architecture
-        maps = LinearMaps(weights: weights, threads: threads)
+        maps = LinearMaps(weights: weights, threads: threads, observer: observer)
         self.inputs = inputs
-        self.observer = observer
         self.cache = cache
         states = States(rows: 0, columns: 0)
         layerInput = states
@@ -90,7 +83,7 @@ final class ForwardRun<Real: ComputeScalar> {
         if isDecoder, let encoder = finished.first, encoder.positions.segments.count != positions.segments.count {
             throw wrongInputs("as many decoder sequences as encoder inputs")
         }
-        observe(stack.name + ".embedding", states)
+        maps.observer?.note(stack.name + ".embedding", states)
     }
 
     func wrongInputs(_ expected: String) -> ForwardError {
@@ -107,7 +100,7 @@ final class ForwardRun<Real: ComputeScalar> {
         let branch = try output(of: sublayer, on: layer.isParallel ? layerInput : states, layer: step.layer)
         branch.add(states)
         states = try sublayer.residual.map { try LoadedNorm($0, maps.weights).apply(branch) } ?? branch
-        observe(Self.name(of: step, in: architecture), states)
+        maps.observer?.note(Self.name(of: step, in: architecture), states)
     }
 
     /// For comparing a sublayer on another model's stream.
@@ -168,7 +161,7 @@ final class ForwardRun<Real: ComputeScalar> {
         let stack = architecture.stacks[number]
         if let norm = stack.finalNorm { states = try LoadedNorm(norm, maps.weights).apply(states) }
         if let projection = stack.finalProjection { states = try maps.apply(projection, to: states) }
-        observe(stack.name + ".states", states)
+        maps.observer?.note(stack.name + ".states", states)
         finished.append((states, positions))
     }
 
@@ -181,10 +174,6 @@ final class ForwardRun<Real: ComputeScalar> {
             try end(stack: stack)
         }
         cache?.length += positions.rows
-    }
-
-    func observe(_ name: String, _ states: States<Real>) {
-        if let observer, observer.wants(name) { observer.take(name, states.matrix) }
     }
 }
 

@@ -12,6 +12,7 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
 
     let weights: Weights
     let threads: Int
+    let observer: Observer<Real>?
 
     /// Everything that the stored tensor of a projection computes from `x`: y = x·Wᵀ + b, fused neighbours included.
     func applyStored(_ projection: Projection, to x: States<Real>) throws -> States<Real> {
@@ -46,6 +47,9 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
             }
         }
         weights.release(tensor)
+        let name = projection.weight + (projection.expert.map { ".\($0)" } ?? "")
+        observer?.note(name + ".input", x)
+        observer?.note(name, y)
         return y
     }
 

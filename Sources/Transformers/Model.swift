@@ -31,8 +31,11 @@ public struct Model: Sendable {
 
     /// Evaluates in f32.
     ///
-    /// - Parameter activations: names to keep: `decoder.embedding`, `layers.3.attention` (the residual stream after that block),
-    ///   `decoder.states`; with several stacks a block's name begins with its stack's.
+    /// - Parameter activations: names to keep, sequences one below the other. The residual stream: `decoder.embedding`,
+    ///   `layers.3.attention` (after that block), `decoder.states`; with several stacks a block's name begins with its stack's. Any
+    ///   linear map by its tensor's stored name, and its input: `model.layers.3.mlp.up_proj.weight`,
+    ///   `model.layers.3.mlp.up_proj.weight.input`; an expert's in rows of the positions routed to it, `.0` … for those that share
+    ///   a tensor. What nothing computes is absent from the result.
     public func single(_ inputs: ModelInputs, activations: Set<String> = []) throws -> Output<Float> {
         try run(inputs, activations)
     }
@@ -44,7 +47,7 @@ public struct Model: Sendable {
 
     private func run<Real: ComputeScalar>(_ inputs: ModelInputs, _ wanted: Set<String>) throws -> Output<Real> {
         var kept: [String: Matrix<Real>] = [:]
-        let observer = ForwardRun<Real>.Observer(wants: wanted.contains) { kept[$0] = $1 }
+        let observer = Observer<Real>(wants: wanted.contains) { kept[$0] = $1 }
         let run = ForwardRun<Real>(architecture, weights, inputs, threads: threads, observer: observer)
         try run.runStacks()
         let (kind, values) = try run.output()

@@ -31,6 +31,41 @@ import Transformers
         #expect(output.activations["encoder.states"]?.elements == output.values.flatMap(\.elements))
     }
 
+    /// What a map computes is its input times its weight; a bias is added, and the head's output are the logits.
+    @Test func linearMaps() throws {
+        let name = "model.layers.1.mlp.up_proj.weight"
+        let path = Fixtures.path("llama_biases")
+        let (model, inputs) = (try Model(Checkpoint(opening: path)), try RecordedReference("llama_biases").inputs)
+        let output = try model.double(inputs, activations: [name, name + ".input", "lm_head.weight", "none.weight"])
+        #expect(output.activations.count == 3)
+        let stored = try EditableModel(reading: path)
+        let (weight, bias) = (try stored.values(name), try stored.values("model.layers.1.mlp.up_proj.bias"))
+        let x = try #require(output.activations[name + ".input"])
+        let y = try #require(output.activations[name])
+        #expect(x.rows == inputs.tokens.joined().count && y.columns == bias.count)
+        for (row, column) in [(0, 0), (3, 7), (x.rows - 1, y.columns - 1)] {
+            let sum = (0..<x.columns).reduce(Double(bias[column])) {
+                $0 + x[row, $1] * Double(weight[column * x.columns + $1])
+            }
+            #expect((y[row, column] - sum).magnitude < 1e-13)
+        }
+        #expect(output.activations["lm_head.weight"]?.elements == output.values.flatMap(\.elements))
+    }
+
+    /// Every position is routed to as many experts as are chosen.
+    @Test(arguments: [("mixtral", 4), ("gpt_oss", 4)])
+    func experts(name: String, count: Int) throws {
+        let model = try Model(Checkpoint(opening: Fixtures.path(name)))
+        let inputs = try RecordedReference(name).inputs
+        let tensors = (0..<count).map { expert in
+            name == "mixtral"
+                ? "model.layers.0.block_sparse_moe.experts.\(expert).w2.weight"
+                : "model.layers.0.mlp.experts.down_proj.\(expert)"
+        }
+        let rows = try model.single(inputs, activations: Set(tensors)).activations.values.map(\.rows)
+        #expect(rows.reduce(0, +) == 2 * inputs.tokens.joined().count)
+    }
+
     @Test(arguments: Fixtures.recorded)
     func threadsChangeNothing(name: String) throws {
         let checkpoint = try Checkpoint(opening: Fixtures.path(name))
