@@ -70,8 +70,11 @@ package struct FamilyTable {
 
     /// `name | family | sites | limits`.
     package static func facts(_ architecture: Architecture, name: String) -> String {
-        [name, architecture.family, sites(architecture.sites), architecture.limits.joined(separator: "; ")]
-            .joined(separator: " | ")
+        let sites = SiteSummary.list(architecture.sites).map {
+            "\($0.count) \($0.kind): \($0.group), dimension \($0.parameters)"
+        }
+        let limits = architecture.limits.joined(separator: "; ")
+        return "\(name) | \(architecture.family) | \(sites.joined(separator: "; ")) | \(limits)"
     }
 
     /// `family | refused settings and why` of every family that refuses some.
@@ -81,24 +84,5 @@ package struct FamilyTable {
             guard !refusals.isEmpty else { return nil }
             return "\(family) | " + refusals.map { "`\($0.key)`: \($0.reason)" }.joined(separator: "; ")
         }
-    }
-
-    /// Such as `8 vo: GL(12), dimension 1152`: counts by kind and group, with the dimension of all of them together.
-    private static func sites(_ sites: [Site]) -> String {
-        var parts: [String] = []
-        for kind in Site.Kind.allCases {
-            var groups: [(name: String, count: Int, dimension: Int)] = []
-            for site in sites where site.kind == kind {
-                let name = site.group.description
-                if let place = groups.firstIndex(where: { $0.name == name }) {
-                    groups[place].count += 1
-                    groups[place].dimension += site.group.parameterCount
-                } else {
-                    groups.append((name, 1, site.group.parameterCount))
-                }
-            }
-            parts += groups.map { "\($0.count) \(kind.rawValue): \($0.name), dimension \($0.dimension)" }
-        }
-        return parts.joined(separator: "; ")
     }
 }

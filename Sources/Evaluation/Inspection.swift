@@ -5,17 +5,13 @@ import Symmetries
 
 /// What a model offers to protect, and what each method would touch.
 public struct Inspection: Sendable {
-    public struct SiteSummary: Sendable {
-        public let kind: String
-        public let count: Int
-        public let group: String
-        public let parameters: Int
-    }
-
     public struct MethodSummary: Sendable {
         public let name: String
+        public let sampler: Sampler
+        public let isDefault: Bool
         public let sites: Int
         public let bytes: Int
+        /// Predicted cost of rounding, in multiples of rounding the original, at the site where it is largest.
         public let roundingMultiple: Double
     }
 
@@ -26,6 +22,8 @@ public struct Inspection: Sendable {
     public let types: [(name: String, bytes: Int)]
     public let dimensions: [(name: String, value: Int)]
     public let sites: [SiteSummary]
+    /// What norms, gates and rotations forbid, and why.
+    public let limits: [String]
     public let methods: [MethodSummary]
     /// Disk space that an output takes.
     public let outputBytes: Int
@@ -44,25 +42,22 @@ public struct Inspection: Sendable {
             return bytes > 0 ? (type.rawValue, bytes) : nil
         }
         dimensions = architecture.dimensions.map { ($0.key, $0.value) }
-        sites = Site.Kind.allCases.compactMap { kind in
-            let sites = all.filter { $0.kind == kind }
-            return sites.first.map {
-                SiteSummary(
-                    kind: kind.rawValue, count: sites.count, group: $0.group.description,
-                    parameters: sites.reduce(0) { $0 + $1.group.parameterCount })
-            }
-        }
-        methods = ProtectionMethod.allCases.map { method in
+        sites = SiteSummary.list(all)
+        limits = architecture.limits
+        methods = ProtectionMethod.allCases.flatMap { method in
             let protection = method.protection
-            let touched = all.filter { protection.siteKinds.contains($0.kind) }
-            let tensors = Set(touched.flatMap { $0.slices.map(\.tensor) })
-            return MethodSummary(
-                name: method.rawValue, sites: touched.count,
-                bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
-                roundingMultiple: touched.map {
-                    $0.group.expectedRoundingMultiple(
-                        protection.defaultSampler, condition: protection.defaultSampler.defaultCondition)
-                }.max() ?? 1)
+            return protection.samplers.map { sampler in
+                let condition = sampler.defaultCondition
+                let touched = all.filter {
+                    protection.siteKinds.contains($0.kind) && $0.group.isMoved(by: sampler, condition: condition)
+                }
+                let tensors = Set(touched.flatMap { $0.slices.map(\.tensor) })
+                return MethodSummary(
+                    name: method.rawValue, sampler: sampler, isDefault: sampler == protection.defaultSampler,
+                    sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
+                    roundingMultiple: touched.map { $0.group.expectedRoundingMultiple(sampler, condition: condition) }
+                        .max() ?? 1)
+            }
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
         leftOut = checkpoint.leftOut
@@ -75,17 +70,13 @@ public struct Inspection: Sendable {
             "files": .int(fileCount),
             "types": .object(JSONObject(types.map { ($0.name, .int($0.bytes)) })),
             "dimensions": .object(JSONObject(dimensions.map { ($0.name, .int($0.value)) })),
-            "sites": .array(
-                sites.map {
-                    .object([
-                        "kind": .string($0.kind), "count": .int($0.count), "group": .string($0.group),
-                        "parameters": .int($0.parameters),
-                    ])
-                }),
+            "sites": .array(sites.map(\.json)), "limits": .array(limits.map(JSONValue.string)),
             "methods": .array(
                 methods.map {
                     .object([
-                        "method": .string($0.name), "sites": .int($0.sites), "rewritten_bytes": .int($0.bytes),
+                        "method": .string($0.name), "sampler": .string($0.sampler.rawValue),
+                        "condition": .double($0.sampler.defaultCondition), "default": .bool($0.isDefault),
+                        "sites": .int($0.sites), "rewritten_bytes": .int($0.bytes),
                         "predicted_rounding_multiple": .double($0.roundingMultiple),
                     ])
                 }),

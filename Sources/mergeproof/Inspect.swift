@@ -31,15 +31,20 @@ struct Inspect: ParsableCommand {
             table(
                 [["site", "count", "group of one", "continuous parameters"]]
                     + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] }),
+        ]
+        lines += inspection.limits.map { "limited: \($0)" }
+        lines += [
             "",
             table(
-                [["method", "sites", "weights rewritten", "rounding", "disk"]]
+                [["method", "sampler", "condition", "sites", "weights rewritten", "rounding"]]
                     + inspection.methods.map {
                         [
-                            $0.name, "\($0.sites)", ByteSize.format($0.bytes), "\(fixed($0.roundingMultiple, 1)) x",
-                            ByteSize.format(inspection.outputBytes),
+                            $0.name, $0.sampler.rawValue + ($0.isDefault ? " (default)" : ""),
+                            fixed($0.sampler.defaultCondition, 0), "\($0.sites)", ByteSize.format($0.bytes),
+                            "\(fixed($0.roundingMultiple, 1)) x",
                         ]
                     }),
+            "disk space of an output: \(ByteSize.format(inspection.outputBytes))",
         ]
         if !inspection.leftOut.isEmpty {
             lines += [

@@ -1,0 +1,43 @@
+import Architectures
+import Checkpoints
+import Evaluation
+import Protections
+import TestSupport
+import Testing
+
+/// What `inspect` foretells is what protection does.
+@Suite struct InspectionTests {
+    private let folder: TemporaryDirectory
+
+    init() throws { folder = try TemporaryDirectory() }
+
+    @Test(arguments: ["bert", "llama", "qwen3", "olmo", "clip", "mixtral", "deepseek_v3", "gpt_oss", "llama4_text"])
+    func foretellsProtection(name: String) throws {
+        let source = try Checkpoint(opening: Fixtures.path(name))
+        let inspection = try Inspection(source)
+        for method in inspection.methods {
+            var options = ProtectionOptions(method: try #require(ProtectionMethod(rawValue: method.name)))
+            options.sampler = method.sampler
+            let output = folder("\(method.name)-\(method.sampler.rawValue)")
+            let report = try Protector().protect(
+                source, to: output, key: SecretKey(bytes: [UInt8](0..<32)), options: options)
+            #expect(report.manifest.roundingMultiple == method.roundingMultiple)
+            #expect(report.manifest.siteCount == method.sites)
+            let (before, after) = (try EditableModel(reading: source.path), try EditableModel(reading: output))
+            let moved = zip(before.tensors, after.tensors).filter { $0.bytes != $1.bytes }.map(\.0)
+            #expect(moved.reduce(0) { $0 + $1.bytes.count } == method.bytes)
+        }
+    }
+
+    /// Groups of one kind are told apart, and their dimensions add up.
+    @Test func sitesByGroup() throws {
+        let source = try Checkpoint(opening: Fixtures.path("clip"))
+        let inspection = try Inspection(source)
+        #expect(inspection.sites.filter { $0.kind == "vo" }.map(\.group) == ["GL(6)", "GL(8)"])
+        let all = try Architecture.resolve(source).sites
+        #expect(inspection.sites.reduce(0) { $0 + $1.count } == all.count)
+        #expect(
+            inspection.sites.reduce(0) { $0 + $1.parameters } == all.reduce(0) { $0 + $1.group.parameterCount })
+        #expect(inspection.limits == ["quick_gelu without a gate: channels are permuted, never scaled"])
+    }
+}
