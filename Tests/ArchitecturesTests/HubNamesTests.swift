@@ -40,6 +40,67 @@ import Testing
         ("vit", "", [("vit.embeddings.mask_token", [1, 1, 48], "mask_embedding")]),
         ("vit", "", [("decoder.0.weight", [192, 48, 1, 1], "task_head"), ("decoder.0.bias", [192], "task_head")]),
         ("roberta", "", [("lm_head.dense.weight", [48, 48], "head_transform"), ("lm_head.bias", [61], "head_bias")]),
+        (
+            "electra", "electra.",
+            [
+                ("electra.embeddings.position_ids", [1, 32], "buffer"),
+                ("discriminator_predictions.dense.weight", [32, 32], "task_head"),
+                ("discriminator_predictions.dense.bias", [32], "task_head"),
+                ("discriminator_predictions.dense_prediction.weight", [1, 32], "task_head"),
+                ("discriminator_predictions.dense_prediction.bias", [1], "task_head"),
+            ]
+        ),
+        (
+            "albert", "albert.",
+            [
+                ("albert.embeddings.position_ids", [1, 32], "buffer"), ("predictions.bias", [61], "head_bias"),
+                ("predictions.dense.weight", [24, 32], "head_transform"),
+                ("predictions.decoder.weight", [61, 24], "head"), ("predictions.decoder.bias", [61], "head_bias"),
+                ("sop_classifier.classifier.weight", [2, 32], "task_head"),
+                ("sop_classifier.classifier.bias", [2], "task_head"),
+            ]
+        ),
+        (
+            "clip", "",
+            [
+                ("text_model.embeddings.position_ids", [1, 32], "buffer"),
+                ("vision_model.embeddings.position_ids", [1, 17], "buffer"),
+            ]
+        ),
+        (
+            "t5", "",
+            [("decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight", [8, 4], "buffer")]
+        ),
+        (
+            "gpt_neo", "",
+            [
+                ("transformer.h.0.attn.attention.bias", [1, 1, 32, 32], "buffer"),
+                ("transformer.h.1.attn.attention.masked_bias", [], "buffer"), ("lm_head.weight", [61, 32], "head"),
+            ]
+        ),
+        (
+            "gptj", "",
+            [
+                ("transformer.h.0.attn.bias", [1, 1, 32, 32], "buffer"),
+                ("transformer.h.1.attn.masked_bias", [], "buffer"),
+            ]
+        ),
+        (
+            "gpt_neox", "",
+            [
+                ("gpt_neox.layers.0.attention.bias", [1, 1, 32, 32], "buffer"),
+                ("gpt_neox.layers.0.attention.masked_bias", [], "buffer"),
+                ("gpt_neox.layers.1.attention.rotary_emb.inv_freq", [1], "buffer"),
+            ]
+        ),
+        ("opt", "", [("lm_head.weight", [61, 32], "head")]),
+        ("bloom", "", [("lm_head.weight", [61, 48], "head")]),
+        ("whisper", "", [("proj_out.weight", [61, 32], "head")]),
+        (
+            "distilbert", "",
+            [("vocab_projector.weight", [61, 32], "head"), ("distilbert.embeddings.position_ids", [1, 32], "buffer")]
+        ),
+        ("gemma2", "", [("lm_head.weight", [61, 32], "head")]),
     ]
 
     @Test(arguments: extras.indices)
@@ -54,6 +115,38 @@ import Testing
             model.tensors += added.map { Self.zeros($0.0, $0.1) }
         }
         for (tensor, _, role) in added { #expect(architecture.roles[tensor]?.name == role) }
+    }
+
+    /// Older files hold the shared embedding under every name that transformers knows it by.
+    @Test(arguments: [
+        ("t5", "shared.weight", ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight", "lm_head.weight"]),
+        (
+            "bart", "model.shared.weight",
+            ["model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight"]
+        ),
+    ])
+    func sharedEmbeddings(name: String, shared: String, copies: [String]) throws {
+        let architecture = try ChangedFixture(name).resolve { model in
+            let table = model.tensors[try model.index(shared)]
+            for copy in copies {
+                model.tensors.append(.init(name: copy, type: table.type, shape: table.shape, bytes: table.bytes))
+            }
+        }
+        #expect(architecture.attention.count == 6)
+    }
+
+    /// Files of the encoder and decoder without the class around them.
+    @Test(arguments: [("bloom", "transformer."), ("bart", "model."), ("opt", "model."), ("gpt_neo", "transformer.")])
+    func withoutPrefix(name: String, prefix: String) throws {
+        let fixture = try ChangedFixture(name)
+        let count = try fixture.resolve { _ in }.attention.count
+        let bare = try fixture.resolve { model in
+            model.tensors.removeAll { !$0.name.hasPrefix(prefix) }
+            for place in model.tensors.indices {
+                model.tensors[place].name = String(model.tensors[place].name.dropFirst(prefix.count))
+            }
+        }
+        #expect(bare.attention.count == count)
     }
 
     /// LlamaForQuestionAnswering stores its model under `transformer.`.
