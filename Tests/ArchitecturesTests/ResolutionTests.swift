@@ -4,12 +4,13 @@ import TestSupport
 import Testing
 
 @Suite struct ResolutionTests {
-    @Test(arguments: Fixtures.names)
+    @Test(arguments: Fixtures.recorded)
     func everyTensorOfEveryFixtureHasARole(name: String) throws {
         let checkpoint = try Checkpoint(opening: Fixtures.path(name))
         let architecture = try Architecture.resolve(checkpoint)
         #expect(architecture.roles.count == checkpoint.tensors.count)
         #expect(!architecture.roles.values.contains { $0.name == "unknown" })
+        guard Fixtures.names.contains(name) else { return }
         #expect(architecture.attention.count == 2 && architecture.mlp.count == 2)
         #expect(architecture.hiddenSize == 48)
     }

@@ -34,7 +34,7 @@ import Testing
         return try AlgebraicVerification().verify(source, try Checkpoint(opening: folder("changed")))
     }
 
-    @Test(arguments: Fixtures.names, ProtectionMethod.allCases)
+    @Test(arguments: Fixtures.recorded, ProtectionMethod.allCases)
     func whatIsRightPasses(name: String, method: ProtectionMethod) throws {
         let report = try report(name, method)
         #expect(report.holds, "\(report.problems) \(report.failures)")

@@ -21,7 +21,7 @@ import Testing
             Checkpoint(opening: source), to: folder(name), key: key ?? self.key, options: options)
     }
 
-    @Test(arguments: Fixtures.names)
+    @Test(arguments: Fixtures.recorded)
     func losslessComesBackBitForBit(name: String) throws {
         let report = try protect(Fixtures.path(name), "p", .lossless)
         _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
@@ -30,7 +30,7 @@ import Testing
         #expect(report.manifest.sampler == .exact && report.rewrittenTensors > 0)
     }
 
-    @Test(arguments: Fixtures.names, MergeLockSamplers.all)
+    @Test(arguments: Fixtures.recorded, MergeLockSamplers.all)
     func mergelockComesBackToRounding(name: String, sampler: Sampler) throws {
         _ = try protect(Fixtures.path(name), "p", .mergelock) {
             $0.sampler = sampler

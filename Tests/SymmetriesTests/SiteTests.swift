@@ -27,27 +27,36 @@ import Testing
         #expect(try group("vit", .valueOutput) == .generalLinear(12))
     }
 
-    @Test(arguments: Fixtures.names)
+    @Test(arguments: Fixtures.recorded)
     func slicesLieInsideTheirTensorsAndDoNotOverlap(name: String) throws {
         let checkpoint = try Checkpoint(opening: Fixtures.path(name))
-        var taken: [String: Set<Int>] = [:]
+        var taken: [String: [(axis: Int, range: Range<Int>, across: Range<Int>)]] = [:]
         let sites = try sites(name)
         #expect(Set(sites.map(\.path)).count == sites.count)
         for site in sites {
             for slice in site.slices {
-                let tensor = try #require(checkpoint.tensors[slice.tensor])
-                let range = slice.start..<slice.start + site.group.dimension
-                #expect(range.upperBound <= tensor.shape[slice.axis])
-                #expect(taken[slice.tensor, default: []].isDisjoint(with: range))
-                taken[slice.tensor, default: []].formUnion(range)
+                let shape = try #require(checkpoint.tensors[slice.tensor]).matrixShape
+                let (extent, other) = slice.axis == 0 ? (shape.rows, shape.columns) : (shape.columns, shape.rows)
+                let range = slice.start..<slice.start + site.group.dimension * slice.width
+                let across = slice.across ?? 0..<other
+                #expect(range.upperBound <= extent && across.upperBound <= other)
+                let neighbours = taken[slice.tensor, default: []].filter {
+                    $0.axis == slice.axis && $0.across.overlaps(across)
+                }
+                #expect(!neighbours.contains { $0.range.overlaps(range) })
+                taken[slice.tensor, default: []].append((slice.axis, range, across))
             }
         }
-        // Every head's every channel is at some site.
-        let attention = try Architecture.resolve(checkpoint).attention
-        for block in attention {
-            for projection in [block.query, block.key, block.value, block.output] {
+        // Every head's every channel is at some site, where queries and keys have one.
+        for block in try Architecture.resolve(checkpoint).attention {
+            let hasQueryKey = block.sites.contains { $0.kind == .queryKey }
+            for projection in (hasQueryKey ? [block.query, block.key] : []) + [block.value, block.output] {
                 let axis = projection == block.output ? 1 - projection.outputAxis : projection.outputAxis
-                #expect(taken[projection.weight]?.count == checkpoint.tensors[projection.weight]?.shape[axis])
+                let ranges = taken[projection.weight, default: []].filter { $0.axis == axis }.map(\.range)
+                let shape = try #require(checkpoint.tensors[projection.weight]).matrixShape
+                let isShared = !hasQueryKey && [block.query, block.key].contains { $0.weight == projection.weight }
+                let expected = isShared ? projection.outputCount : axis == 0 ? shape.rows : shape.columns
+                #expect(ranges.reduce(0) { $0 + $1.count } == expected, "\(projection.weight)")
             }
         }
     }
