@@ -19,11 +19,10 @@ package struct RecordedReference: Sendable {
 
     private static func values(_ name: String, in file: Checkpoint, rows: [Int]) -> [[Double]] {
         guard let record = file.tensors[name] else { return [] }
-        let bytes = file.bytes(of: record)
-        let all: [Double] = (0..<record.elementCount).map { place in
-            record.type == .f64
-                ? bytes.loadUnaligned(fromByteOffset: 8 * place, as: Double.self)
-                : Double(bytes.loadUnaligned(fromByteOffset: 4 * place, as: Float.self))
+        let count = record.elementCount
+        let all = [Double](unsafeUninitializedCapacity: count) { buffer, filled in
+            if let base = buffer.baseAddress { WeightReader(checkpoint: file).values(record, 0..<count, into: base) }
+            filled = count
         }
         // Similarities are one matrix, not one per sequence; vectors of classes have no positions.
         guard record.shape.count == 3 else { return [all] }

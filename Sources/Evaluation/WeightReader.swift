@@ -1,4 +1,3 @@
-import CKernels
 import Checkpoints
 import LinearAlgebra
 import Symmetries
@@ -10,23 +9,8 @@ struct WeightReader: Sendable {
     /// Consecutive elements of a tensor in storage order.
     func values(_ tensor: TensorRecord, _ range: Range<Int>, into target: UnsafeMutablePointer<Double>) {
         guard let base = checkpoint.bytes(of: tensor).baseAddress, !range.isEmpty else { return }
-        let start = base + range.lowerBound * tensor.type.bitWidth / 8
-        switch tensor.type {
-        case .f64: target.update(from: start.assumingMemoryBound(to: Double.self), count: range.count)
-        case .f32: mp_f32_to_f64(target, start.assumingMemoryBound(to: Float.self), range.count)
-        case .bf16, .f16:
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count) { floats in
-                guard let wide = floats.baseAddress else { return }
-                let halves = start.assumingMemoryBound(to: UInt16.self)
-                if tensor.type == .bf16 {
-                    mp_bf16_to_f32(wide, halves, range.count)
-                } else {
-                    mp_f16_to_f32(wide, halves, range.count)
-                }
-                mp_f32_to_f64(target, wide, range.count)
-            }
-        default: target.update(repeating: .nan, count: range.count)
-        }
+        guard tensor.type.isComputable else { return target.update(repeating: .nan, count: range.count) }
+        tensor.type.widen(base + range.lowerBound * tensor.type.bitWidth / 8, into: target, range.count)
     }
 
     /// A slice with the site's channels as rows: `length` x (the rest of the tensor).

@@ -1,23 +1,11 @@
 import CKernels
 import Checkpoints
-import Glibc
 import LinearAlgebra
 
 extension Double: ComputeScalar {
     static func widen(
         _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int
-    ) {
-        switch type {
-        case .f64: memcpy(target, source, 8 * count)
-        case .f32: mp_f32_to_f64(target, source.assumingMemoryBound(to: Float.self), count)
-        default:
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: max(count, 1)) { buffer in
-                guard let floats = buffer.baseAddress else { return }
-                Float.widen(floats, source, type, count)
-                mp_f32_to_f64(target, floats, count)
-            }
-        }
-    }
+    ) { type.widen(source, into: target, count) }
 
     static func jitter(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ type: ElementType, seed: UInt64) {
         guard let roundoff = type.unitRoundoff, let smallest = type.leastNormalMagnitude else { return }

@@ -1,19 +1,11 @@
 import CKernels
 import Checkpoints
-import Glibc
 import LinearAlgebra
 
 extension Float: ComputeScalar {
     static func widen(
         _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int
-    ) {
-        switch type {
-        case .bf16: mp_bf16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
-        case .f16: mp_f16_to_f32(target, source.assumingMemoryBound(to: UInt16.self), count)
-        case .f64: mp_f64_to_f32(target, source.assumingMemoryBound(to: Double.self), count)
-        default: memcpy(target, source, 4 * count)
-        }
-    }
+    ) { type.widen(source, into: target, count) }
 
     static func jitter(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ type: ElementType, seed: UInt64) {
         guard let roundoff = type.unitRoundoff, let smallest = type.leastNormalMagnitude else { return }
