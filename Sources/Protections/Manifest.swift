@@ -6,11 +6,13 @@ import Symmetries
 /// secret.
 public struct Manifest: Sendable, Equatable {
     public static let fileName = "mergeproof.json"
-    /// Version 2 draws an element again where it is the identity; version 1 kept such.
-    private static let formats = [1: "mergeproof-protection/1", 2: "mergeproof-protection/2"]
+    private static let format = "mergeproof-protection/"
+    private static let newest = 2
 
     /// The version of the format, which says how elements follow from the key.
     let version: Int
+    /// Version 2 draws an element again where it is the identity; version 1 kept such.
+    var avoidsIdentity: Bool { version > 1 }
 
     public let method: ProtectionMethod
     public let sampler: Sampler
@@ -33,7 +35,7 @@ public struct Manifest: Sendable, Equatable {
 
     var json: JSONValue {
         .object([
-            "format": .string(Self.formats[version] ?? ""),
+            "format": .string("\(Self.format)\(version)"),
             "method": .string(method.rawValue),
             "sampler": .string(sampler.rawValue),
             "condition": .double(condition),
@@ -71,7 +73,7 @@ public struct Manifest: Sendable, Equatable {
             return value
         }
         let format = try string("format")
-        guard let version = Self.formats.first(where: { $0.value == format })?.key else {
+        guard let version = (1...Self.newest).first(where: { format == "\(Self.format)\($0)" }) else {
             throw ProtectionError.unknownFormat(path: path, found: format)
         }
         self.version = version
@@ -98,7 +100,7 @@ public struct Manifest: Sendable, Equatable {
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
         family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, leftOut: [String]
     ) {
-        version = 2
+        version = Self.newest
         self.method = method
         self.sampler = sampler
         self.condition = condition

@@ -60,8 +60,7 @@ public struct Protector: Sendable {
             options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
             ?? OutputPlan.keepingShards(of: source, adding: made)
         try write(
-            output, plan: plan, from: source, to: path, key: key, isInverse: false,
-            avoidsIdentity: manifest.version > 1, threads: options.threads,
+            output, plan: plan, manifest, from: source, to: path, key: key, isInverse: false, threads: options.threads,
             allowsNonFinite: options.allowsNonFinite)
         return report(manifest, plan, source, scalesWereDropped: scalesWereDropped)
     }
@@ -78,8 +77,7 @@ public struct Protector: Sendable {
         let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: source)
         let output = OutputPlan.keepingShards(of: source, dropping: [Manifest.fileName])
         try write(
-            output, plan: plan, from: source, to: path, key: key, isInverse: true, avoidsIdentity: manifest.version > 1,
-            threads: threads,
+            output, plan: plan, manifest, from: source, to: path, key: key, isInverse: true, threads: threads,
             allowsNonFinite: true)
         return report(manifest, plan, source, scalesWereDropped: false)
     }
@@ -94,14 +92,14 @@ public struct Protector: Sendable {
     }
 
     private func write(
-        _ output: OutputPlan, plan: ProtectionPlan, from source: Checkpoint, to path: String, key: SecretKey,
-        isInverse: Bool, avoidsIdentity: Bool, threads: Int?, allowsNonFinite: Bool
+        _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
+        key: SecretKey, isInverse: Bool, threads: Int?, allowsNonFinite: Bool
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)
         let elements = ElementSource(
             key: key, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
-            avoidsIdentity: avoidsIdentity)
+            avoidsIdentity: manifest.avoidsIdentity)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         let refuseNonFinite: @Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void = { tensor, bytes in

@@ -70,8 +70,12 @@ public struct Comparison: Sendable {
         groups: [String: [Set<String>]], tolerance: Tolerance, seed: UInt64 = 1,
         progress: ((Double) -> Void)? = nil
     ) throws -> Comparison {
-        inDouble
-            ? try LockStep<Double>(original, protected, inputs, moved, groups, tolerance, seed).run(progress)
-            : try LockStep<Float>(original, protected, inputs, moved, groups, tolerance, seed).run(progress)
+        func run<Real: ComputeScalar>(_ type: Real.Type) throws -> Comparison {
+            try LockStep<Real>(
+                original: original, protected: protected, inputs: inputs, moved: moved, groups: groups,
+                tolerance: tolerance, seed: seed
+            ).run(progress)
+        }
+        return try inDouble ? run(Double.self) : run(Float.self)
     }
 }

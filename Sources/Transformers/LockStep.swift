@@ -13,19 +13,6 @@ struct LockStep<Real: ComputeScalar> {
     let tolerance: Comparison.Tolerance
     let seed: UInt64
 
-    init(
-        _ original: Model, _ protected: Model, _ inputs: ModelInputs, _ moved: Set<String>,
-        _ groups: [String: [Set<String>]], _ tolerance: Comparison.Tolerance, _ seed: UInt64
-    ) {
-        self.original = original
-        self.protected = protected
-        self.inputs = inputs
-        self.moved = moved
-        self.groups = groups
-        self.tolerance = tolerance
-        self.seed = seed
-    }
-
     private func start(_ model: Model, _ weights: Weights) -> ForwardRun<Real> {
         ForwardRun(model.architecture, weights, inputs, threads: model.threads)
     }

@@ -92,6 +92,11 @@ extension ModelInputs {
         }
     }
 
+    /// The examples of a file of JSON lines, joined.
+    public init(readingLines path: String) throws {
+        self.init(joining: try Self.lines(reading: path).map(\.inputs))
+    }
+
     /// Reads token ids from JSON lines: each line an array of ids, or an object with `input_ids`, perhaps `token_type_ids`,
     /// `decoder_input_ids` and `label`.
     public static func lines(reading path: String) throws -> [(inputs: ModelInputs, label: Int?)] {

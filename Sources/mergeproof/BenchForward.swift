@@ -27,8 +27,7 @@ struct BenchForward: ParsableCommand {
     @Option(help: "Rounds; one more is run first and not counted.")
     var rounds = 3
 
-    @Option(help: "Threads; all cores unless said otherwise.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
 
@@ -42,26 +41,22 @@ struct BenchForward: ParsableCommand {
                     in: folder, vocabulary: SyntheticModel().vocabulary, isQuiet: display.quiet)
             }
             defer { if model == nil { try? FileManager.default.removeItem(atPath: folder) } }
-            let network = try Model(try Checkpoint(opening: source ?? ""), threads: threads)
+            let network = try Model(try Checkpoint(opening: source ?? ""), threads: cores.threads)
             let inputs = try RandomInputs.make(for: network.architecture, sequences: 1, length: tokens)
-            var seconds: [Double] = []
+            var times: [Double] = []
             for round in 0...max(rounds, 1) {
-                let start = ContinuousClock.now
-                _ = try network.single(inputs)
-                let time = start.duration(to: .now)
-                if round > 0 {
-                    seconds.append(Double(time.components.seconds) + Double(time.components.attoseconds) * 1e-18)
-                }
+                let time = try ContinuousClock().measure { _ = try network.single(inputs) }
+                if round > 0 { times.append(seconds(time)) }
             }
-            let rate = Double(tokens) / median(seconds)
+            let rate = Double(tokens) / median(times)
             print(
                 display.json
                     ? JSONValue.object([
-                        "tokens": .int(tokens), "seconds": .array(seconds.map(JSONValue.double)),
+                        "tokens": .int(tokens), "seconds": .array(times.map(JSONValue.double)),
                         "tokens_per_second": .double(rate), "threads": .int(network.threads),
                         "core_type": .string(BLASInfo.coreType),
                     ]).serialized(indented: true)
-                    : "\(fixed(rate, 1)) tokens/s: \(tokens) tokens in \(fixed(median(seconds), 3)) s (median of \(seconds.count)), \(network.threads) threads; OpenBLAS kernels: \(BLASInfo.coreType)"
+                    : "\(fixed(rate, 1)) tokens/s: \(tokens) tokens in \(fixed(median(times), 3)) s (median of \(times.count)), \(network.threads) threads; OpenBLAS kernels: \(BLASInfo.coreType)"
             )
         }
     }

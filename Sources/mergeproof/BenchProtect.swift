@@ -26,8 +26,7 @@ struct BenchProtect: ParsableCommand {
     @Option(help: "Vocabulary of the model that is made.")
     var vocabulary = SyntheticModel().vocabulary
 
-    @Option(help: "Tiles computed at once; all cores unless said otherwise.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
 
@@ -60,7 +59,7 @@ struct BenchProtect: ParsableCommand {
         ]
         for method in ProtectionMethod.allCases {
             var words = ["protect", source, "-o", output, "--method", method.rawValue, "--key", key, "--quiet"]
-            if let threads { words += ["--threads", "\(threads)"] }
+            if let threads = cores.threads { words += ["--threads", "\(threads)"] }
             commands.append(("protect \(method.rawValue)", myself, words))
         }
         var results = commands.map { Measurement(name: $0.name) }

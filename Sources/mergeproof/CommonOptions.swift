@@ -13,6 +13,15 @@ struct OutputOptions: ParsableArguments {
     var quiet = false
 }
 
+struct ThreadOptions: ParsableArguments {
+    @Option(help: "Tiles computed at once; all cores unless said otherwise. The result does not depend on it.")
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+    }
+}
+
 /// A warning or an error, on standard error.
 func warn(_ message: String) { writeToStandardError("mergeproof: \(message)\n") }
 

@@ -32,7 +32,7 @@ struct Demo: ParsableCommand {
             print(
                 "\(model): \(try Inspection(source).family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)\n"
             )
-            let inputs = try tokens.map { ModelInputs(joining: try ModelInputs.lines(reading: $0).map(\.inputs)) }
+            let inputs = try tokens.map(ModelInputs.init(readingLines:))
             var rows = [
                 [
                     "method", "protect s", "MB/s", "displacement", "invariants", "outputs", "rounding floor",

@@ -24,14 +24,13 @@ struct Evaluate: ParsableCommand {
     @Flag(help: "Compute in f64 instead of f32.")
     var double = false
 
-    @Option(help: "Threads; all cores unless said otherwise.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
 
     func run() throws {
         try reportingErrors {
-            let network = try Model(try Checkpoint(opening: model), threads: threads)
+            let network = try Model(try Checkpoint(opening: model), threads: cores.threads)
             let examples = try ModelEvaluation.examples(reading: data)
             let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
             let result = try ModelEvaluation(model: network, inDouble: double)

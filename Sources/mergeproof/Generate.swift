@@ -27,8 +27,7 @@ struct Generate: ParsableCommand {
     @Option(help: "Token id to stop at.")
     var end: Int?
 
-    @Option(help: "Threads; all cores unless said otherwise.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     func validate() throws {
         guard count > 0 else { throw ValidationError("--count must be at least 1, found \(count).") }
@@ -36,7 +35,7 @@ struct Generate: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let network = try Model(try Checkpoint(opening: model), threads: threads)
+            let network = try Model(try Checkpoint(opening: model), threads: cores.threads)
             let inputs = ModelInputs(
                 tokens: [prompt], decoderTokens: decoderPrompt.isEmpty ? [] : [decoderPrompt])
             let tokens = try network.generate(inputs, count: count, end: end)

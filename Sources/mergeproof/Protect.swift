@@ -42,17 +42,12 @@ struct Protect: ParsableCommand {
     @Option(help: "Largest size of a shard, such as 5GB; the source's files are kept unless said otherwise.")
     var maxShardSize: ByteCount?
 
-    @Option(help: "Tiles computed at once; all cores unless said otherwise. The result does not depend on it.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     @Flag(help: "Accept NaN and infinite weights.")
     var allowNonfinite = false
 
     @OptionGroup var display: OutputOptions
-
-    func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
-    }
 
     func run() throws {
         try reportingErrors {
@@ -75,7 +70,7 @@ struct Protect: ParsableCommand {
         options.siteKinds = attention.kinds
         options.layers = layers?.layers
         options.maximumShardSize = maxShardSize?.bytes
-        options.threads = threads
+        options.threads = cores.threads
         options.allowsNonFinite = allowNonfinite
         return options
     }

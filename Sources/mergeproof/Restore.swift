@@ -15,14 +15,9 @@ struct Restore: ParsableCommand {
     @Option(help: "The key that the model was protected with.")
     var key: String
 
-    @Option(help: "Tiles computed at once; all cores unless said otherwise.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
-
-    func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
-    }
 
     func run() throws {
         try reportingErrors {
@@ -31,7 +26,7 @@ struct Restore: ParsableCommand {
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
-                .restore(source, to: output, key: secret, threads: threads)
+                .restore(source, to: output, key: secret, threads: cores.threads)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
             print(

@@ -36,8 +36,7 @@ struct Verify: ParsableCommand {
     @Flag(help: "Compare weights alone and evaluate nothing.")
     var weightsOnly = false
 
-    @Option(help: "Threads; all cores unless said otherwise.")
-    var threads: Int?
+    @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
 
@@ -51,11 +50,11 @@ struct Verify: ParsableCommand {
     func run() throws {
         let (algebraic, functional) = try reportingErrors {
             let (a, b) = (try Checkpoint(opening: original), try Checkpoint(opening: protected))
-            let algebraic = try AlgebraicVerification(threads: threads).verify(a, b)
+            let algebraic = try AlgebraicVerification(threads: cores.threads).verify(a, b)
             // Weights that do not fit the original's shapes cannot be evaluated in its place.
             guard !weightsOnly, algebraic.canBeEvaluated else { return (algebraic, FunctionalReport?.none) }
             let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
-            let functional = try FunctionalVerification(threads: threads, precision: precision)
+            let functional = try FunctionalVerification(threads: cores.threads, precision: precision)
                 .verify(a, b, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
             bar.finish()
             return (algebraic, functional)
@@ -75,8 +74,7 @@ struct Verify: ParsableCommand {
 
     private func givenInputs() throws -> ModelInputs? {
         if let inputs { return try ModelInputs(reading: inputs) }
-        guard let tokens else { return nil }
-        return ModelInputs(joining: try ModelInputs.lines(reading: tokens).map(\.inputs))
+        return try tokens.map(ModelInputs.init(readingLines:))
     }
 
     private func text(_ report: VerificationReport) -> [String] {

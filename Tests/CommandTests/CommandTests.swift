@@ -68,6 +68,9 @@ import Testing
             ["protect", bert, "-o", "x", "--method", "mergelock", "--key", "k", "--max-shard-size", "much"],
             ["protect", bert, "-o", "x", "--method", "mergelock", "--key", "k", "--layers", "3-1"],
             ["protect", bert, "-o", "x", "--method", "mergelock", "--key", "k", "--threads", "0"],
+            ["restore", bert, "-o", "x", "--key", "k", "--threads", "0"], ["verify", bert, bert, "--threads", "0"],
+            ["evaluate", bert, "--data", "x", "--metric", "loss", "--threads", "-1"],
+            ["generate", bert, "--prompt", "1", "--threads", "0"], ["bench", "forward", bert, "--threads", "0"],
         ] {
             #expect(try CommandRunner.run(words).code == 64, "\(words)")
         }
