@@ -10,7 +10,6 @@ package struct FamilyTable {
     package struct Row: Sendable {
         /// Name, family, sites and limits as cells of a table.
         package let facts: String
-        package let family: String
         /// Our outputs against transformers', f32 against f32 and f64 against f64.
         package let single: Double
         package let double: Double
@@ -62,7 +61,7 @@ package struct FamilyTable {
         try replacing(scratch)
         let name = path.split(separator: "/").last.map(String.init) ?? path
         return Row(
-            facts: Self.facts(model.architecture, name: name), family: model.architecture.family,
+            facts: Self.facts(model.architecture, name: name),
             single: relativeError(single, reference.single.flatMap(\.self)),
             double: relativeError(double, reference.double.flatMap(\.self)), drift: worst,
             ratio: (drift / floor).squareRoot())
