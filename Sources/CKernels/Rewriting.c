@@ -53,3 +53,7 @@ MP_KERNELS(f64, double, double, SAME, SAME, QUOTIENT_DIFFERS)
 
 MP_ROTATE(f32, float)
 MP_ROTATE(f64, double)
+
+CLONES void mp_add_squares_f64(mp_f64 *restrict sum, const mp_f64 *restrict x, size_t n) {
+    for (size_t i = 0; i < n; i++) sum[i] += x[i] * x[i];
+}

@@ -111,8 +111,7 @@ extension Group {
         case .generalLinear(let count) where count > 1 && condition > 1.0001:
             guard sampler == .conditioned || sampler == .gaussian else { return 1 }
             let n = Double(count)
-            let inner = (condition - 1 / condition) / (2 * PortableMath.log(condition))
-            let mean = (condition + 1 / condition + (n - 2) * inner) / n
+            let mean = (condition + 1 / condition + (n - 2) * Self.meanSquare(condition)) / n
             return ((n * mean * mean + 2) / (n + 2)).squareRoot()
         default: return 1
         }

@@ -159,4 +159,11 @@ import Testing
         mp_rotate_f32(&a, &b, re.map { Float($0) }, im.map { Float($0) }, 3, 0.5, 2)
         #expect(a == [-7.5, -9, -10.5] && b == [4, 6.5, 9])
     }
+
+    @Test func squaresAreAddedUp() {
+        let x = (0..<37).map { Double($0) - 11.5 }
+        var sums = x.map { 3 * $0 }
+        mp_add_squares_f64(&sums, x, x.count)
+        #expect(sums == x.map { 3 * $0 + $0 * $0 })
+    }
 }
