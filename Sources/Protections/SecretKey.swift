@@ -32,15 +32,16 @@ public struct SecretKey: Sendable, Equatable {
         let lines = String(decoding: buffer.prefix(count), as: UTF8.self)
             .split(separator: "\n", omittingEmptySubsequences: true)
         guard lines.first.map(String.init) == Self.title else { throw ProtectionError.notAKey(path: path) }
-        guard lines.count == 3, let key = Self.bytes(fromHex: lines[1]), key.count == 32,
-            Self.hex(Self.checksum(key)) == lines[2]
+        guard lines.count == 3, let key = Hexadecimal.bytes(lines[1]), key.count == 32,
+            Hexadecimal.text(Self.checksum(key)) == lines[2]
         else { throw ProtectionError.damagedKey(path: path) }
         bytes = key
     }
 
     /// Writes a new file that only its owner can read; an existing file is never replaced.
     public func write(to path: String, system: any SystemCalls = PosixSystemCalls()) throws {
-        let text = [Self.title, Self.hex(bytes), Self.hex(Self.checksum(bytes)), ""].joined(separator: "\n")
+        let text = [Self.title, Hexadecimal.text(bytes), Hexadecimal.text(Self.checksum(bytes)), ""].joined(
+            separator: "\n")
         let descriptor: Int32
         do { descriptor = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) } catch {
             guard case .systemCall(_, _, EEXIST) = error else { throw error }
@@ -65,7 +66,7 @@ public struct SecretKey: Sendable, Equatable {
     /// Names the key without telling it: 8 bytes derived by HKDF, in hexadecimal.
     public var identifier: String {
         var stream = self.stream("key identifier")
-        return Self.hex(withUnsafeBytes(of: stream.next().littleEndian) { Array($0) })
+        return Hexadecimal.text(withUnsafeBytes(of: stream.next().littleEndian) { Array($0) })
     }
 
     /// The random stream of a site.
@@ -73,18 +74,13 @@ public struct SecretKey: Sendable, Equatable {
         KeyedRandomStream(secret: bytes, info: "mergeproof/1/" + name)
     }
 
+    /// HKDF-SHA-256 of the key, 32 bytes.
+    func root(salt: [UInt8], info: String) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: bytes), salt: salt, info: Array(info.utf8), outputByteCount: 32)
+    }
+
     private static func checksum(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes).prefix(4)) }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-    }
-
-    private static func bytes(fromHex text: Substring) -> [UInt8]? {
-        guard text.utf8.count % 2 == 0 else { return nil }
-        let digits = text.compactMap(\.hexDigitValue)
-        guard digits.count == text.count else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
-    }
 }
 
 extension SecretKey: CustomStringConvertible, CustomReflectable {
