@@ -24,7 +24,7 @@ package struct Derivation: Sendable {
     ///   - version: of the manifest's format.
     package init(
         key: SecretKey, nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
-        version: Int
+        version: Int = 3
     ) {
         self.key = key
         root = key.root(salt: nonce.bytes, info: Self.prefix)
@@ -32,6 +32,19 @@ package struct Derivation: Sendable {
         let digits = String(condition.bitPattern, radix: 16)
         let bits = String(repeating: "0", count: 16 - digits.count) + digits
         context = "\(Self.prefix)/\(method.rawValue)/\(sampler.rawValue)/\(bits)/"
+    }
+
+    /// What a manifest tells of a protection under a key.
+    package init(key: SecretKey, manifest: Manifest) {
+        self.init(
+            key: key, nonce: manifest.nonce ?? .zero, method: manifest.method, sampler: manifest.sampler,
+            condition: manifest.condition, version: manifest.version)
+    }
+
+    /// Names key and nonce together without telling the key, so that restoring knows a wrong one: 8 bytes in hexadecimal. It
+    /// does not link the models of one key.
+    package var keyIdentifier: String {
+        isBare ? key.identifier : unbound("key identifier").withUnsafeBytes { Hexadecimal.text($0.prefix(8)) }
     }
 
     /// The random stream of a site.

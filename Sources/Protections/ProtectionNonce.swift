@@ -4,11 +4,16 @@ public struct ProtectionNonce: Sendable, Equatable {
     static let byteCount = 16
     let bytes: [UInt8]
 
+    /// For what must come out the same each time.
+    package static let zero = ProtectionNonce(bytes: [UInt8](repeating: 0, count: byteCount))
+
     /// A fresh one from the system's generator.
     public init() {
         var generator = SystemRandomNumberGenerator()
         bytes = (0..<Self.byteCount).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
+
+    private init(bytes: [UInt8]) { self.bytes = bytes }
 
     /// Nil when the text is not 32 hexadecimal digits.
     public init?(hexadecimal text: String) {
