@@ -97,6 +97,25 @@ public struct PosixSystemCalls: SystemCalls {
         return done
     }
 
+    public func read(
+        _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, path: String
+    ) throws(CheckpointError) -> Int {
+        var done = 0
+        while done < buffer.count, let base = buffer.baseAddress {
+            // Whoever holds the other end may never write: a signal must still end the wait.
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            let ready = poll(&waiting, 1, 100)
+            if Interruption.isRequested { throw .interrupted }
+            if ready < 0, errno != EINTR { throw Self.failure("poll", path) }
+            guard ready > 0 else { continue }
+            let count = Glibc.read(descriptor, base + done, buffer.count - done)
+            if count < 0, errno != EINTR, errno != EAGAIN { throw Self.failure("read", path) }
+            if count == 0 { break }
+            done += max(count, 0)
+        }
+        return done
+    }
+
     public func write(
         _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, offset: Int, path: String
     ) throws(CheckpointError) {

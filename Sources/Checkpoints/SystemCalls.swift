@@ -19,6 +19,11 @@ public protocol SystemCalls: Sendable {
         _ descriptor: Int32, into: UnsafeMutableRawBufferPointer, offset: Int, path: String
     )
         throws(CheckpointError) -> Int
+    /// Reads on from where the descriptor stands, a pipe's or a terminal's too, until the buffer is full or nothing more comes.
+    func read(
+        _ descriptor: Int32, into: UnsafeMutableRawBufferPointer, path: String
+    )
+        throws(CheckpointError) -> Int
     /// Writes all bytes.
     func write(
         _ descriptor: Int32, _ bytes: UnsafeRawBufferPointer, offset: Int, path: String)

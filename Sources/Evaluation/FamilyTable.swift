@@ -45,6 +45,7 @@ package struct FamilyTable {
             let roundsOnce = sampler == .diagonalOrthogonal || sampler == .orthogonal
             var options = ProtectionOptions(method: method)
             options.sampler = method == .mergelock ? sampler : nil
+            options.nonce = .zero
             for draw in 0..<(roundsOnce ? Self.draws : 1) {
                 try replacing(scratch)
                 _ = try Protector().protect(

@@ -18,9 +18,17 @@ public struct KeyedRandomStream: RandomNumberGenerator, Sendable {
     public init(secret: [UInt8], info: String) { self.init(secret: secret, info: info, startingBlock: 0) }
 
     package init(secret: [UInt8], info: String, startingBlock: UInt64) {
+        self.init(
+            key: HKDF<SHA256>.deriveKey(
+                inputKeyMaterial: SymmetricKey(data: secret), info: Array(info.utf8), outputByteCount: 32),
+            startingBlock: startingBlock)
+    }
+
+    /// The key stream of a key that was derived elsewhere.
+    /// - Parameter key: 32 bytes.
+    package init(key: SymmetricKey, startingBlock: UInt64 = 0) {
+        self.key = key
         block = startingBlock
-        key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: SymmetricKey(data: secret), info: Array(info.utf8), outputByteCount: 32)
     }
 
     public mutating func next() -> UInt64 {

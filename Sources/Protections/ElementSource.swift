@@ -2,7 +2,7 @@ import LinearAlgebra
 import Symmetries
 import Synchronization
 
-/// Gives a site's element, drawn from the key alone, so that it can be drawn again instead of kept: a bounded cache saves the
+/// Gives a site's element, drawn from the derivation alone, so that it can be drawn again instead of kept: a bounded cache saves the
 /// work where several tensors of a layer need the same one.
 final class ElementSource: Sendable {
     private static let cacheBytes = 64 << 20
@@ -13,7 +13,7 @@ final class ElementSource: Sendable {
         var bytes = 0
     }
 
-    private let key: SecretKey
+    private let derivation: Derivation
     private let sampler: Sampler
     private let condition: Double
     private let isInverse: Bool
@@ -23,8 +23,8 @@ final class ElementSource: Sendable {
     /// - Parameters:
     ///   - isInverse: give A⁻¹ instead of A, to restore.
     ///   - avoidsIdentity: as the manifest's version has it.
-    init(key: SecretKey, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool) {
-        self.key = key
+    init(derivation: Derivation, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool) {
+        self.derivation = derivation
         self.sampler = sampler
         self.condition = condition
         self.isInverse = isInverse
@@ -33,7 +33,7 @@ final class ElementSource: Sendable {
 
     func element(at site: Site) throws(LinearAlgebraError) -> Element {
         if let element = cache.withLock({ $0.elements[site.path] }) { return element }
-        var stream = key.stream(site.path)
+        var stream = derivation.stream(site: site.path)
         let drawn = try site.group.sample(
             sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
         let element = isInverse ? drawn.inverse : drawn

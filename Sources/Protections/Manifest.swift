@@ -7,13 +7,15 @@ import Symmetries
 public struct Manifest: Sendable, Equatable {
     public static let fileName = "mergeproof.json"
     private static let format = "mergeproof-protection/"
-    private static let newest = 2
+    private static let newest = 3
 
     /// The version of the format, which says how elements follow from the key.
     let version: Int
     /// Version 2 draws an element again where it is the identity; version 1 kept such.
     var avoidsIdentity: Bool { version > 1 }
 
+    /// Nil before version 3.
+    public let nonce: ProtectionNonce?
     public let method: ProtectionMethod
     public let sampler: Sampler
     /// Condition number, or its bound, of what was drawn.
@@ -36,6 +38,7 @@ public struct Manifest: Sendable, Equatable {
     var json: JSONValue {
         .object([
             "format": .string("\(Self.format)\(version)"),
+            "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
             "method": .string(method.rawValue),
             "sampler": .string(sampler.rawValue),
             "condition": .double(condition),
@@ -77,6 +80,7 @@ public struct Manifest: Sendable, Equatable {
             throw ProtectionError.unknownFormat(path: path, found: format)
         }
         self.version = version
+        nonce = version < 3 ? nil : try required(ProtectionNonce(hexadecimal: try string("nonce")), "nonce")
         method = try required(ProtectionMethod(rawValue: try string("method")), "method")
         sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
         condition = try required(root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
@@ -97,10 +101,12 @@ public struct Manifest: Sendable, Equatable {
     }
 
     init(
-        method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
+        nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
+        siteKinds: Set<Site.Kind>, layers: [Int]?,
         family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, leftOut: [String]
     ) {
         version = Self.newest
+        self.nonce = nonce
         self.method = method
         self.sampler = sampler
         self.condition = condition

@@ -28,7 +28,7 @@ extension ProtectionError: CustomStringConvertible {
         case .damagedKey(let path):
             "\(path): the key file is damaged (its checksum does not fit); restore it from a backup"
         case .wrongKey(let expected, let found):
-            "this key (\(found)) is not the one that the model was protected with (\(expected)); give the right key file"
+            "this key (\(found)) is not the one that the model was protected with (\(expected)), or nonce or key_id were changed in \(Manifest.fileName); give the right key file or the manifest as `mergeproof protect` wrote it"
         case .notProtected(let path):
             "\(path): no \(Manifest.fileName) here, so this is not an output of `mergeproof protect`"
         case .alreadyProtected(let path):

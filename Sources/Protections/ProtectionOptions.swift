@@ -18,6 +18,8 @@ public struct ProtectionOptions: Sendable {
     /// Nil for all cores.
     public var threads: Int?
     public var allowsNonFinite = false
+    /// Nil for a fresh one; a nonce that is said again repeats an output to the byte.
+    public var nonce: ProtectionNonce?
 
     public init(method: ProtectionMethod) { self.method = method }
 }

@@ -39,6 +39,8 @@ public struct Protector: Sendable {
             throw ProtectionError.alreadyProtected(path: source.path)
         }
         let plan = try ProtectionPlan(options, architecture: architecture, checkpoint: source)
+        var options = options
+        options.nonce = options.nonce ?? ProtectionNonce()
         do {
             return try protect(source, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
         } catch ProtectionError.inexactScaling where options.condition == nil {
@@ -51,16 +53,21 @@ public struct Protector: Sendable {
         _ source: Checkpoint, to path: String, key: SecretKey, options: ProtectionOptions, plan: ProtectionPlan,
         scalesWereDropped: Bool
     ) throws -> Report {
+        let nonce = options.nonce ?? ProtectionNonce()
+        let derivation = Derivation(
+            key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
         let manifest = Manifest(
-            method: plan.method, sampler: plan.sampler, condition: plan.condition, siteKinds: plan.siteKinds,
+            nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
+            siteKinds: plan.siteKinds,
             layers: plan.layers, family: try Architecture.resolve(source).family, siteCount: plan.sites.count,
-            keyIdentifier: key.identifier, roundingMultiple: plan.roundingMultiple, leftOut: source.leftOut)
+            keyIdentifier: derivation.keyIdentifier, roundingMultiple: plan.roundingMultiple, leftOut: source.leftOut)
         let made = [OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes)]
         let output =
             options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
             ?? OutputPlan.keepingShards(of: source, adding: made)
         try write(
-            output, plan: plan, manifest, from: source, to: path, key: key, isInverse: false, threads: options.threads,
+            output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: false,
+            threads: options.threads,
             allowsNonFinite: options.allowsNonFinite)
         return report(manifest, plan, source, scalesWereDropped: scalesWereDropped)
     }
@@ -70,14 +77,16 @@ public struct Protector: Sendable {
         _ source: Checkpoint, to path: String, key: SecretKey, threads: Int? = nil
     ) throws -> Report {
         let manifest = try Manifest.read(from: source)
-        guard manifest.keyIdentifier == key.identifier else {
-            throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: key.identifier)
+        let derivation = Derivation(key: key, manifest: manifest)
+        guard manifest.keyIdentifier == derivation.keyIdentifier else {
+            throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
         }
         let architecture = try Architecture.resolve(source)
         let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: source)
         let output = OutputPlan.keepingShards(of: source, dropping: [Manifest.fileName])
         try write(
-            output, plan: plan, manifest, from: source, to: path, key: key, isInverse: true, threads: threads,
+            output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: true,
+            threads: threads,
             allowsNonFinite: true)
         return report(manifest, plan, source, scalesWereDropped: false)
     }
@@ -93,12 +102,12 @@ public struct Protector: Sendable {
 
     private func write(
         _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        key: SecretKey, isInverse: Bool, threads: Int?, allowsNonFinite: Bool
+        derivation: Derivation, isInverse: Bool, threads: Int?, allowsNonFinite: Bool
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)
         let elements = ElementSource(
-            key: key, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
+            derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
             avoidsIdentity: manifest.avoidsIdentity)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }

@@ -1,89 +1,45 @@
 import Checkpoints
 import Crypto
-import Glibc
 import LinearAlgebra
 
-/// 256 secret bits from which every element of a protection follows. Never printed.
-///
-/// File format, three lines of text: a title with the format's version, the key in hexadecimal, and the first four bytes of the
-/// SHA-256 of the key's bytes, which tell a damaged file from a good one.
+/// 256 secret bits from which every element of a protection follows. Never printed; wiped from memory with the last copy.
 public struct SecretKey: Sendable, Equatable {
-    static let title = "mergeproof secret key, version 1"
-    private let bytes: [UInt8]
+    static let byteCount = 32
+    let secret: SecretBytes
 
     /// A fresh key from the system's generator.
     public init() {
-        bytes = SymmetricKey(size: .bits256).withUnsafeBytes { Array($0) }
+        secret = SymmetricKey(size: .bits256).withUnsafeBytes { SecretBytes(copying: $0) }
     }
 
     /// - Precondition: 32 bytes.
     package init(bytes: [UInt8]) {
-        precondition(bytes.count == 32)
-        self.bytes = bytes
+        precondition(bytes.count == Self.byteCount)
+        secret = bytes.withUnsafeBytes { SecretBytes(copying: $0) }
     }
 
-    public init(readingFrom path: String, system: any SystemCalls = PosixSystemCalls()) throws {
-        let descriptor = try system.open(path, flags: O_RDONLY, mode: 0)
-        defer { system.close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = try buffer.withUnsafeMutableBytes {
-            try system.read(descriptor, into: $0, offset: 0, path: path)
-        }
-        let lines = String(decoding: buffer.prefix(count), as: UTF8.self)
-            .split(separator: "\n", omittingEmptySubsequences: true)
-        guard lines.first.map(String.init) == Self.title else { throw ProtectionError.notAKey(path: path) }
-        guard lines.count == 3, let key = Self.bytes(fromHex: lines[1]), key.count == 32,
-            Self.hex(Self.checksum(key)) == lines[2]
-        else { throw ProtectionError.damagedKey(path: path) }
-        bytes = key
+    /// - Parameter secret: 32 bytes.
+    init(_ secret: SecretBytes) { self.secret = secret }
+
+    public static func == (a: SecretKey, b: SecretKey) -> Bool {
+        SecretBytes.areEqual(a.secret.bytes, b.secret.bytes)
     }
 
-    /// Writes a new file that only its owner can read; an existing file is never replaced.
-    public func write(to path: String, system: any SystemCalls = PosixSystemCalls()) throws {
-        let text = [Self.title, Self.hex(bytes), Self.hex(Self.checksum(bytes)), ""].joined(separator: "\n")
-        let descriptor: Int32
-        do { descriptor = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) } catch {
-            guard case .systemCall(_, _, EEXIST) = error else { throw error }
-            throw CheckpointError.outputExists(path: path)
-        }
-        defer { system.close(descriptor) }
-        do {
-            try system.changeMode(descriptor, mode: 0o600, path: path)
-            try Array(text.utf8).withUnsafeBytes { try system.write(descriptor, $0, offset: 0, path: path) }
-            try system.synchronize(descriptor, path: path)
-        } catch {
-            try? system.unlink(path)
-            throw error
-        }
-    }
-
-    /// True when others than the owner may read the file.
-    public static func isExposed(_ path: String, system: any SystemCalls = PosixSystemCalls()) throws -> Bool {
-        try system.status(path).mode & 0o077 != 0
-    }
-
-    /// Names the key without telling it: 8 bytes derived by HKDF, in hexadecimal.
-    public var identifier: String {
+    /// Names the key without telling it, as manifests of versions 1 and 2 do: 8 bytes derived by HKDF, in hexadecimal.
+    package var identifier: String {
         var stream = self.stream("key identifier")
-        return Self.hex(withUnsafeBytes(of: stream.next().littleEndian) { Array($0) })
+        return Hexadecimal.text(withUnsafeBytes(of: stream.next().littleEndian) { Array($0) })
     }
 
-    /// The random stream of a site.
-    public func stream(_ name: String) -> KeyedRandomStream {
-        KeyedRandomStream(secret: bytes, info: "mergeproof/1/" + name)
+    /// The random stream of a site in versions 1 and 2 of the manifest.
+    package func stream(_ name: String) -> KeyedRandomStream {
+        KeyedRandomStream(key: root(salt: [], info: "mergeproof/1/" + name))
     }
 
-    private static func checksum(_ bytes: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: bytes).prefix(4)) }
-
-    private static func hex(_ bytes: [UInt8]) -> String {
-        bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-    }
-
-    private static func bytes(fromHex text: Substring) -> [UInt8]? {
-        guard text.utf8.count % 2 == 0 else { return nil }
-        let digits = text.compactMap(\.hexDigitValue)
-        guard digits.count == text.count else { return nil }
-        return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+    /// HKDF-SHA-256 of the key, 32 bytes.
+    func root(salt: [UInt8], info: String) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(
+            inputKeyMaterial: SymmetricKey(data: secret.bytes), salt: salt, info: Array(info.utf8), outputByteCount: 32)
     }
 }
 

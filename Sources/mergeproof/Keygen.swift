@@ -14,9 +14,8 @@ struct Keygen: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let key = SecretKey()
-            try key.write(to: output)
-            print("wrote \(output) (key \(key.identifier))")
+            try SecretKey().write(to: output)
+            print("wrote \(output)")
         }
     }
 }

@@ -21,8 +21,7 @@ struct Protect: ParsableCommand {
     @Option(help: "Protection method.")
     var method: ProtectionMethod
 
-    @Option(help: "Key file from `mergeproof keygen`.")
-    var key: String
+    @OptionGroup var key: KeyOption
 
     @Option(help: "How matrices are drawn (mergelock); dq unless said otherwise.")
     var sampler: Sampler?
@@ -42,6 +41,12 @@ struct Protect: ParsableCommand {
     @Option(help: "Largest size of a shard, such as 5GB; the source's files are kept unless said otherwise.")
     var maxShardSize: ByteCount?
 
+    @Option(
+        help:
+            "32 hexadecimal digits to repeat an earlier output to the byte: its manifest's nonce. A fresh random nonce unless said otherwise."
+    )
+    var nonce: ProtectionNonce?
+
     @OptionGroup var cores: ThreadOptions
 
     @Flag(help: "Accept NaN and infinite weights.")
@@ -51,9 +56,8 @@ struct Protect: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let secret = try SecretKey(readingFrom: key)
+            let secret = try key.read()
             let source = try Checkpoint(opening: model)
-            if try SecretKey.isExposed(key) { warn("\(key): others than you can read this key; run chmod 600 on it") }
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
@@ -72,6 +76,7 @@ struct Protect: ParsableCommand {
         options.maximumShardSize = maxShardSize?.bytes
         options.threads = cores.threads
         options.allowsNonFinite = allowNonfinite
+        options.nonce = nonce
         return options
     }
 

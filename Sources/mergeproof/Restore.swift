@@ -12,8 +12,7 @@ struct Restore: ParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "Directory to make.")
     var output: String
 
-    @Option(help: "The key that the model was protected with.")
-    var key: String
+    @OptionGroup var key: KeyOption
 
     @OptionGroup var cores: ThreadOptions
 
@@ -21,7 +20,7 @@ struct Restore: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let secret = try SecretKey(readingFrom: key)
+            let secret = try key.read()
             let source = try Checkpoint(opening: protected)
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now

@@ -18,7 +18,7 @@ import Testing
         guard source.tensors.values.contains(where: { $0.type == .f32 }) else { return }
         _ = try Protector().protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
-            options: ProtectionOptions(method: .mergelock))
+            options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
         guard try fault.plant(in: &model, architecture) else { return }
         try model.write(to: folder("changed"))
@@ -40,7 +40,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path("llama"))
         _ = try Protector().protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
-            options: ProtectionOptions(method: .mergelock))
+            options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
         #expect(try fault.plant(in: &model, Architecture.resolve(source)))
         try model.write(to: folder("changed"))
@@ -68,7 +68,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path("bert"))
         _ = try Protector().protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
-            options: ProtectionOptions(method: .mergelock))
+            options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
         try model.edit("encoder.layer.1.attention.self.value.weight") { values in
             for i in values.indices { values[i] *= 1 + Float(ulps * 0x1p-23 * (i.isMultiple(of: 2) ? 1 : -1)) }

@@ -28,7 +28,7 @@ import Transformers
 
     /// Relative change of the outputs in f64, with what verification says.
     private func verify(_ source: String, _ choice: Choice, inputs: ModelInputs) throws -> FunctionalReport {
-        var options = ProtectionOptions(method: choice.method)
+        var options = ProtectionOptions(repeatable: choice.method)
         options.sampler = choice.sampler
         options.condition = choice.condition
         let original = try Checkpoint(opening: source)
@@ -66,7 +66,7 @@ import Transformers
     func roundingIsNoFault(name: String, choice: Choice) throws {
         let original = try Checkpoint(opening: Fixtures.path(name))
         for byte in 0..<10 as Range<UInt8> {
-            var options = ProtectionOptions(method: choice.method)
+            var options = ProtectionOptions(repeatable: choice.method)
             options.sampler = choice.sampler
             Files.remove(folder("p"))
             _ = try Protector().protect(
@@ -94,7 +94,7 @@ import Transformers
         let original = try Checkpoint(opening: folder("h"))
         var (drift, floor, predicted) = (0.0, 0.0, 1.0)
         for draw in 0..<draws {
-            var options = ProtectionOptions(method: choice.method)
+            var options = ProtectionOptions(repeatable: choice.method)
             options.sampler = choice.sampler
             Files.remove(folder("p"))
             let report = try Protector().protect(

@@ -16,7 +16,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path(name))
         let inspection = try Inspection(source)
         for method in inspection.methods {
-            var options = ProtectionOptions(method: try #require(ProtectionMethod(rawValue: method.name)))
+            var options = ProtectionOptions(repeatable: try #require(ProtectionMethod(rawValue: method.name)))
             options.sampler = method.sampler
             let output = folder("\(method.name)-\(method.sampler.rawValue)")
             let report = try Protector().protect(

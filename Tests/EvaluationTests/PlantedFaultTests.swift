@@ -18,7 +18,7 @@ import Testing
         change: (inout EditableModel, EditableModel) throws -> Void = { _, _ in }
     ) throws -> VerificationReport {
         let source = try Checkpoint(opening: Fixtures.path(name))
-        var options = ProtectionOptions(method: method)
+        var options = ProtectionOptions(repeatable: method)
         options.sampler = sampler
         _ = try Protector().protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: options)
@@ -100,7 +100,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path("llama"))
         _ = try Protector().protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
-            options: ProtectionOptions(method: .mergelock))
+            options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
         try model.edit("model.layers.1.self_attn.v_proj.weight") { values in
             let row = 48 * 13..<48 * 14
@@ -240,7 +240,7 @@ import Testing
         let source = try Checkpoint(opening: folder("m"))
         _ = try Protector().protect(
             source, to: folder("q"), key: SecretKey(bytes: [UInt8](0..<32)),
-            options: ProtectionOptions(method: .lossless))
+            options: ProtectionOptions(repeatable: .lossless))
         let report = try AlgebraicVerification().verify(source, Checkpoint(opening: folder("q")))
         #expect(report.holds, "\(report.failures)")
     }

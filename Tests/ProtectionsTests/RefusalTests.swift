@@ -15,7 +15,7 @@ import Testing
         _ expected: ProtectionError, _ source: String, _ method: ProtectionMethod = .mergelock,
         _ change: (inout ProtectionOptions) -> Void = { _ in }
     ) throws {
-        var options = ProtectionOptions(method: method)
+        var options = ProtectionOptions(repeatable: method)
         change(&options)
         #expect(throws: expected) {
             try Protector().protect(Checkpoint(opening: source), to: folder("p"), key: key, options: options)
@@ -34,7 +34,7 @@ import Testing
         try model.write(to: folder("m"))
         try refuses(.nonFinite(tensor: tensor, count: 2), folder("m"))
         try refuses(.nonFinite(tensor: tensor, count: 2), folder("m"), .lossless)
-        var options = ProtectionOptions(method: .mergelock)
+        var options = ProtectionOptions(repeatable: .mergelock)
         options.allowsNonFinite = true
         _ = try Protector().protect(Checkpoint(opening: folder("m")), to: folder("p"), key: key, options: options)
     }
@@ -56,7 +56,7 @@ import Testing
                 multiple: Group.generalLinear(12).expectedRoundingMultiple(.gaussian, condition: 1000), type: "BF16"),
             Fixtures.path("llama_bf16")
         ) { $0.sampler = .gaussian }
-        var options = ProtectionOptions(method: .mergelock)
+        var options = ProtectionOptions(repeatable: .mergelock)
         options.sampler = .gaussian
         options.condition = 1000
         _ = try Protector().protect(
@@ -87,16 +87,19 @@ import Testing
     @Test func aProtectedModelIsNotProtectedAgain() throws {
         _ = try Protector().protect(
             Checkpoint(opening: Fixtures.path("bert")), to: folder("once"), key: key,
-            options: ProtectionOptions(method: .lossless))
+            options: ProtectionOptions(repeatable: .lossless))
         try refuses(.alreadyProtected(path: folder("once")), folder("once"))
     }
 
     @Test func onlyTheRightKeyRestores() throws {
         _ = try Protector().protect(
             Checkpoint(opening: Fixtures.path("bert")), to: folder("once"), key: key,
-            options: ProtectionOptions(method: .lossless))
+            options: ProtectionOptions(repeatable: .lossless))
         let wrong = SecretKey(bytes: [UInt8](repeating: 7, count: 32))
-        #expect(throws: ProtectionError.wrongKey(expected: key.identifier, found: wrong.identifier)) {
+        func identifier(_ key: SecretKey) -> String {
+            Derivation(key: key, nonce: .zero, method: .lossless, sampler: .exact, condition: 4).keyIdentifier
+        }
+        #expect(throws: ProtectionError.wrongKey(expected: identifier(key), found: identifier(wrong))) {
             try Protector().restore(Checkpoint(opening: folder("once")), to: folder("r"), key: wrong)
         }
         #expect(throws: ProtectionError.notProtected(path: Fixtures.path("bert"))) {
@@ -132,7 +135,7 @@ import Testing
         if makesModel {
             _ = try Protector().protect(
                 Checkpoint(opening: Fixtures.path("bert")), to: folder("once"), key: key,
-                options: ProtectionOptions(method: .lossless))
+                options: ProtectionOptions(repeatable: .lossless))
         }
         let path = folder("once") + "/" + Manifest.fileName
         let text = String(decoding: try Files.read(path), as: UTF8.self)

@@ -15,7 +15,7 @@ import Testing
         _ source: String, _ name: String, _ method: ProtectionMethod, key: SecretKey? = nil,
         _ change: (inout ProtectionOptions) -> Void = { _ in }
     ) throws -> Protector.Report {
-        var options = ProtectionOptions(method: method)
+        var options = ProtectionOptions(repeatable: method)
         change(&options)
         return try Protector().protect(
             Checkpoint(opening: source), to: folder(name), key: key ?? self.key, options: options)
@@ -61,6 +61,26 @@ import Testing
         _ = try protect(Fixtures.path(name), "other", method, key: SecretKey(bytes: [UInt8](1...32)))
         let (mine, other) = (try Files.tree(folder("t1")), try Files.tree(folder("other")))
         #expect(mine.keys.contains { $0.hasSuffix(".safetensors") && mine[$0] != other[$0] })
+    }
+
+    /// Two models of one key share no element, and their manifests do not tell that the key is one.
+    @Test(arguments: ProtectionMethod.allCases)
+    func oneKeyGivesNoTwoModelsTheSameElements(method: ProtectionMethod) throws {
+        let reports = try ["a", "b"].map { name in try protect(Fixtures.path("llama"), name, method) { $0.nonce = nil }
+        }
+        let (a, b) = (reports[0].manifest, reports[1].manifest)
+        #expect(a.nonce != b.nonce && a.keyIdentifier != b.keyIdentifier)
+        let models = try ["a", "b"].map { try EditableModel(reading: folder($0)) }
+        let original = try EditableModel(reading: Fixtures.path("llama"))
+        var moved = 0
+        for (place, tensor) in original.tensors.enumerated() where models[0].tensors[place].bytes != tensor.bytes {
+            #expect(models[0].tensors[place].bytes != models[1].tensors[place].bytes, "\(tensor.name)")
+            moved += 1
+        }
+        #expect(moved == reports[0].rewrittenTensors)
+        // Said again, the nonce repeats the output to the byte.
+        _ = try protect(Fixtures.path("llama"), "again", method) { $0.nonce = a.nonce }
+        #expect(try Files.tree(folder("again")) == Files.tree(folder("a")))
     }
 
     @Test func reshardingChangesPlacesAndNotValues() throws {

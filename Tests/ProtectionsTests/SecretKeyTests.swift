@@ -13,7 +13,6 @@ import Testing
         try key.write(to: folder("k"))
         #expect(Files.permissions(folder("k")) == 0o600)
         #expect(try SecretKey(readingFrom: folder("k")) == key)
-        #expect(try !SecretKey.isExposed(folder("k")))
         #expect(SecretKey() != key)
     }
 

@@ -5,21 +5,31 @@ import Testing
 
 /// Outputs and keys of every version stay readable: one directory each under Tests/Fixtures.
 @Suite struct VersionTests {
-    @Test func version1IsRestored() throws {
-        let folder = try TemporaryDirectory()
-        let version = Fixtures.path("version-1")
-        let key = try SecretKey(readingFrom: version + "/key")
-        _ = try Protector().restore(
-            Checkpoint(opening: version + "/lossless-qwen3"), to: folder("qwen3"), key: key)
-        #expect(try Files.tree(folder("qwen3")) == Files.tree(Fixtures.path("qwen3")))
+    private let folder: TemporaryDirectory
 
-        _ = try Protector().restore(Checkpoint(opening: version + "/mergelock-bert"), to: folder("bert"), key: key)
+    init() throws { folder = try TemporaryDirectory() }
+
+    @Test(arguments: [(1, "qwen3"), (2, "stablelm")])
+    func losslessComesBackBitForBit(version: Int, model: String) throws {
+        try restore(version, "lossless-" + model)
+        #expect(try Files.tree(folder("r")) == Files.tree(Fixtures.path(model)))
+    }
+
+    @Test(arguments: [(1, "bert"), (2, "llama_classifier")])
+    func mergelockComesBackToRounding(version: Int, model: String) throws {
+        try restore(version, "mergelock-" + model)
         let (original, restored) = (
-            try EditableModel(reading: Fixtures.path("bert")), try EditableModel(reading: folder("bert"))
+            try EditableModel(reading: Fixtures.path(model)), try EditableModel(reading: folder("r"))
         )
         for tensor in original.tensors where tensor.type == .f32 {
             let (a, b) = (try original.values(tensor.name), try restored.values(tensor.name))
             #expect(zip(a, b).allSatisfy { ($0 - $1).magnitude < 2e-6 }, "\(tensor.name)")
         }
+    }
+
+    private func restore(_ version: Int, _ name: String) throws {
+        let path = Fixtures.path("version-\(version)")
+        let key = try SecretKey(readingFrom: path + "/key")
+        _ = try Protector().restore(Checkpoint(opening: path + "/" + name), to: folder("r"), key: key)
     }
 }

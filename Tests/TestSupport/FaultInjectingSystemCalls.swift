@@ -81,6 +81,13 @@ public final class FaultInjectingSystemCalls: SystemCalls {
         try count("read", path)
         return try real.read(descriptor, into: buffer, offset: offset, path: path)
     }
+
+    public func read(
+        _ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer, path: String
+    ) throws(CheckpointError) -> Int {
+        try count("read", path)
+        return try real.read(descriptor, into: buffer, path: path)
+    }
 }
 
 extension FaultInjectingSystemCalls {

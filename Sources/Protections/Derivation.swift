@@ -1,0 +1,64 @@
+import Crypto
+import LinearAlgebra
+import Symmetries
+
+/// Everything that one protection draws or seals, derived from the key and from what the manifest tells.
+///
+/// From version 3 of the format on
+///
+///     root   = HKDF-SHA-256(key, salt = nonce, info = "mergeproof/3"), 32 bytes
+///     stream = ChaCha20 key stream under HKDF-Expand(root, "mergeproof/3/method/sampler/condition/site/" + path)
+///
+/// (RFC 5869, RFC 8439), where the condition is written as the 16 hexadecimal digits of its bit pattern. Versions 1 and 2 had
+/// neither nonce nor context: `SecretKey.stream`.
+package struct Derivation: Sendable {
+    private static let prefix = "mergeproof/3"
+
+    private let key: SecretKey
+    private let root: SymmetricKey
+    private let isBare: Bool
+    private let context: String
+
+    /// - Parameters:
+    ///   - nonce: of the protection; ignored before version 3.
+    ///   - version: of the manifest's format.
+    package init(
+        key: SecretKey, nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
+        version: Int = 3
+    ) {
+        self.key = key
+        root = key.root(salt: nonce.bytes, info: Self.prefix)
+        isBare = version < 3
+        let digits = String(condition.bitPattern, radix: 16)
+        let bits = String(repeating: "0", count: 16 - digits.count) + digits
+        context = "\(Self.prefix)/\(method.rawValue)/\(sampler.rawValue)/\(bits)/"
+    }
+
+    /// What a manifest tells of a protection under a key.
+    package init(key: SecretKey, manifest: Manifest) {
+        self.init(
+            key: key, nonce: manifest.nonce ?? .zero, method: manifest.method, sampler: manifest.sampler,
+            condition: manifest.condition, version: manifest.version)
+    }
+
+    /// Names key and nonce together without telling the key, so that restoring knows a wrong one: 8 bytes in hexadecimal. It
+    /// does not link the models of one key.
+    package var keyIdentifier: String {
+        isBare ? key.identifier : unbound("key identifier").withUnsafeBytes { Hexadecimal.text($0.prefix(8)) }
+    }
+
+    /// The random stream of a site.
+    package func stream(site path: String) -> KeyedRandomStream {
+        isBare ? key.stream(path) : KeyedRandomStream(key: bound("site/" + path))
+    }
+
+    /// A key of 32 bytes for one purpose, bound to method, sampler and condition besides key and nonce.
+    package func bound(_ purpose: String) -> SymmetricKey { expand(context + purpose) }
+
+    /// A key of 32 bytes for one purpose that depends on key and nonce alone.
+    package func unbound(_ purpose: String) -> SymmetricKey { expand("\(Self.prefix)//" + purpose) }
+
+    private func expand(_ info: String) -> SymmetricKey {
+        HKDF<SHA256>.expand(pseudoRandomKey: root, info: Array(info.utf8), outputByteCount: 32)
+    }
+}
