@@ -64,4 +64,15 @@ public enum ElementType: String, Sendable, CaseIterable {
         default: nil
         }
     }
+
+    /// The largest finite value.
+    public var greatestFiniteMagnitude: Double? {
+        switch self {
+        case .f64: .greatestFiniteMagnitude
+        case .f32: Double(Float.greatestFiniteMagnitude)
+        case .bf16: 0x1.fep127
+        case .f16: 65504
+        default: nil
+        }
+    }
 }

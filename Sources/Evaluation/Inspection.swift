@@ -30,7 +30,7 @@ public struct Inspection: Sendable {
     public let leftOut: [String]
     public let isProtected: Bool
 
-    public init(_ checkpoint: Checkpoint) throws {
+    public init(_ checkpoint: Checkpoint, threads: Int? = nil) throws {
         let architecture = try Architecture.resolve(checkpoint)
         let all = architecture.sites
         family = architecture.family
@@ -44,6 +44,7 @@ public struct Inspection: Sendable {
         dimensions = architecture.dimensions.map { ($0.key, $0.value) }
         sites = SiteSummary.list(all)
         limits = architecture.limits
+        let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
         methods = ProtectionMethod.allCases.flatMap { method in
             let protection = method.protection
             return protection.samplers.map { sampler in
@@ -55,8 +56,9 @@ public struct Inspection: Sendable {
                 return MethodSummary(
                     name: method.rawValue, sampler: sampler, isDefault: sampler == protection.defaultSampler,
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
-                    roundingMultiple: touched.map { $0.group.expectedRoundingMultiple(sampler, condition: condition) }
-                        .max() ?? 1)
+                    roundingMultiple: RoundingPrediction(
+                        touched, powers: powers, sampler: sampler, condition: condition
+                    ).multiple)
             }
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes

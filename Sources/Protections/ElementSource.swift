@@ -18,17 +18,23 @@ final class ElementSource: Sendable {
     private let condition: Double
     private let isInverse: Bool
     private let avoidsIdentity: Bool
+    private let exponents: [String: [Int]]
     private let cache = Mutex(Cache())
 
     /// - Parameters:
     ///   - isInverse: give A⁻¹ instead of A, to restore.
     ///   - avoidsIdentity: as the manifest's version has it.
-    init(derivation: Derivation, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool) {
+    ///   - exponents: by site, the powers of two that go before its element (`Element.balanced`).
+    init(
+        derivation: Derivation, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool,
+        exponents: [String: [Int]]
+    ) {
         self.derivation = derivation
         self.sampler = sampler
         self.condition = condition
         self.isInverse = isInverse
         self.avoidsIdentity = avoidsIdentity
+        self.exponents = exponents
     }
 
     func element(at site: Site) throws(LinearAlgebraError) -> Element {
@@ -36,7 +42,8 @@ final class ElementSource: Sendable {
         var stream = derivation.stream(site: site.path)
         let drawn = try site.group.sample(
             sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
-        let element = isInverse ? drawn.inverse : drawn
+        let balanced = exponents[site.path].map(drawn.balanced) ?? drawn
+        let element = isInverse ? balanced.inverse : balanced
         let size = 16 * site.group.dimension * site.group.dimension
         guard case .generalLinear = site.group, size <= Self.cacheBytes else { return element }
         cache.withLock { cache in

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundation
 import LinearAlgebra
 import Symmetries
 
@@ -29,6 +30,8 @@ public struct Manifest: Sendable, Equatable {
     public let keyIdentifier: String
     /// Expected cost of rounding in multiples of rounding the original.
     public let roundingMultiple: Double
+    /// The sealed powers of two that went before the elements of unbalanced sites (`BalanceTable`); nil where there are none.
+    let balance: [UInt8]?
     /// Weights in other formats that lay beside the original and were not copied.
     public let leftOut: [String]
     /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
@@ -36,7 +39,7 @@ public struct Manifest: Sendable, Equatable {
     public let coreType: String
 
     var json: JSONValue {
-        .object([
+        var object: JSONObject = [
             "format": .string("\(Self.format)\(version)"),
             "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
             "method": .string(method.rawValue),
@@ -51,7 +54,9 @@ public struct Manifest: Sendable, Equatable {
             "left_out": .array(leftOut.map(JSONValue.string)),
             "blas": .string(blas),
             "core_type": .string(coreType),
-        ])
+        ]
+        if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
+        return .object(object)
     }
 
     var bytes: [UInt8] { Array((json.serialized(indented: true) + "\n").utf8) }
@@ -95,6 +100,9 @@ public struct Manifest: Sendable, Equatable {
         siteCount = try required(root["site_count"]?.int, "site_count")
         keyIdentifier = try string("key_id")
         roundingMultiple = try required(root["predicted_rounding_multiple"]?.double, "predicted_rounding_multiple")
+        balance = try root["balance"].map {
+            Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, "balance"))
+        }
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
         coreType = try string("core_type")
@@ -103,7 +111,8 @@ public struct Manifest: Sendable, Equatable {
     init(
         nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
         siteKinds: Set<Site.Kind>, layers: [Int]?,
-        family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, leftOut: [String]
+        family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, balance: [UInt8]?,
+        leftOut: [String]
     ) {
         version = Self.newest
         self.nonce = nonce
@@ -116,6 +125,7 @@ public struct Manifest: Sendable, Equatable {
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
         self.roundingMultiple = roundingMultiple
+        self.balance = balance
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType

@@ -33,7 +33,7 @@ struct ProtectionPlan: Sendable {
     let layers: [Int]?
     let sites: [Site]
     let edits: [String: TensorEdits]
-    /// Expected cost of rounding in multiples of rounding the original, at the site where it is largest.
+    /// Expected cost of rounding in multiples of rounding the original, at the site where it is largest, were all channels alike.
     let roundingMultiple: Double
 
     /// Resolves the options against a model.

@@ -56,19 +56,22 @@ public struct Protector: Sendable {
         let nonce = options.nonce ?? ProtectionNonce()
         let derivation = Derivation(
             key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
+        let prediction = try RoundingPrediction(
+            plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
         let manifest = Manifest(
             nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
             siteKinds: plan.siteKinds,
             layers: plan.layers, family: try Architecture.resolve(source).family, siteCount: plan.sites.count,
-            keyIdentifier: derivation.keyIdentifier, roundingMultiple: plan.roundingMultiple, leftOut: source.leftOut)
+            keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
+            balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),
+            leftOut: source.leftOut)
         let made = [OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes)]
         let output =
             options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
             ?? OutputPlan.keepingShards(of: source, adding: made)
         try write(
             output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: false,
-            threads: options.threads,
-            allowsNonFinite: options.allowsNonFinite)
+            exponents: prediction.exponents, threads: options.threads, allowsNonFinite: options.allowsNonFinite)
         return report(manifest, plan, source, scalesWereDropped: scalesWereDropped)
     }
 
@@ -86,8 +89,8 @@ public struct Protector: Sendable {
         let output = OutputPlan.keepingShards(of: source, dropping: [Manifest.fileName])
         try write(
             output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: true,
-            threads: threads,
-            allowsNonFinite: true)
+            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
+            threads: threads, allowsNonFinite: true)
         return report(manifest, plan, source, scalesWereDropped: false)
     }
 
@@ -102,13 +105,13 @@ public struct Protector: Sendable {
 
     private func write(
         _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        derivation: Derivation, isInverse: Bool, threads: Int?, allowsNonFinite: Bool
+        derivation: Derivation, isInverse: Bool, exponents: [String: [Int]], threads: Int?, allowsNonFinite: Bool
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)
         let elements = ElementSource(
             derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
-            avoidsIdentity: manifest.avoidsIdentity)
+            avoidsIdentity: manifest.avoidsIdentity, exponents: exponents)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         let refuseNonFinite: @Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void = { tensor, bytes in

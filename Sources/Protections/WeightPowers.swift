@@ -1,0 +1,106 @@
+import CKernels
+import Checkpoints
+import Symmetries
+import Synchronization
+
+/// How large the channels of sites are: sums of squares of weights, read once for all sites whose elements mix channels.
+public struct WeightPowers: Sendable {
+    private struct Axis: Hashable, Sendable {
+        let tensor: String
+        let axis: Int
+    }
+
+    /// Values that are widened at a time, so that they stay in the first-level cache.
+    private static let chunk = 2048
+
+    private let tensors: [String: TensorRecord]
+    private let squares: [Axis: [Double]]
+
+    /// - Throws: `CheckpointError.interrupted` when a signal asks to stop.
+    public init(of sites: [Site], in checkpoint: Checkpoint, threads: Int? = nil) throws {
+        var work: [(axis: Axis, tensor: TensorRecord)] = []
+        var seen: Set<Axis> = []
+        for site in sites {
+            let tensors = site.slices.compactMap { checkpoint.tensors[$0.tensor] }
+            guard site.group.isSensitive(to: tensors.map(\.type)) else { continue }
+            for (slice, tensor) in zip(site.slices, tensors) where tensor.type.isComputable {
+                let axis = Axis(tensor: tensor.name, axis: slice.axis)
+                if tensor.name == slice.tensor, seen.insert(axis).inserted { work.append((axis, tensor)) }
+            }
+        }
+        let jobs = work
+        let found = Mutex([Axis: [Double]]())
+        try WorkerThreads.forEach(jobs.count, threads: threads ?? WorkerThreads.availableCores) { number, _ in
+            if Interruption.isRequested { throw CheckpointError.interrupted }
+            let (axis, tensor) = jobs[number]
+            let sums = Self.squares(tensor, axis: axis.axis, in: checkpoint)
+            checkpoint.releasePages(of: tensor)
+            found.withLock { $0[axis] = sums }
+        }
+        tensors = Dictionary(jobs.map { ($0.tensor.name, $0.tensor) }) { first, _ in first }
+        squares = found.withLock { $0 }
+    }
+
+    /// Both sides of a site; nil where nothing depends on them.
+    public func powers(of site: Site) -> SitePowers? {
+        guard let direct = side(.direct, of: site), let dual = side(.dual, of: site) else { return nil }
+        return SitePowers(direct: direct, dual: dual)
+    }
+
+    private func side(_ representation: Representation, of site: Site) -> SidePowers? {
+        var sums = [Double](repeating: 0, count: site.group.dimension)
+        var (entries, roundoff, smallest, largest) = (0, 0.0, 0.0, Double.greatestFiniteMagnitude)
+        for slice in site.slices where slice.representation == representation {
+            guard let tensor = tensors[slice.tensor], slice.width == 1, slice.across == nil,
+                let along = squares[Axis(tensor: slice.tensor, axis: slice.axis)],
+                slice.start + sums.count <= along.count
+            else { return nil }
+            for channel in sums.indices { sums[channel] += along[slice.start + channel] }
+            entries += slice.axis == 0 ? tensor.matrixShape.columns : tensor.matrixShape.rows
+            roundoff = max(roundoff, tensor.type.unitRoundoff ?? 0)
+            smallest = max(smallest, tensor.type.leastNormalMagnitude ?? 0)
+            largest = min(largest, tensor.type.greatestFiniteMagnitude ?? 0)
+        }
+        return SidePowers(
+            squares: sums, roundoff: roundoff * roundoff, subnormal: Double(entries) * smallest * smallest,
+            largest: largest < 1e150 ? largest * largest : .greatestFiniteMagnitude)
+    }
+
+    /// The sum of squares at every index along one axis.
+    private static func squares(_ tensor: TensorRecord, axis: Int, in checkpoint: Checkpoint) -> [Double] {
+        let (rows, columns) = tensor.matrixShape
+        var sums = [Double](repeating: 0, count: axis == 0 ? rows : columns)
+        guard let base = checkpoint.bytes(of: tensor).baseAddress else { return sums }
+        let width = tensor.type.bitWidth / 8
+        sums.withUnsafeMutableBufferPointer { sums in
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: chunk) { buffer in
+                guard let values = buffer.baseAddress, let sums = sums.baseAddress else { return }
+                for row in 0..<rows {
+                    for start in stride(from: 0, to: columns, by: chunk) {
+                        let count = min(chunk, columns - start)
+                        tensor.type.widen(base + (row * columns + start) * width, into: values, count)
+                        if axis == 0 {
+                            sums[row] += mp_sum_of_squares_f64(values, count, 0)
+                        } else {
+                            mp_add_squares_f64(sums + start, values, count)
+                        }
+                    }
+                }
+            }
+        }
+        return sums
+    }
+}
+
+extension Group {
+    /// Whether what rounding costs depends on how large the channels are: where channels are mixed it does. Turning a pair costs
+    /// nothing, but for subnormal numbers, and those are in reach of weights in f16 alone.
+    fileprivate func isSensitive(to types: [ElementType]) -> Bool {
+        switch self {
+        case .generalLinear(let n): n > 1
+        case .torus: types.contains(.f16)
+        case .product(let factors): factors.contains { $0.isSensitive(to: types) }
+        case .torusPhases, .pairSigns, .pairScales, .monomial: false
+        }
+    }
+}
