@@ -63,7 +63,14 @@ public final class Checkpoint: Sendable {
 
     /// Lets go of a tensor's pages: they stay in the page cache but no longer count as this process's memory.
     public func releasePages(of tensor: TensorRecord) {
-        shards[tensor.shard].file.advise(tensor.dataRange, Int32(MADV_DONTNEED))
+        releasePages(of: tensor, bytes: 0..<tensor.byteCount)
+    }
+
+    /// The same for some of a tensor's bytes: the whole pages among them.
+    public func releasePages(of tensor: TensorRecord, bytes: Range<Int>) {
+        let start = tensor.dataRange.lowerBound
+        shards[tensor.shard].file.advise(
+            start + bytes.lowerBound..<start + bytes.upperBound, Int32(MADV_DONTNEED))
     }
 
     /// Throws `sourceChanged` when somebody wrote to a shard since it was opened.

@@ -14,31 +14,49 @@ public struct AlgebraicVerification: Sendable {
     ]
 
     private let threads: Int
+    private let isExhaustive: Bool
 
-    public init(threads: Int? = nil) { self.threads = threads ?? WorkerThreads.availableCores }
+    /// - Parameter isExhaustive: form the full products of every head's two sides instead of probing them.
+    public init(threads: Int? = nil, isExhaustive: Bool = false) {
+        self.threads = threads ?? WorkerThreads.availableCores
+        self.isExhaustive = isExhaustive
+    }
 
     /// - Throws: `ArchitectureError` when the original is of no known architecture; differences are reported, not thrown.
     public func verify(_ original: Checkpoint, _ protected: Checkpoint) throws -> VerificationReport {
         BLASThreads.use(1)
         let architecture = try Architecture.resolve(original)
-        let manifest = try Self.manifest(of: protected)
+        let manifest = try RoundingPrediction.manifest(of: protected)
         let sites = architecture.sites
-        let siteTensors = Set(sites.flatMap { $0.slices.map(\.tensor) })
-        var problems = Self.differences(original, protected, outside: siteTensors)
-        let results = try compare(sites, original, protected, manifest: manifest)
-        if let manifest { problems += Self.brokenClaims(manifest, results) }
-        let displacement = try Displacement(
-            original, protected, kinds: Self.kinds(of: sites), threads: threads)
+        let kinds = Self.kinds(of: sites)
+        let sums = try TensorSums.all(original, protected, threads: threads)
+        var problems = Self.differences(original, protected, outside: kinds, sums: sums)
+        let verification = SiteVerification(
+            sites, original, protected, RoundingPrediction(manifest), sums: sums, isExhaustive: isExhaustive)
+        let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
+        try WorkerThreads.forEach(sites.count, threads: threads) { number, scratch in
+            let result = try verification.result(sites[number], scratch: scratch)
+            found.withLock { $0[number] = result }
+        }
+        let results = found.withLock { $0.compactMap { $0 } }
+        if let manifest {
+            problems += ManifestCheck(manifest: manifest, architecture: architecture).problems
+            problems += Self.brokenClaims(manifest, results)
+        }
+        var displacement = TensorSums.none
+        var byKind: [Site.Kind: TensorSums] = [:]
+        // Added up in a fixed order, so that the figures do not depend on threads.
+        for name in original.tensors.keys {
+            guard let sums = sums[name] else { continue }
+            displacement.add(sums)
+            if let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
+        }
         return VerificationReport(
-            family: architecture.family, sites: results, problems: problems, displacement: displacement.overall,
-            displacementByKind: displacement.byKind,
+            family: architecture.family, sites: results, problems: problems, displacement: displacement.ratio,
+            displacementByKind: byKind.mapValues(\.ratio),
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
             })
-    }
-
-    private static func manifest(of checkpoint: Checkpoint) throws -> Manifest? {
-        do { return try Manifest.read(from: checkpoint) } catch ProtectionError.notProtected { return nil }
     }
 
     private static func kinds(of sites: [Site]) -> [String: Site.Kind] {
@@ -49,42 +67,11 @@ public struct AlgebraicVerification: Sendable {
         return kinds
     }
 
-    private func compare(
-        _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, manifest: Manifest?
-    ) throws -> [SiteResult] {
-        let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
-        try WorkerThreads.forEach(sites.count, threads: threads) { number, _ in
-            let result = try Self.result(sites[number], original, protected, manifest: manifest)
-            found.withLock { $0[number] = result }
-        }
-        return found.withLock { $0.compactMap { $0 } }
-    }
-
-    private static func result(
-        _ site: Site, _ original: Checkpoint, _ protected: Checkpoint, manifest: Manifest?
-    ) throws -> SiteResult {
-        let types = site.slices.flatMap { slice in
-            [original, protected].compactMap { $0.tensors[slice.tensor]?.type }
-        }
-        let tolerance = Tolerance(types: types, roundingMultiple: manifest?.roundingMultiple ?? 1)
-        let (a, b) = (WeightReader(checkpoint: original), WeightReader(checkpoint: protected))
-        let isMoved = site.slices.contains { !a.isSame($0, length: site.group.dimension, in: b) }
-        var worst = WorstError()
-        if isMoved {
-            worst =
-                site.group.blocks.isEmpty
-                ? MonomialRecovery(site: site, original: a, protected: b, tolerance: tolerance).worstError()
-                : try BilinearInvariant(site: site, original: a, protected: b, tolerance: tolerance).worstError()
-        }
-        return SiteResult(
-            path: site.path, kind: site.kind, layer: site.layer, invariantError: worst.value,
-            tolerance: tolerance.relative, isMoved: isMoved, worst: worst.place)
-    }
-
     /// Tensors that are missing, added, of another type or shape, or changed where no site may change them; and settings of
     /// config.json that differ.
     private static func differences(
-        _ original: Checkpoint, _ protected: Checkpoint, outside siteTensors: Set<String>
+        _ original: Checkpoint, _ protected: Checkpoint, outside siteTensors: [String: Site.Kind],
+        sums: [String: TensorSums]
     ) -> [String] {
         var problems: [String] = []
         for tensor in original.tensors.values {
@@ -98,7 +85,7 @@ public struct AlgebraicVerification: Sendable {
                 )
                 continue
             }
-            if !siteTensors.contains(tensor.name), !same(original.bytes(of: tensor), protected.bytes(of: twin)) {
+            if siteTensors[tensor.name] == nil, sums[tensor.name]?.isSame != true {
                 problems.append("tensor \(tensor.name) differs, and no symmetry site may change it")
             }
         }

@@ -13,6 +13,9 @@ public struct FunctionalReport: Sendable {
     /// Drift in units of the rounding floor.
     public var ratio: Double { floor.relativeError > 0 ? drift.relativeError / floor.relativeError : 0 }
 
+    /// Neither the lock nor rounding what it moved changes the outputs: nothing moved, or nothing that counts.
+    public var hasNothingToCompare: Bool { drift.relativeError == 0 && floor.relativeError == 0 }
+
     public var holds: Bool {
         drift.agreeing == drift.decided && comparison.firstFault == nil && comparison.notFinite == nil
     }

@@ -1,6 +1,5 @@
 import Architectures
 import Checkpoints
-import Protections
 import Transformers
 
 /// Proves by evaluation that two checkpoints compute the same function: both read the same inputs, layer by layer in step, and what
@@ -35,7 +34,7 @@ public struct FunctionalVerification: Sendable {
         let b = Model(architecture: a.architecture, weights: Weights(protected), threads: threads)
         let moved = Self.movedTensors(original, protected)
         let inDouble = usesDouble(original)
-        let tolerance = try Self.tolerance(protected, moved: moved, inDouble: inDouble)
+        let tolerance = try Self.tolerance(original, protected, a.architecture, inDouble: inDouble)
         let comparison = try Comparison.run(
             a, b, try inputs ?? RandomInputs.make(for: a.architecture), inDouble: inDouble, moved: moved,
             groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance, seed: seed, progress: progress)
@@ -63,15 +62,12 @@ public struct FunctionalVerification: Sendable {
         return moved
     }
 
-    /// What a manifest claims of conditioning widens the tolerance; factor 2 leaves room for chance, as floor and drift are one draw
-    /// each. Arithmetic adds its own rounding, far below that of 16-bit weights.
+    /// What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as
+    /// floor and drift are one draw each. Arithmetic adds its own rounding, far below that of 16-bit weights.
     private static func tolerance(
-        _ protected: Checkpoint, moved: Set<String>, inDouble: Bool
+        _ original: Checkpoint, _ protected: Checkpoint, _ architecture: Architecture, inDouble: Bool
     ) throws -> Comparison.Tolerance {
-        let claimed: Double
-        do { claimed = try Manifest.read(from: protected).roundingMultiple } catch ProtectionError.notProtected {
-            claimed = 1
-        }
-        return .init(multiple: 2 * min(max(claimed, 1), 100), absolute: inDouble ? 1e-12 : 1e-5)
+        let multiple = try RoundingPrediction.multiple(original, protected, architecture)
+        return .init(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
     }
 }

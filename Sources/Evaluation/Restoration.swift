@@ -8,16 +8,10 @@ public struct Restoration: Sendable {
     public let largestError: Double
 
     public init(original: Checkpoint, restored: Checkpoint) throws {
+        let sums = try TensorSums.all(original, restored, threads: WorkerThreads.availableCores)
         isIdentical =
-            original.tensors.count == restored.tensors.count
-            && original.tensors.values.allSatisfy { tensor in
-                restored.tensors[tensor.name].map {
-                    $0.type == tensor.type && $0.shape == tensor.shape
-                        && same(original.bytes(of: tensor), restored.bytes(of: $0))
-                } ?? false
-            }
-        largestError = try Displacement(
-            original, restored, kinds: [:], threads: WorkerThreads.availableCores
-        ).largest
+            original.tensors.count == restored.tensors.count && sums.count == original.tensors.count
+            && sums.values.allSatisfy(\.isSame)
+        largestError = sums.values.map(\.ratio).max() ?? 0
     }
 }

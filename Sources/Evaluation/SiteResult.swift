@@ -6,21 +6,40 @@ public struct SiteResult: Sendable, Equatable {
     public let path: String
     public let kind: Site.Kind
     public let layer: Int
-    /// The largest relative error of anything that the group leaves invariant.
-    public let invariantError: Double
+    /// The largest error of anything that the group leaves invariant, relative to what roundoff 1 would do to it.
+    public private(set) var invariantError = 0.0
     public let tolerance: Double
     /// Some weight of the site differs.
-    public let isMoved: Bool
+    public internal(set) var isMoved = false
     /// Where the largest error was found, for the reader of a failure.
-    public let worst: String
+    public private(set) var worst = ""
+    /// What rounding costs the site's products, in multiples of what it costs the original's, measured on the weights; 1 where
+    /// elements mix no more than two channels.
+    public internal(set) var roundingMultiple = 1.0
+    public let allowedMultiple: Double
+    /// All products vanish: any element keeps them, and nothing is proved.
+    public internal(set) var isZero = false
 
-    public var holds: Bool { invariantError <= tolerance }
+    init(path: String, kind: Site.Kind, layer: Int, tolerance: Double, allowedMultiple: Double) {
+        (self.path, self.kind, self.layer) = (path, kind, layer)
+        (self.tolerance, self.allowedMultiple) = (tolerance, allowedMultiple)
+    }
+
+    /// A NaN counts as infinitely wrong.
+    mutating func include(_ error: Double, _ place: String) {
+        let error = error.isNaN ? .infinity : error
+        guard error > invariantError else { return }
+        (invariantError, worst) = (error, place)
+    }
+
+    public var holds: Bool { invariantError <= tolerance && roundingMultiple <= allowedMultiple }
 
     var json: JSONValue {
         .object([
             "path": .string(path), "kind": .string(kind.rawValue), "layer": .int(layer),
-            "invariant_error": .double(invariantError), "tolerance": .double(tolerance), "moved": .bool(isMoved),
-            "holds": .bool(holds), "worst": .string(worst),
+            "invariant_error": .double(invariantError), "tolerance": .double(tolerance),
+            "rounding_multiple": .double(roundingMultiple), "allowed_multiple": .double(allowedMultiple),
+            "moved": .bool(isMoved), "zero": .bool(isZero), "holds": .bool(holds), "worst": .string(worst),
         ])
     }
 }

@@ -7,14 +7,18 @@ struct Tolerance: Sendable {
     /// Magnitudes below this are rounded absolutely, not relatively.
     let floor: Double
 
-    /// - Parameters:
-    ///   - types: the element types that a site's weights are stored in; the coarsest counts.
-    ///   - roundingMultiple: what the elements' conditioning costs, as a manifest declares it.
-    init(types: some Sequence<ElementType>, roundingMultiple: Double) {
+    /// - Parameter types: the element types that a site's weights are stored in; the coarsest counts.
+    init(types: some Sequence<ElementType>) {
         let roundoff = types.compactMap(\.unitRoundoff).max() ?? 0
-        // Both factors of an invariant are rounded, each by at most u; the largest of many columns stays below 8 u.
-        // What a manifest claims widens this, but an error of a tenth is no rounding whatever it claims.
-        relative = min(max(8 * roundoff * max(roundingMultiple, 1), 1e-12), 0.1)
+        // Both factors of an invariant are rounded, each by at most u and by 0.4 u in the mean; the largest of many columns stays
+        // below 3 u.
+        relative = max(4 * roundoff, 1e-12)
         floor = types.compactMap(\.leastNormalMagnitude).max() ?? 0
+    }
+
+    /// Nothing is proved of what is not finite: that counts as infinitely wrong.
+    static func relative(_ error: Double, to scale: Double) -> Double {
+        guard error.isFinite, scale.isFinite else { return .infinity }
+        return scale > 0 ? error / scale : error > 0 ? .infinity : 0
     }
 }

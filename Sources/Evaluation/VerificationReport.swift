@@ -18,6 +18,8 @@ public struct VerificationReport: Sendable {
     public var holds: Bool { problems.isEmpty && sites.allSatisfy(\.holds) }
     public var failures: [SiteResult] { sites.filter { !$0.holds } }
     public var unmoved: [SiteResult] { sites.filter { !$0.isMoved } }
+    /// Sites whose products vanish: nothing is proved there.
+    public var zero: [SiteResult] { sites.filter(\.isZero) }
     /// The site with the largest error in units of its tolerance.
     public var worst: SiteResult? {
         sites.max { $0.invariantError / $0.tolerance < $1.invariantError / $1.tolerance }
@@ -36,6 +38,7 @@ public struct VerificationReport: Sendable {
                         .map { ($0.key.rawValue, .double($0.value)) })),
             "sites": .int(sites.count),
             "unmoved_sites": .array(unmoved.map { .string($0.path) }),
+            "zero_sites": .array(zero.map { .string($0.path) }),
             "failed_sites": .array(failures.map(\.json)),
             "problems": .array(problems.map(JSONValue.string)),
             "results": .array(sites.map(\.json)),

@@ -8,8 +8,8 @@ struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Prove that two models compute the same function, from their weights and from their outputs.",
         discussion: """
-            From the weights: at every symmetry site what the group leaves invariant is compared in f64; everything else must be the \
-            same to the bit. From the outputs: both models are evaluated on the same inputs, layer by layer in step, and what sets them \
+            From the weights: at every symmetry site what the group leaves invariant is compared under random probes, or to the bit \
+            where elements are exact; everything else must be the same to the bit. From the outputs: both models are evaluated on the same inputs, layer by layer in step, and what sets them \
             apart is held against the rounding floor: the original with its moved weights rounded once more. Inputs are random unless \
             --tokens or --inputs gives some. Exit code 2 says that the two differ in function, or that a site which the manifest calls \
             protected has not moved.
@@ -36,6 +36,9 @@ struct Verify: ParsableCommand {
     @Flag(help: "Compare weights alone and evaluate nothing.")
     var weightsOnly = false
 
+    @Flag(help: "Form the full products of every head's two sides, too, instead of probing them alone: slower.")
+    var exhaustive = false
+
     @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
@@ -50,7 +53,7 @@ struct Verify: ParsableCommand {
     func run() throws {
         let (algebraic, functional) = try reportingErrors {
             let (a, b) = (try Checkpoint(opening: original), try Checkpoint(opening: protected))
-            let algebraic = try AlgebraicVerification(threads: cores.threads).verify(a, b)
+            let algebraic = try AlgebraicVerification(threads: cores.threads, isExhaustive: exhaustive).verify(a, b)
             // Weights that do not fit the original's shapes cannot be evaluated in its place.
             guard !weightsOnly, algebraic.canBeEvaluated else { return (algebraic, FunctionalReport?.none) }
             let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
@@ -93,8 +96,20 @@ struct Verify: ParsableCommand {
             let named = report.unmoved.prefix(5).map(\.path).joined(separator: ", ")
             lines.append("not moved: \(report.unmoved.count) of \(report.sites.count) sites (\(named) …)")
         }
-        lines += report.failures.prefix(10).map {
-            "FAILED \($0.path): relative error \(scientific($0.invariantError)) above \(scientific($0.tolerance)), worst at \($0.worst)"
+        if report.unmoved.count == report.sites.count {
+            lines.append("nothing was moved: the weights of every site are the same to the bit")
+        }
+        if !report.zero.isEmpty {
+            lines.append(
+                "nothing to prove at \(report.zero.count) sites whose products are zero: any weights that keep them so pass"
+            )
+        }
+        lines += report.failures.prefix(10).map { site in
+            site.invariantError <= site.tolerance
+                ? "FAILED \(site.path): rounding costs \(fixed(site.roundingMultiple, 1)) x that of the original, at most "
+                    + "\(fixed(site.allowedMultiple, 1)) x is expected; what small channels held is gone"
+                : "FAILED \(site.path): relative error \(scientific(site.invariantError)) above \(scientific(site.tolerance)), worst at "
+                    + site.worst
         }
         if report.failures.count > 10 { lines.append("FAILED at \(report.failures.count - 10) more sites") }
         lines += report.problems.prefix(20).map { "FAILED \($0)" }
@@ -116,10 +131,12 @@ struct Verify: ParsableCommand {
                 "Kullback-Leibler divergence, mean", scientific(drift.meanDivergence),
                 scientific(floor.meanDivergence), "",
             ])
-            rows.append([
-                "largest entry agrees", "\(drift.agreeing) of \(drift.decided)",
-                "\(floor.agreeing) of \(floor.decided)", "",
-            ])
+            if drift.decided > 0 {
+                rows.append([
+                    "largest entry agrees", "\(drift.agreeing) of \(drift.decided)",
+                    "\(floor.agreeing) of \(floor.decided)", "",
+                ])
+            }
         }
         if let change = drift.largestSimilarityChange, let noise = floor.largestSimilarityChange {
             rows.append(["cosine similarity of two sequences", scientific(change), scientific(noise), ""])
@@ -130,7 +147,14 @@ struct Verify: ParsableCommand {
             ])
         }
         var lines = [table(rows)]
-        if drift.rows > drift.decided {
+        if report.hasNothingToCompare {
+            lines.append("no power: neither the lock nor rounding what it moved changes these outputs at all")
+        }
+        if drift.rows > 0, drift.decided == 0 {
+            lines.append(
+                "no power: rounding alone may change the largest entry of each of the \(drift.rows) rows, so that no choice was compared"
+            )
+        } else if drift.rows > drift.decided {
             lines.append("ties within rounding: \(drift.rows - drift.decided) of \(drift.rows) rows")
         }
         if let place = report.comparison.notFinite {

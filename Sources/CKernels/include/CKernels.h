@@ -79,4 +79,22 @@ void mp_normalize_f64(double *dst, const double *x, size_t n, double mean, doubl
 void mp_turn_pairs_f64(double *a, double *b, size_t stride, size_t n, const double *cosine, const double *sine);
 void mp_jitter_f64(double *x, size_t n, uint64_t seed, double ulp_of_one, double smallest);
 
+// Parts of a proof from the weights. difference: sums of (y - x)^2 and of x^2, in f64 from runs of f32 where weights have 16 bits.
+// pair_sums: of conj(x) y (real and imaginary part), |x|^2, |y|^2 over n complex numbers x = xa + i xb, y = ya + i yb.
+// pair_error: the largest |y - z x| / sqrt(|z x|^2 + floor^2), infinite where one is no number, and where it was.
+// weighted_squares: sums of weight (m^2 + floor^2) over a matrix's rows (by_row: one weight each) or over its columns.
+void mp_difference_bf16(const mp_u16 *x, const mp_u16 *y, size_t n, double *difference, double *norm);
+void mp_difference_f16(const mp_u16 *x, const mp_u16 *y, size_t n, double *difference, double *norm);
+void mp_difference_f32(const mp_f32 *x, const mp_f32 *y, size_t n, double *difference, double *norm);
+void mp_difference_f64(const mp_f64 *x, const mp_f64 *y, size_t n, double *difference, double *norm);
+void mp_pair_sums(const double *xa, const double *xb, const double *ya, const double *yb, size_t n, double *sums);
+double mp_pair_error(const double *xa, const double *xb, const double *ya, const double *yb, size_t n, double re, double im,
+                     double floor, size_t *place);
+void mp_weighted_squares_by_row_f32(double *out, const float *m, size_t rows, size_t columns, const double *weight, double floor);
+void mp_weighted_squares_by_row_f64(double *out, const double *m, size_t rows, size_t columns, const double *weight, double floor);
+void mp_weighted_squares_by_column_f32(double *out, const float *m, size_t rows, size_t columns, const double *weight,
+                                       double floor);
+void mp_weighted_squares_by_column_f64(double *out, const double *m, size_t rows, size_t columns, const double *weight,
+                                       double floor);
+
 #endif

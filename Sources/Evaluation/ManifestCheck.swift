@@ -1,0 +1,43 @@
+import Architectures
+import Protections
+import Symmetries
+
+/// Holds what a manifest says against what follows from the model and its own settings: one sentence for each disagreement.
+struct ManifestCheck {
+    let manifest: Manifest
+    let architecture: Architecture
+
+    var problems: [String] {
+        let protection = manifest.method.protection
+        var problems: [String] = []
+        if !protection.samplers.contains(manifest.sampler) {
+            let known = protection.samplers.map(\.rawValue).joined(separator: ", ")
+            problems.append(
+                "\(Manifest.fileName): sampler \(manifest.sampler.rawValue) is none of \(manifest.method.rawValue)'s: \(known)"
+            )
+        }
+        let kinds = manifest.siteKinds.subtracting(protection.siteKinds).map(\.rawValue).sorted()
+        if !kinds.isEmpty {
+            problems.append(
+                "\(Manifest.fileName): \(manifest.method.rawValue) does not act on sites \(kinds.joined(separator: ", "))"
+            )
+        }
+        let prediction = RoundingPrediction(manifest)
+        let sites = architecture.sites.filter {
+            prediction.covers($0) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
+        }
+        func agree(_ field: String, _ found: String, _ expected: String) {
+            guard found != expected else { return }
+            problems.append("\(Manifest.fileName): \(field) is \(found), expected \(expected)")
+        }
+        agree("architecture", manifest.family, architecture.family)
+        agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
+        let multiple =
+            sites.map { $0.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition) }.max() ?? 1
+        // Libraries may differ in the last digits of a logarithm.
+        if !((manifest.roundingMultiple - multiple).magnitude <= 1e-6 * multiple) {
+            agree("predicted_rounding_multiple", "\(manifest.roundingMultiple)", "\(multiple)")
+        }
+        return problems
+    }
+}

@@ -1,0 +1,98 @@
+import Architectures
+import Checkpoints
+import LinearAlgebra
+import Protections
+import Symmetries
+
+/// What the rounding of protected weights may cost, in multiples of rounding the original: recomputed from groups, sampler and
+/// condition number, never taken from the manifest under test. Both proofs hold a model to it.
+struct RoundingPrediction: Sendable {
+    /// What a draw may lie above the mean of all draws.
+    static let slack = 2.5
+    /// What would leave less of the weights than a tenth's error needs no proof: no claim goes further.
+    private static let largestError = 0.1
+
+    private let manifest: Manifest?
+    private let layers: Set<Int>?
+
+    init(_ manifest: Manifest?) {
+        self.manifest = manifest
+        layers = manifest?.layers.map(Set.init)
+    }
+
+    /// The manifest of a protected model; nil when there is none.
+    static func manifest(of checkpoint: Checkpoint) throws -> Manifest? {
+        do { return try Manifest.read(from: checkpoint) } catch ProtectionError.notProtected { return nil }
+    }
+
+    /// Whether a site's element is said to round nothing.
+    func isExact(_ site: Site) -> Bool { manifest?.sampler == .exact && covers(site) }
+
+    /// Whether the manifest speaks of a site.
+    func covers(_ site: Site) -> Bool {
+        manifest.map { $0.siteKinds.contains(site.kind) && (layers?.contains(site.layer) ?? true) } ?? false
+    }
+
+    /// The expected multiple at a site: 1 where nothing is said of it.
+    func expected(at site: Site, types: some Sequence<ElementType>) -> Double {
+        guard let manifest, covers(site) else { return 1 }
+        let multiple = site.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition)
+        let roundoff = types.compactMap(\.unitRoundoff).max() ?? 0
+        return max(1, min(multiple, Self.largestError / max(roundoff, .leastNormalMagnitude)))
+    }
+
+    /// What both proofs may widen their tolerance by: no more than sampler and condition number lead to expect, and no more than
+    /// the weights show.
+    static func multiple(_ original: Checkpoint, _ protected: Checkpoint, _ architecture: Architecture) throws -> Double
+    {
+        let prediction = RoundingPrediction(try manifest(of: protected))
+        guard prediction.manifest != nil else { return 1 }
+        var largest = 1.0
+        for site in architecture.sites {
+            let types = site.slices.compactMap { original.tensors[$0.tensor]?.type }
+            let expected = prediction.expected(at: site, types: types)
+            guard expected > largest else { continue }
+            let measured = measuredMultiple(at: site, original, protected)
+            largest = max(largest, min(expected, measured))
+        }
+        return largest
+    }
+
+    /// `sqrt(Σ_i ‖l'_i‖² ‖r'_i‖² / Σ_i ‖l_i‖² ‖r_i‖²)` over the channels that GL(n) mixes: what rounding either model costs the
+    /// product of a site's sides.
+    private static func measuredMultiple(at site: Site, _ original: Checkpoint, _ protected: Checkpoint) -> Double {
+        var largest = 1.0
+        for block in SiteBlock.blocks(of: site.group) where block.law == .linear {
+            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected),
+                let first = parts.first
+            else { continue }
+            for part in parts.dropFirst() {
+                var (before, after) = (0.0, 0.0)
+                for channel in 0..<block.channels.count {
+                    let (left, right) = (part.squares(ofChannel: channel), first.squares(ofChannel: channel))
+                    before += left.original * right.original
+                    after += left.protected * right.protected
+                }
+                if before > 0, after.isFinite { largest = max(largest, (after / before).squareRoot()) }
+            }
+        }
+        return largest
+    }
+}
+
+extension PartViews {
+    /// ‖·‖² of one channel over weight and bias.
+    fileprivate func squares(ofChannel channel: Int) -> (original: Double, protected: Double) {
+        func square(_ view: SliceView) -> Double {
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: max(view.lines, 1)) { buffer in
+                guard let base = buffer.baseAddress else { return 0 }
+                view.read(index: channel, into: base)
+                return (0..<view.lines).reduce(0) { $0 + base[$1] * base[$1] }
+            }
+        }
+        return pieces.reduce(into: (0.0, 0.0)) { sums, piece in
+            sums.0 += square(piece.original)
+            sums.1 += square(piece.protected)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import Checkpoints
+import LinearAlgebra
+import Symmetries
+import Synchronization
+
+/// Checks the sites of two checkpoints one after the other and lets go of the pages that no later one needs.
+final class SiteVerification: Sendable {
+    private let original: Checkpoint
+    private let protected: Checkpoint
+    private let prediction: RoundingPrediction
+    private let sums: [String: TensorSums]
+    private let probes: Probes
+    private let isExhaustive: Bool
+    /// How many sites still read the columns of a tensor.
+    private let readers: Mutex<[String: Int]>
+
+    init(
+        _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ prediction: RoundingPrediction,
+        sums: [String: TensorSums], isExhaustive: Bool
+    ) {
+        self.original = original
+        self.protected = protected
+        self.prediction = prediction
+        self.sums = sums
+        self.isExhaustive = isExhaustive
+        var readers: [String: Int] = [:]
+        var lines = 0
+        for site in sites {
+            for slice in site.slices { readers[slice.tensor, default: 0] += 1 }
+            guard SiteBlock.blocks(of: site.group).contains(where: { $0.law == .linear }) else { continue }
+            let parts = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected) ?? []
+            lines = max(lines, parts.map(\.lines).max() ?? 0)
+        }
+        self.readers = Mutex(readers)
+        let seed = sums.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.difference),\($0.value.norm)" }
+        probes = Probes(lines: lines, seed: seed.joined(separator: ";"))
+    }
+
+    func result(_ site: Site, scratch: WorkerScratch) throws -> SiteResult {
+        defer { release(site) }
+        let types = site.slices.flatMap { slice in
+            [original, protected].compactMap { $0.tensors[slice.tensor]?.type }
+        }
+        let tolerance = Tolerance(types: types)
+        var result = SiteResult(
+            path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
+            allowedMultiple: RoundingPrediction.slack * prediction.expected(at: site, types: types))
+        if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true }) { return result }
+        guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected) else {
+            result.include(.infinity, "its tensors do not fit")
+            result.isMoved = true
+            return result
+        }
+        result.isMoved = !whole.flatMap(\.pieces).allSatisfy { $0.original.isSame(as: $0.protected) }
+        guard result.isMoved else { return result }
+        let isWide = types.contains { $0 != .bf16 && $0 != .f16 }
+        for block in SiteBlock.blocks(of: site.group) {
+            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected) else { continue }
+            switch block.law {
+            case .linear where !prediction.isExact(site):
+                if isWide {
+                    try compare(Double.self, parts, block, tolerance, scratch, &result)
+                } else {
+                    try compare(Float.self, parts, block, tolerance, scratch, &result)
+                }
+            case .pairs(let pairing, let law) where !prediction.isExact(site) && law != .signs:
+                let worst = PairRecovery(
+                    pairing: pairing, law: law, parts: parts, tolerance: tolerance, scratch: scratch
+                ).worstError()
+                result.include(worst.value, worst.place)
+            default:
+                let worst = ExactRecovery(
+                    parts: parts, channels: block.channels.count, law: block.law, scratch: scratch
+                ).worstError()
+                result.include(worst.value, worst.place)
+            }
+        }
+        return result
+    }
+
+    private func compare<Real: ProbedScalar>(
+        _ type: Real.Type, _ parts: [PartViews], _ block: SiteBlock, _ tolerance: Tolerance, _ scratch: WorkerScratch,
+        _ result: inout SiteResult
+    ) throws {
+        let finding = try BilinearInvariant<Real>(
+            parts: parts, channels: block.channels.count, tolerance: tolerance, probes: probes,
+            isExhaustive: isExhaustive, scratch: scratch
+        ).finding()
+        result.include(finding.worst.value, finding.worst.place)
+        result.roundingMultiple = max(result.roundingMultiple, finding.roundingMultiple)
+        result.isZero = finding.isZero
+    }
+
+    private func release(_ site: Site) {
+        for slice in site.slices {
+            let isLast = readers.withLock { readers in
+                readers[slice.tensor, default: 1] -= 1
+                return readers[slice.tensor, default: 0] <= 0
+            }
+            for checkpoint in [original, protected] {
+                guard let tensor = checkpoint.tensors[slice.tensor] else { continue }
+                if isLast { checkpoint.releasePages(of: tensor) }
+                // Rows are this site's alone; columns are read on by others.
+                let rows =
+                    slice.across
+                    ?? (slice.axis == 0 ? slice.start..<slice.start + site.group.dimension * slice.width : nil)
+                let rowBytes = tensor.matrixShape.columns * tensor.type.bitWidth / 8
+                if let rows, rows.upperBound * rowBytes <= tensor.byteCount {
+                    checkpoint.releasePages(of: tensor, bytes: rows.lowerBound * rowBytes..<rows.upperBound * rowBytes)
+                }
+            }
+        }
+    }
+}
