@@ -26,13 +26,14 @@ public struct AlgebraicVerification: Sendable {
     public func verify(_ original: Checkpoint, _ protected: Checkpoint) throws -> VerificationReport {
         BLASThreads.use(1)
         let architecture = try Architecture.resolve(original)
-        let manifest = try RoundingPrediction.manifest(of: protected)
+        let manifest = try RoundingAllowance.manifest(of: protected)
+        let allowance = try RoundingAllowance(manifest, architecture, original, threads: threads)
         let sites = architecture.sites
         let kinds = Self.kinds(of: sites)
         let sums = try TensorSums.all(original, protected, threads: threads)
         var problems = Self.differences(original, protected, outside: kinds, sums: sums)
         let verification = SiteVerification(
-            sites, original, protected, RoundingPrediction(manifest), sums: sums, isExhaustive: isExhaustive)
+            sites, original, protected, allowance, sums: sums, isExhaustive: isExhaustive)
         let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
         try WorkerThreads.forEach(sites.count, threads: threads) { number, scratch in
             let result = try verification.result(sites[number], scratch: scratch)
@@ -40,7 +41,7 @@ public struct AlgebraicVerification: Sendable {
         }
         let results = found.withLock { $0.compactMap { $0 } }
         if let manifest {
-            problems += ManifestCheck(manifest: manifest, architecture: architecture).problems
+            problems += ManifestCheck(manifest: manifest, architecture: architecture, allowance: allowance).problems
             problems += Self.brokenClaims(manifest, results)
         }
         var displacement = TensorSums.none

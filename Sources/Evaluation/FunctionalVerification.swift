@@ -67,7 +67,8 @@ public struct FunctionalVerification: Sendable {
     private static func tolerance(
         _ original: Checkpoint, _ protected: Checkpoint, _ architecture: Architecture, inDouble: Bool
     ) throws -> Comparison.Tolerance {
-        let multiple = try RoundingPrediction.multiple(original, protected, architecture)
+        let manifest = try RoundingAllowance.manifest(of: protected)
+        let multiple = try RoundingAllowance(manifest, architecture, original).multiple(original, protected)
         return .init(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
     }
 }

@@ -6,6 +6,7 @@ import Symmetries
 struct ManifestCheck {
     let manifest: Manifest
     let architecture: Architecture
+    let allowance: RoundingAllowance
 
     var problems: [String] {
         let protection = manifest.method.protection
@@ -22,18 +23,13 @@ struct ManifestCheck {
                 "\(Manifest.fileName): \(manifest.method.rawValue) does not act on sites \(kinds.joined(separator: ", "))"
             )
         }
-        let prediction = RoundingPrediction(manifest)
-        let sites = architecture.sites.filter {
-            prediction.covers($0) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
-        }
         func agree(_ field: String, _ found: String, _ expected: String) {
             guard found != expected else { return }
             problems.append("\(Manifest.fileName): \(field) is \(found), expected \(expected)")
         }
         agree("architecture", manifest.family, architecture.family)
-        agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
-        let multiple =
-            sites.map { $0.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition) }.max() ?? 1
+        agree("site_count", "\(manifest.siteCount)", "\(allowance.sites.count)")
+        let multiple = allowance.predicted
         // Libraries may differ in the last digits of a logarithm.
         if !((manifest.roundingMultiple - multiple).magnitude <= 1e-6 * multiple) {
             agree("predicted_rounding_multiple", "\(manifest.roundingMultiple)", "\(multiple)")

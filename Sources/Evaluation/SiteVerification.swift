@@ -7,7 +7,7 @@ import Synchronization
 final class SiteVerification: Sendable {
     private let original: Checkpoint
     private let protected: Checkpoint
-    private let prediction: RoundingPrediction
+    private let allowance: RoundingAllowance
     private let sums: [String: TensorSums]
     private let probes: Probes
     private let isExhaustive: Bool
@@ -15,12 +15,12 @@ final class SiteVerification: Sendable {
     private let readers: Mutex<[String: Int]>
 
     init(
-        _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ prediction: RoundingPrediction,
+        _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ allowance: RoundingAllowance,
         sums: [String: TensorSums], isExhaustive: Bool
     ) {
         self.original = original
         self.protected = protected
-        self.prediction = prediction
+        self.allowance = allowance
         self.sums = sums
         self.isExhaustive = isExhaustive
         var readers: [String: Int] = [:]
@@ -44,7 +44,7 @@ final class SiteVerification: Sendable {
         let tolerance = Tolerance(types: types)
         var result = SiteResult(
             path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
-            allowedMultiple: RoundingPrediction.slack * prediction.expected(at: site, types: types))
+            allowedMultiple: RoundingAllowance.slack * allowance.expected(at: site, types: types))
         if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true }) { return result }
         guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected) else {
             result.include(.infinity, "its tensors do not fit")
@@ -57,13 +57,13 @@ final class SiteVerification: Sendable {
         for block in SiteBlock.blocks(of: site.group) {
             guard let parts = PartViews.all(of: site, channels: block.channels, original, protected) else { continue }
             switch block.law {
-            case .linear where !prediction.isExact(site):
+            case .linear where !allowance.isExact(site):
                 if isWide {
                     try compare(Double.self, parts, block, tolerance, scratch, &result)
                 } else {
                     try compare(Float.self, parts, block, tolerance, scratch, &result)
                 }
-            case .pairs(let pairing, let law) where !prediction.isExact(site) && law != .signs:
+            case .pairs(let pairing, let law) where !allowance.isExact(site) && law != .signs:
                 let worst = PairRecovery(
                     pairing: pairing, law: law, parts: parts, tolerance: tolerance, scratch: scratch
                 ).worstError()

@@ -15,6 +15,9 @@ public struct Manifest: Sendable, Equatable {
     /// Version 2 draws an element again where it is the identity; version 1 kept such.
     var avoidsIdentity: Bool { version > 1 }
 
+    /// Version 3 predicts what rounding costs from the weights, earlier ones from groups, sampler and condition number alone.
+    package var isPredictedFromWeights: Bool { version > 2 }
+
     /// Nil before version 3.
     public let nonce: ProtectionNonce?
     public let method: ProtectionMethod

@@ -4,20 +4,43 @@ import LinearAlgebra
 import Protections
 import Symmetries
 
-/// What the rounding of protected weights may cost, in multiples of rounding the original: recomputed from groups, sampler and
-/// condition number, never taken from the manifest under test. Both proofs hold a model to it.
-struct RoundingPrediction: Sendable {
+/// What the rounding of protected weights may cost, in multiples of rounding the original: predicted anew from the original's
+/// weights, the groups, sampler and condition number, never taken from the manifest under test. Both proofs hold a model to it.
+struct RoundingAllowance: Sendable {
     /// What a draw may lie above the mean of all draws.
     static let slack = 2.5
     /// What would leave less of the weights than a tenth's error needs no proof: no claim goes further.
     private static let largestError = 0.1
 
+    /// The sites that the manifest speaks of and that its sampler moves.
+    let sites: [Site]
+    /// At the site where it is largest; 1 at least.
+    let predicted: Double
     private let manifest: Manifest?
     private let layers: Set<Int>?
+    private let multiples: [String: Double]
 
-    init(_ manifest: Manifest?) {
+    init(_ manifest: Manifest?, _ architecture: Architecture, _ original: Checkpoint, threads: Int? = nil) throws {
+        let layers = manifest?.layers.map(Set.init)
         self.manifest = manifest
-        layers = manifest?.layers.map(Set.init)
+        self.layers = layers
+        guard let manifest else {
+            (sites, predicted, multiples) = ([], 1, [:])
+            return
+        }
+        sites = architecture.sites.filter {
+            Self.covers($0, manifest, layers) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
+        }
+        if manifest.isPredictedFromWeights {
+            let prediction = try RoundingPrediction(
+                sites, in: original, sampler: manifest.sampler, condition: manifest.condition, threads: threads)
+            (predicted, multiples) = (prediction.multiple, prediction.multiples)
+        } else {
+            let expected = sites.map {
+                ($0.path, $0.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition))
+            }
+            (predicted, multiples) = (expected.map(\.1).max() ?? 1, Dictionary(expected) { first, _ in first })
+        }
     }
 
     /// The manifest of a protected model; nil when there is none.
@@ -29,31 +52,28 @@ struct RoundingPrediction: Sendable {
     func isExact(_ site: Site) -> Bool { manifest?.sampler == .exact && covers(site) }
 
     /// Whether the manifest speaks of a site.
-    func covers(_ site: Site) -> Bool {
-        manifest.map { $0.siteKinds.contains(site.kind) && (layers?.contains(site.layer) ?? true) } ?? false
+    func covers(_ site: Site) -> Bool { manifest.map { Self.covers(site, $0, layers) } ?? false }
+
+    private static func covers(_ site: Site, _ manifest: Manifest, _ layers: Set<Int>?) -> Bool {
+        manifest.siteKinds.contains(site.kind) && (layers?.contains(site.layer) ?? true)
     }
 
     /// The expected multiple at a site: 1 where nothing is said of it.
     func expected(at site: Site, types: some Sequence<ElementType>) -> Double {
-        guard let manifest, covers(site) else { return 1 }
-        let multiple = site.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition)
+        guard let multiple = multiples[site.path] else { return 1 }
         let roundoff = types.compactMap(\.unitRoundoff).max() ?? 0
         return max(1, min(multiple, Self.largestError / max(roundoff, .leastNormalMagnitude)))
     }
 
     /// What both proofs may widen their tolerance by: no more than sampler and condition number lead to expect, and no more than
     /// the weights show.
-    static func multiple(_ original: Checkpoint, _ protected: Checkpoint, _ architecture: Architecture) throws -> Double
-    {
-        let prediction = RoundingPrediction(try manifest(of: protected))
-        guard prediction.manifest != nil else { return 1 }
+    func multiple(_ original: Checkpoint, _ protected: Checkpoint) -> Double {
         var largest = 1.0
-        for site in architecture.sites {
+        for site in sites {
             let types = site.slices.compactMap { original.tensors[$0.tensor]?.type }
-            let expected = prediction.expected(at: site, types: types)
+            let expected = expected(at: site, types: types)
             guard expected > largest else { continue }
-            let measured = measuredMultiple(at: site, original, protected)
-            largest = max(largest, min(expected, measured))
+            largest = max(largest, min(expected, Self.measuredMultiple(at: site, original, protected)))
         }
         return largest
     }
