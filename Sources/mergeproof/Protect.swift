@@ -42,6 +42,8 @@ struct Protect: ParsableCommand {
     @Option(help: "Largest size of a shard, such as 5GB; the source's files are kept unless said otherwise.")
     var maxShardSize: ByteCount?
 
+    @OptionGroup var copying: CopyOptions
+
     @OptionGroup var cores: ThreadOptions
 
     @Flag(help: "Accept NaN and infinite weights.")
@@ -52,14 +54,17 @@ struct Protect: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try SecretKey(readingFrom: key)
-            let source = try Checkpoint(opening: model)
+            let source = try Checkpoint(opening: model, including: copying.include)
+            try source.refuseKey(at: key)
             if try SecretKey.isExposed(key) { warn("\(key): others than you can read this key; run chmod 600 on it") }
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
                 .protect(source, to: output, key: secret, options: options)
             bar.finish()
-            show(report, seconds: seconds(ContinuousClock.now - started))
+            let elapsed = seconds(ContinuousClock.now - started)
+            copying.warnOfFiles(in: source)
+            show(report, seconds: elapsed)
         }
     }
 
@@ -76,9 +81,6 @@ struct Protect: ParsableCommand {
     }
 
     private func show(_ report: Protector.Report, seconds: Double) {
-        for file in report.manifest.leftOut {
-            warn("\(file) holds weights itself and was left out of the output, which it would have defeated")
-        }
         if report.scalesWereDropped {
             warn("powers of two would have lost bits in some weight and were left out; signs and permutations remain")
         }

@@ -15,6 +15,8 @@ struct Restore: ParsableCommand {
     @Option(help: "The key that the model was protected with.")
     var key: String
 
+    @OptionGroup var copying: CopyOptions
+
     @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
@@ -22,13 +24,14 @@ struct Restore: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try SecretKey(readingFrom: key)
-            let source = try Checkpoint(opening: protected)
+            let source = try Checkpoint(opening: protected, including: copying.include)
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
                 .restore(source, to: output, key: secret, threads: cores.threads)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
+            copying.warnOfFiles(in: source)
             print(
                 display.json
                     ? ReportText.json(report, output: output, seconds: elapsed)
