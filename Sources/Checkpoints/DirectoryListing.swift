@@ -80,14 +80,14 @@ struct DirectoryListing {
         let byName = omission(relative, isModule: module != nil)
         if byName != nil, !isIncluded { return disposition(of: relative, byName, module: module) }
         let file = try MappedFile(path: path + "/" + relative, system: system)
-        // A key is sought wherever it could be copied from.
-        if SecretKeyText.occurs(in: file.bytes) { return .leftOut(.secretKey) }
-        if isIncluded {
-            let wouldBeCopied =
-                byName == nil && content(of: file.bytes, relative, isModule: module != nil) == nil
-            return .copied(included: !wouldBeCopied)
+        let omission = byName ?? content(of: file.bytes, relative, isModule: module != nil)
+        // A key is sought in all that would be copied, and in what is as small as notes are.
+        if omission == nil || isIncluded || file.bytes.count <= FileContent.textBytes,
+            SecretKeyText.occurs(in: file.bytes)
+        {
+            return .leftOut(.secretKey)
         }
-        return disposition(of: relative, content(of: file.bytes, relative, isModule: module != nil), module: module)
+        return isIncluded ? .copied(included: omission != nil) : disposition(of: relative, omission, module: module)
     }
 
     /// A module needs its weights: without them the copy could not be loaded.

@@ -17,16 +17,15 @@ enum FileContent {
         case nil: break
         }
         guard bytes.count > smallBytes else { return nil }
-        if isSentencePiece(name) {
-            return bytes.count <= vocabularyBytes && SentencePieceModel.isPlausible(bytes)
-                ? nil : .unknown(bytes: bytes.count)
-        }
+        if isSentencePiece(name), bytes.count <= vocabularyBytes, SentencePieceModel.isPlausible(bytes) { return nil }
         guard bytes.count <= (isVocabulary(name) ? vocabularyBytes : textBytes) else {
             return .unknown(bytes: bytes.count)
         }
         let census = ByteCensus(bytes)
         guard census.isText else { return .unknown(bytes: bytes.count) }
-        return census.isEncoded ? .encodedNumbers(bytes: bytes.count) : nil
+        // Whisper's preprocessor_config.json holds its filters: some hundred kilobytes of numbers.
+        let isConfiguration = name.hasSuffix("config.json") && bytes.count <= textBytes
+        return census.isEncoded && !isConfiguration ? .encodedNumbers(bytes: bytes.count) : nil
     }
 
     private static let vocabularies: Set = [

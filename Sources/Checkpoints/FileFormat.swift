@@ -60,7 +60,7 @@ enum FileFormat: Equatable {
     init?(_ bytes: UnsafeRawBufferPointer) {
         if Self.isSafetensors(bytes) {
             self = .weights("safetensors")
-        } else if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]) {
+        } else if Self.isPickle(bytes) {
             self = .weights("pickle")
         } else if let known = Self.signatures.first(where: { $0.matches(bytes) }) {
             self = known.format
@@ -74,6 +74,24 @@ enum FileFormat: Equatable {
         guard bytes.count > 8, bytes[8] == UInt8(ascii: "{") else { return false }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
         return length >= 2 && length <= UInt64(SafetensorsHeader.maximumLength)
+    }
+
+    /// Protocols 2 to 5 begin with their number, the older ones with a class, a mark or an empty list or dictionary.
+    private static func isPickle(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if bytes.count > 2, bytes[0] == 0x80, (2...5).contains(bytes[1]) { return true }
+        guard bytes.last == UInt8(ascii: ".") else { return false }
+        let lines = bytes.prefix(256).split(separator: 0x0a, maxSplits: 3, omittingEmptySubsequences: false)
+        guard let first = lines.first, let code = first.first else { return false }
+        func names(_ line: some Collection<UInt8>, _ texts: String...) -> Bool {
+            texts.contains { line.elementsEqual($0.utf8) }
+        }
+        switch code {
+        case UInt8(ascii: "("): return names(first, "(dp0", "(lp0", "(dp1", "(lp1")
+        case UInt8(ascii: "}"), UInt8(ascii: "]"): return first.dropFirst().starts(with: [UInt8(ascii: "q"), 0])
+        case UInt8(ascii: "c"):
+            return lines.count > 2 && (names(lines[2], "p0", "p1") || lines[2].starts(with: [UInt8(ascii: "q"), 0]))
+        default: return false
+        }
     }
 
     private static let pickleSuffixes = [

@@ -24,6 +24,9 @@ struct FileComparison {
         for entry in protected.entries where entry.disposition != .weights {
             if entry.omission == .secretKey {
                 faults.append("\(entry.relativePath) \(Omission.secretKey)")
+            } else if entry.refusal == .adapter {
+                // Even where both have it: it acts on weights that are no longer the same.
+                faults.append("\(entry.relativePath): a loader would apply this adapter to the protected weights")
             } else if let twin = before[Array(entry.relativePath.utf8)] {
                 try compare(twin, entry)
             } else {

@@ -16,7 +16,7 @@ enum HarmlessFile {
 
     /// Whether a file is of that kind by its name, and nothing else by its content.
     static func holds(_ entry: DirectoryEntry, in checkpoint: Checkpoint) throws -> Bool {
-        if isBookkeeping(entry.relativePath) { return !entry.isLink }
+        if isBookkeeping(entry.relativePath) { return entry.isFile || !entry.isLink }
         guard entry.isFile, entry.isCopied else { return false }
         let name = entry.name.lowercased()
         let suffix = name.lastIndex(of: ".").map { String(name[$0...]) } ?? ""

@@ -19,7 +19,8 @@ import Testing
 
     private static let formats: [(String, [UInt8])] = [
         ("safetensors", [2, 0, 0, 0, 0, 0, 0, 0] + Array("{}".utf8)), ("pickle", [0x80, 4, 0x95, 0]),
-        ("zip", Array("PK\u{3}\u{4}".utf8)), ("gzip", [0x1f, 0x8b, 8]),
+        ("pickle", Array("(dp0\nVa\np1\nI1\ns.".utf8)), ("pickle", Array("cnumpy\nndarray\np0\n.".utf8)),
+        ("pickle", Array("}q\0X\u{1}\0\0\0as.".utf8)), ("zip", Array("PK\u{3}\u{4}".utf8)), ("gzip", [0x1f, 0x8b, 8]),
         ("HDF5", [0x89] + Array("HDF\r\n\u{1a}\n".utf8)),
         ("GGUF", Array("GGUF\u{3}\0\0\0".utf8)), ("NumPy", [0x93] + Array("NUMPY\u{1}".utf8)),
         ("tar", [UInt8](repeating: 0, count: 257) + Array("ustar".utf8)), ("xz", [0xfd] + Array("7zXZ\0".utf8)),
@@ -76,6 +77,9 @@ import Testing
             ("tokenizer.model", Self.sentencePiece(pieces: 600_000), true),
             ("tokenizer.model", Self.noise(70_000), false),
             ("spiece.model", Self.sentencePiece(pieces: 9000) + Self.noise(90_000), false),
+            ("preprocessor_config.json", Self.numbers(300_000), true),
+            ("truecase.model", Self.vocabulary(100_000), true),
+            ("vocab.txt", Array("cat\ndog\np\nA.".utf8), true),
             ("picture.png", [0x89] + Array("PNG\r\n\u{1a}\n".utf8) + Self.noise(100_000), true),
             ("README.md", Array("GGUF files of this model are elsewhere".utf8), true),
             ("README.md", Array("PAR1 and more ".utf8) + Self.vocabulary(70_000), true),

@@ -85,7 +85,27 @@ import Testing
         try Files.write(text, to: protected + "/" + name)
         let report = try verify()
         #expect(report.holds == !isFault)
-        #expect((isFault ? report.problems : report.differences).contains { $0.hasPrefix(name + " ") })
+        #expect((isFault ? report.problems : report.differences).contains { $0.hasPrefix(name) })
+    }
+
+    /// An adapter that both have acts on weights that only one of them has.
+    @Test func anAdapterInBothIsAFault() throws {
+        for path in [original, protected] { try Files.write("{}", to: path + "/adapter_config.json") }
+        #expect(try !verify().holds)
+    }
+
+    /// The hub's cache keeps files as links into a store.
+    @Test func linkedFilesAreComparedByContent() throws {
+        for file in Self.files {
+            rename(protected + "/" + file.name, folder("blob"))
+            try Files.link(protected + "/" + file.name, to: folder("blob"))
+            #expect(try verify().holds, "\(file.name)")
+            try Files.write(file.text + ".", to: folder("blob"))
+            #expect(try verify().holds == !file.isLoaded, "\(file.name)")
+            unlink(protected + "/" + file.name)
+            rename(folder("blob"), protected + "/" + file.name)
+            try Files.write(file.text, to: protected + "/" + file.name)
+        }
     }
 
     @Test func foldersAndLinksThatAreAddedCount() throws {
