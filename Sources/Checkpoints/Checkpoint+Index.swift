@@ -1,22 +1,11 @@
 import OrderedCollections
 
 extension Checkpoint {
-    /// The safetensors files that make up the model, in the index's order of names.
+    /// The safetensors files that make up the model, by name.
     static func shardNames(
-        _ path: String, listing: DirectoryListing, index: JSONDocument?
+        _ path: String, listing: DirectoryListing, index: JSONDocument?, hasConfig: Bool
     ) throws(CheckpointError) -> [String] {
-        guard let index else {
-            if listing.names.contains(singleName) {
-                if let stray = listing.names.first(where: isShardName) {
-                    throw .index(file: path + "/" + singleName, .unreferencedShard(stray))
-                }
-                return [singleName]
-            }
-            if let pickle = listing.names.first(where: DirectoryListing.isPickle) {
-                throw .pickleOnly(directory: path, file: pickle)
-            }
-            throw .noWeights(directory: path)
-        }
+        guard let index else { return try shardNamesWithoutIndex(path, listing, hasConfig: hasConfig) }
         let file = path + "/" + indexName
         guard let map = index["weight_map"]?.object else { throw .index(file: file, .noWeightMap) }
         var names: OrderedSet<String> = []
@@ -34,6 +23,56 @@ extension Checkpoint {
             throw .index(file: file, .unreferencedShard(stray))
         }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    /// The file that config.json itself names as the weights, as transformers reads it.
+    static func explicitName(
+        _ path: String, _ config: JSONDocument?, _ listing: DirectoryListing
+    ) throws(CheckpointError) -> String? {
+        guard let value = config?[weightsKey], !value.isNull else { return nil }
+        guard let name = value.string, name == indexName || name.hasSuffix(".safetensors"), !name.contains("/"),
+            !name.hasPrefix("."), !name.utf8.contains(0)
+        else { throw .index(file: path + "/config.json", .unsafeShardName(value.string ?? value.serialized())) }
+        guard listing.names.contains(name) else { throw .index(file: path + "/config.json", .missingShard(name)) }
+        return name
+    }
+
+    /// The member of config.json that names the weights' file.
+    static let weightsKey = "transformers_weights"
+
+    /// One file, or a whole set of numbered shards.
+    private static func shardNamesWithoutIndex(
+        _ path: String, _ listing: DirectoryListing, hasConfig: Bool
+    ) throws(CheckpointError) -> [String] {
+        let candidates = listing.names.filter {
+            $0.hasSuffix(".safetensors") && !$0.hasPrefix(".") && !DirectoryListing.isAdapter($0)
+        }
+        let numbered = candidates.filter { ShardNumber($0) != nil }
+        if candidates.contains(singleName) {
+            if let stray = numbered.first { throw .index(file: path + "/" + singleName, .unreferencedShard(stray)) }
+            return [singleName]
+        }
+        if let diffusion = candidates.first(where: { $0.hasPrefix("diffusion_pytorch_model") }) {
+            throw .index(file: path, .diffusionModel(diffusion))
+        }
+        if let first = numbered.first.flatMap(ShardNumber.init) {
+            let expected = first.wholeSet
+            if let missing = expected.first(where: { !candidates.contains($0) }) {
+                throw .index(file: path, .missingShard(missing))
+            }
+            if let stray = candidates.first(where: { !expected.contains($0) }) {
+                throw .index(file: path, .unreferencedShard(stray))
+            }
+            return expected
+        }
+        if hasConfig, let only = candidates.first {
+            if candidates.count > 1 { throw .index(file: path, .severalFiles(candidates)) }
+            return [only]
+        }
+        if let pickle = listing.names.first(where: FileFormat.isPickle) {
+            throw .pickleOnly(directory: path, file: pickle)
+        }
+        throw .noWeights(directory: path)
     }
 
     /// `model-00001-of-00004.safetensors`.
@@ -83,5 +122,34 @@ extension Checkpoint {
             throw .index(
                 file: file, .tensorNotInShard(tensor: missing.key, shard: missing.value.string ?? ""))
         }
+    }
+}
+
+/// The parts of a shard's name: `model-00002-of-00004.safetensors`.
+struct ShardNumber {
+    let prefix: Substring
+    let number: Int
+    let count: Int
+    private let digits: Int
+
+    /// Nil for other names.
+    init?(_ name: String) {
+        guard name.hasSuffix(".safetensors") else { return nil }
+        let parts = name.dropLast(".safetensors".count).split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[parts.count - 2] == "of", let last = parts.last,
+            parts[parts.count - 3].utf8.count == last.utf8.count, let number = Int(parts[parts.count - 3]),
+            let count = Int(last), (1...count).contains(number), count <= 100_000
+        else { return nil }
+        prefix = name.dropLast(".safetensors".count + 4 + 2 * last.utf8.count + 1)
+        digits = last.utf8.count
+        (self.number, self.count) = (number, count)
+    }
+
+    /// The names of all shards of the set.
+    var wholeSet: [String] {
+        func padded(_ n: Int) -> String {
+            String(repeating: "0", count: max(0, digits - String(n).utf8.count)) + String(n)
+        }
+        return (1...count).map { "\(prefix)-\(padded($0))-of-\(padded(count)).safetensors" }
     }
 }

@@ -6,12 +6,15 @@ import OrderedCollections
 public final class Checkpoint: Sendable {
     public static let indexName = "model.safetensors.index.json"
     public static let singleName = "model.safetensors"
+    /// What a protection writes beside the weights.
+    public static let manifestName = "mergeproof.json"
 
     /// One safetensors file.
     public struct Shard: Sendable {
         public let fileName: String
         public let header: SafetensorsHeader
         public var size: Int { file.bytes.count }
+        var mode: mode_t { file.permissions }
         let file: MappedFile
     }
 
@@ -21,16 +24,20 @@ public final class Checkpoint: Sendable {
     public let shards: [Shard]
     /// Every tensor, shard by shard in the order of the data.
     public let tensors: OrderedDictionary<String, TensorRecord>
-    /// Files to be copied byte for byte.
-    public let sidecars: [Sidecar]
-    /// Files beside the weights that hold weights themselves, in other formats or unreferenced. They would carry the
-    /// unprotected model into any copy and are never copied.
-    public let leftOut: [String]
+    /// Everything in the directory, by path, and what becomes of it in a copy; empty for a single file.
+    public let entries: [DirectoryEntry]
+    let folders: [DirectoryListing.Folder]
+    /// Of the directory itself.
+    let mode: mode_t
     public let config: JSONDocument?
     public let index: JSONDocument?
     let system: any SystemCalls
 
-    public init(opening path: String, system: any SystemCalls = PosixSystemCalls()) throws(CheckpointError) {
+    /// - Parameter patterns: files to be copied although they look like weights in another form or are hidden; see
+    ///   `InclusionPatterns`.
+    public init(
+        opening path: String, including patterns: [String] = [], system: any SystemCalls = PosixSystemCalls()
+    ) throws(CheckpointError) {
         self.path = path
         self.system = system
         let status = try system.status(path)
@@ -39,18 +46,27 @@ public final class Checkpoint: Sendable {
         if isSingleFile {
             guard path.hasSuffix(".safetensors") else { throw .notAFileOrDirectory(path: path) }
             shards = [try Self.openShard(path, name: Self.lastComponent(path), number: 0, system)]
-            (sidecars, leftOut, config, index) = ([], [], nil, nil)
+            (entries, folders, config, index, mode) = ([], [], nil, nil, 0o777)
         } else {
-            let listing = try DirectoryListing(path, system: system)
-            index = try Self.document(Self.indexName, in: path, if: listing.names, system)
+            let listing = try DirectoryListing(path, including: patterns, system: system)
             config = try Self.document("config.json", in: path, if: listing.names, system)
-            let names = try Self.shardNames(path, listing: listing, index: index)
+            let named = try Self.explicitName(path, config, listing)
+            index =
+                named ?? Self.indexName == Self.indexName
+                ? try Self.document(Self.indexName, in: path, if: listing.names, system) : nil
+            let names =
+                if let named, named != Self.indexName { [named] } else {
+                    try Self.shardNames(path, listing: listing, index: index, hasConfig: config != nil)
+                }
             var opened: [Shard] = []
             for (number, name) in names.enumerated() {
                 opened.append(try Self.openShard(path + "/" + name, name: name, number: number, system))
             }
             shards = opened
-            (sidecars, leftOut) = try listing.sidecars(besides: Set(names))
+            let modules = try Self.modules(in: path, if: listing.names, system)
+            (entries, folders) = try listing.entries(
+                weights: Set(index == nil ? names : names + [Self.indexName]), modules: modules)
+            mode = status.mode
         }
         tensors = try Self.collect(shards, path: path)
         if let index { try Self.checkIndex(index, against: shards, file: path + "/" + Self.indexName) }
@@ -84,6 +100,24 @@ public final class Checkpoint: Sendable {
     /// A JSON file beside the weights, or nil when there is none of that name.
     public func document(named name: String) throws(CheckpointError) -> JSONDocument? {
         try Self.document(name, in: path, if: sidecars.map(\.relativePath), system)
+    }
+
+    private static func modules(
+        in directory: String, if names: [String], _ system: any SystemCalls
+    ) throws(CheckpointError) -> Result<ModuleList, ModuleFault> {
+        let document: JSONDocument?
+        do throws(CheckpointError) {
+            document = try Self.document(ModuleList.fileName, in: directory, if: names, system)
+        } catch {
+            switch error {
+            case .json: return .failure(.malformed)
+            // A link that leads nowhere.
+            case .notFound: return .success(ModuleList())
+            default: throw error
+            }
+        }
+        guard let document else { return .success(ModuleList()) }
+        do throws(ModuleFault) { return .success(try ModuleList(document)) } catch { return .failure(error) }
     }
 
     static func lastComponent(_ path: String) -> String {

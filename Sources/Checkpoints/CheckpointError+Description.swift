@@ -10,11 +10,16 @@ extension CheckpointError: CustomStringConvertible {
         case .notAFileOrDirectory(let path):
             "\(path): neither a model directory nor a .safetensors file; give one of the two"
         case .noWeights(let directory):
-            "\(directory): found neither model.safetensors nor model.safetensors.index.json; give a Hugging Face model directory"
+            "\(directory): found neither model.safetensors nor model.safetensors.index.json, nor one safetensors file beside a config.json; give a Hugging Face model directory"
         case .pickleOnly(let directory, let file):
             "\(directory): weights are only there as pickle (\(file)), which can run code when loaded and is not read; convert the model to safetensors first"
         case .sourceChanged(let file):
             "\(file): the file changed while it was being read; run again when nobody writes to it"
+        case .refusedFile(let path, let refusal): "\(path): \(refusal)"
+        case .keyInsideModel(let key, let model, let entry):
+            "\(key): this key lies inside the model \(model) (\(entry)) and would be published with it; move it elsewhere first"
+        case .namedWeights(let directory):
+            "\(directory): config.json names the file of the weights (\(Checkpoint.weightsKey)), so that they cannot be sharded anew; leave out --max-shard-size"
         case .outputExists(let path):
             "\(path): the output exists already and is never overwritten; choose another path or remove it"
         case .outputOverlapsInput(let output, let input):
@@ -81,8 +86,8 @@ extension IndexFault: CustomStringConvertible {
         case .shardNotString(let tensor): return "weight_map gives no file name for tensor \(tensor); \(again)"
         case .unsafeShardName(let name):
             return
-                "weight_map names the file \"\(name)\", which is not a plain .safetensors file name; do not trust this index"
-        case .missingShard(let shard): return "shard \(shard) is named but not there; \(again)"
+                "the weights are said to lie in \"\(name)\", which is not a plain .safetensors file name; do not trust this model"
+        case .missingShard(let shard): return "shard \(shard) is missing; \(again)"
         case .tensorNotInShard(let tensor, let shard):
             return "tensor \(tensor) should be in shard \(shard) but is not; \(again)"
         case .tensorNotInIndex(let tensor, let shard):
@@ -91,7 +96,12 @@ extension IndexFault: CustomStringConvertible {
             return "tensor \(tensor) is in shard \(first) and in shard \(second); \(again)"
         case .equivalentNames(let tensor):
             return "tensor \(tensor) occurs in two Unicode spellings; do not trust this model"
-        case .unreferencedShard(let shard): return "shard \(shard) is there but weight_map does not name it; \(again)"
+        case .severalFiles(let names):
+            return
+                "expected one safetensors file, found \(names.prefix(3).joined(separator: ", ")); name the model's \(Checkpoint.singleName) and move the others away"
+        case .diffusionModel(let name):
+            return "\(name) belongs to a diffusion model, which is not supported; give a transformers model directory"
+        case .unreferencedShard(let shard): return "shard \(shard) is there but is no part of the model; \(again)"
         }
     }
 }

@@ -9,6 +9,12 @@ public enum CheckpointError: Error, Sendable, Equatable {
     /// Only pickled weights: loading those would run code from the checkpoint.
     case pickleOnly(directory: String, file: String)
     case sourceChanged(file: String)
+    /// A file beside which the model cannot be copied to any use.
+    case refusedFile(path: String, Refusal)
+    /// A secret key lies in the model directory.
+    case keyInsideModel(key: String, model: String, entry: String)
+    /// config.json names the weights' file, so that they cannot be spread over others.
+    case namedWeights(directory: String)
     case outputExists(path: String)
     case outputOverlapsInput(output: String, input: String)
     case outputParentMissing(path: String)
@@ -56,4 +62,7 @@ public enum IndexFault: Error, Sendable, Equatable {
     /// Names that Unicode calls equal but whose bytes differ.
     case equivalentNames(tensor: String)
     case unreferencedShard(String)
+    /// Files of other names than Hugging Face's, of which it cannot be told which is the model.
+    case severalFiles([String])
+    case diffusionModel(String)
 }

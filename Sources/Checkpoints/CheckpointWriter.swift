@@ -34,14 +34,15 @@ public struct CheckpointWriter: Sendable {
         observer: (any TransferObserver)? = nil,
         rewriter: (TensorRecord) throws -> (any TensorRewriter)?
     ) throws {
-        let partial = try PartialDirectory(for: path, input: source.path, system: system)
+        let partial = try PartialDirectory(
+            for: path, input: source.path, mode: source.mode, system: system)
         do {
             let available = try partial.availableSpace()
             guard plan.totalBytes <= available else {
                 throw CheckpointError.notEnoughSpace(path: path, needed: plan.totalBytes, available: available)
             }
             for sidecar in plan.sidecars {
-                try copy(sidecar, from: source.path, into: partial.path, observer: observer)
+                try copy(sidecar, from: source, into: partial.path, observer: observer)
             }
             for folder in plan.sidecarFolders { try synchronize(partial.path + "/" + folder) }
             let schedule = try Schedule(
@@ -90,25 +91,28 @@ public struct CheckpointWriter: Sendable {
         try queue.rethrow()
     }
 
-    /// Copies a small file, its permissions included, so that it can be read by whoever could read the original.
+    /// Copies a file beside the weights, its permissions included. It must be the very file that was judged when the source was
+    /// opened, and must not change meanwhile: a key or a link may have been put in its place.
     private func copy(
-        _ sidecar: Sidecar, from source: String, into directory: String, observer: (any TransferObserver)?
+        _ sidecar: DirectoryEntry, from source: Checkpoint, into directory: String, observer: (any TransferObserver)?
     ) throws {
-        let file = try MappedFile(path: source + "/" + sidecar.relativePath, system: system)
-        guard file.bytes.count == sidecar.size else { throw CheckpointError.sourceChanged(file: file.path) }
+        let file = try MappedFile(path: source.path + "/" + sidecar.relativePath, system: system)
+        try file.check(against: sidecar.status)
         try observer?.copied(sidecar, file.bytes)
-        try makeParents(of: sidecar.relativePath, in: directory)
+        try makeParents(of: sidecar.relativePath, from: source, in: directory)
         try create(directory + "/" + sidecar.relativePath, file.bytes, mode: file.permissions | 0o600)
+        try file.checkUnchanged()
     }
 
     private func write(_ made: OutputPlan.Generated, into directory: String) throws {
-        try made.bytes.withUnsafeBytes { try create(directory + "/" + made.name, $0, mode: nil) }
+        try made.bytes.withUnsafeBytes { try create(directory + "/" + made.name, $0, mode: made.mode) }
     }
 
     private func create(
         _ path: String, _ bytes: UnsafeRawBufferPointer, mode: mode_t?
     ) throws(CheckpointError) {
-        let descriptor = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        let descriptor = try system.open(path, flags: flags, mode: mode == nil ? 0o666 : 0o600)
         defer { system.close(descriptor) }
         try system.write(descriptor, bytes, offset: 0, path: path)
         if let mode { try system.changeMode(descriptor, mode: mode, path: path) }
@@ -121,13 +125,21 @@ public struct CheckpointWriter: Sendable {
         try system.synchronize(descriptor, path: directory)
     }
 
-    private func makeParents(of relativePath: String, in directory: String) throws(CheckpointError) {
-        var path = directory
+    private func makeParents(
+        of relativePath: String, from source: Checkpoint, in directory: String
+    ) throws(CheckpointError) {
+        var folder = ""
         for component in relativePath.split(separator: "/").dropLast() {
-            path += "/" + component
+            folder += (folder.isEmpty ? "" : "/") + component
+            let path = directory + "/" + folder
             do { try system.makeDirectory(path) } catch {
                 guard case .systemCall(_, _, EEXIST) = error else { throw error }
+                continue
             }
+            guard let mode = source.folders.first(where: { $0.relativePath == folder })?.mode else { continue }
+            let descriptor = try system.open(path, flags: O_RDONLY | O_DIRECTORY, mode: 0)
+            defer { system.close(descriptor) }
+            try PartialDirectory.restrict(descriptor, to: mode, path: path, system)
         }
     }
 }

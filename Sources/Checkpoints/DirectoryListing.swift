@@ -1,77 +1,138 @@
 import Glibc
 
-/// A file beside the weights: tokenizer, configuration, licence.
-public struct Sidecar: Sendable, Equatable {
-    /// Relative to the model directory, with `/` between components.
-    public let relativePath: String
-    public let size: Int
-}
-
-/// What lies in a model directory.
+/// What lies in a model directory, and what becomes of each entry in a copy: decided once, here, for all who ask.
 struct DirectoryListing {
+    /// A directory below the model's own from which something is copied.
+    struct Folder: Sendable, Equatable {
+        let relativePath: String
+        let mode: mode_t
+    }
+
     let path: String
     let names: [String]
     private let system: any SystemCalls
+    private let inclusions: InclusionPatterns
 
-    init(_ path: String, system: any SystemCalls) throws(CheckpointError) {
+    init(_ path: String, including patterns: [String], system: any SystemCalls) throws(CheckpointError) {
         self.path = path
         self.system = system
+        inclusions = InclusionPatterns(patterns: patterns)
         names = try system.list(path)
     }
 
-    /// Files to copy, and files that hold weights and are left out. Hidden files and directories are passed over.
-    func sidecars(
-        besides weights: Set<String>
-    ) throws(CheckpointError) -> (copied: [Sidecar], leftOut: [String]) {
-        var copied: [Sidecar] = []
-        var leftOut: [String] = []
-        var pending = [""]
+    /// Hidden directories of tools, whose many files are not listed one by one.
+    static let toolFolders: Set = [".git", ".cache", ".huggingface", ".github", ".hg", ".svn", ".vscode", ".idea"]
+
+    /// Every entry below the directory, by path. Directories behind links are not followed, as they may lead in circles, but for
+    /// those of modules.
+    func entries(
+        weights: Set<String>, modules list: Result<ModuleList, ModuleFault>
+    ) throws(CheckpointError) -> (entries: [DirectoryEntry], folders: [Folder]) {
+        let modules = (try? list.get()) ?? ModuleList()
+        var (entries, folders, pending) = ([DirectoryEntry](), [Folder](), [""])
         while let folder = pending.popLast() {
             let prefix = folder.isEmpty ? "" : folder + "/"
-            for name in folder.isEmpty ? names : try system.list(path + "/" + folder) where !name.hasPrefix(".") {
+            for name in folder.isEmpty ? names : try system.list(path + "/" + folder) {
                 let relative = prefix + name
-                guard !weights.contains(relative) else { continue }
-                let isLink = try system.linkStatus(path + "/" + relative).kind == .link
-                guard let status = try status(of: path + "/" + relative, isLink: isLink) else { continue }
-                switch status.kind {
-                // Directories behind links may lead in circles.
-                case .directory where isLink: break
-                case .directory: pending.append(relative)
-                case .file where relative == Checkpoint.indexName: break
-                case .file where Self.holdsWeights(name): leftOut.append(relative)
-                case .file: copied.append(Sidecar(relativePath: relative, size: status.size))
-                case .link, .other: break
+                let own = try system.linkStatus(path + "/" + relative)
+                let isLink = own.kind == .link
+                let status = isLink ? try target(of: path + "/" + relative) : own
+                let isDirectory = status?.kind == .directory
+                if let status, isDirectory, !Self.toolFolders.contains(name), !Self.isRemains(name),
+                    !isLink || modules.folders.contains(relative)
+                {
+                    folders.append(Folder(relativePath: relative, mode: status.mode))
+                    pending.append(relative)
+                    continue
                 }
+                let disposition =
+                    if weights.contains(relative) { DirectoryEntry.Disposition.weights } else {
+                        try disposition(relative, status, isLink: isLink, modules: list)
+                    }
+                entries.append(
+                    DirectoryEntry(
+                        relativePath: relative, status: status ?? own, isLink: isLink, disposition: disposition))
             }
         }
-        return (copied.sorted { $0.relativePath < $1.relativePath }, leftOut.sorted())
+        return (entries.sorted { $0.relativePath.utf8.lexicographicallyPrecedes($1.relativePath.utf8) }, folders)
+    }
+
+    private static func isRemains(_ name: String) -> Bool { name.hasSuffix(PartialDirectory.suffix) }
+
+    /// - Parameter status: nil for a link that leads nowhere.
+    private func disposition(
+        _ relative: String, _ status: FileStatus?, isLink: Bool, modules: Result<ModuleList, ModuleFault>
+    ) throws(CheckpointError) -> DirectoryEntry.Disposition {
+        let name = Checkpoint.lastComponent(relative)
+        guard let status else { return .leftOut(.brokenLink) }
+        guard status.kind == .file else {
+            if status.kind == .other { return .leftOut(.special) }
+            return .leftOut(Self.isRemains(name) ? .remains : isLink ? .linkedDirectory : .hidden)
+        }
+        if Self.isAdapter(relative) { return .refused(.adapter) }
+        let isIncluded = inclusions.matches(relative)
+        var module: String?
+        switch modules {
+        case .success(let list): module = list.folder(of: relative)
+        case .failure(let fault) where relative == ModuleList.fileName: return .refused(.modules(fault))
+        case .failure: break
+        }
+        let byName = omission(relative, isModule: module != nil)
+        if byName != nil, !isIncluded { return disposition(of: relative, byName, module: module) }
+        let file = try MappedFile(path: path + "/" + relative, system: system)
+        let omission = byName ?? content(of: file.bytes, relative, isModule: module != nil)
+        // A key is sought in all that would be copied, and in what is as small as notes are.
+        if omission == nil || isIncluded || file.bytes.count <= FileContent.textBytes,
+            SecretKeyText.occurs(in: file.bytes)
+        {
+            return .leftOut(.secretKey)
+        }
+        return isIncluded ? .copied(included: omission != nil) : disposition(of: relative, omission, module: module)
+    }
+
+    /// A module needs its weights: without them the copy could not be loaded.
+    private func disposition(
+        of relative: String, _ omission: Omission?, module: String?
+    ) -> DirectoryEntry.Disposition {
+        guard let omission else { return .copied(included: false) }
+        if let module, case .holdsWeights = omission, Checkpoint.lastComponent(relative) == "pytorch_model.bin",
+            !names(in: module).contains(Checkpoint.singleName)
+        {
+            return .refused(.pickledModule(folder: module))
+        }
+        return .leftOut(omission)
+    }
+
+    private func names(in folder: String) -> [String] { (try? system.list(path + "/" + folder)) ?? [] }
+
+    /// What the path alone tells.
+    private func omission(_ relative: String, isModule: Bool) -> Omission? {
+        let components = relative.split(separator: "/")
+        let name = Checkpoint.lastComponent(relative)
+        if components.contains(where: { $0.hasPrefix(".") }) { return Self.isRemains(name) ? .remains : .hidden }
+        if name == Checkpoint.manifestName, relative != name { return .manifest }
+        if isModule, name.hasSuffix(".safetensors") { return nil }
+        return FileFormat.promised(by: name).map(Omission.holdsWeights)
+    }
+
+    private func content(of bytes: UnsafeRawBufferPointer, _ relative: String, isModule: Bool) -> Omission? {
+        if isModule, relative.hasSuffix(".safetensors"), FileFormat(bytes) == .weights("safetensors") { return nil }
+        if relative != Checkpoint.manifestName, ManifestText.occurs(in: bytes) { return .manifest }
+        return FileContent.omission(bytes, named: Checkpoint.lastComponent(relative))
+    }
+
+    /// What transformers takes for an adapter of the model beside it.
+    static func isAdapter(_ relative: String) -> Bool {
+        ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"].contains(relative)
     }
 
     /// Nil for a link that leads nowhere or in a circle: nothing that could be copied.
-    private func status(of path: String, isLink: Bool) throws(CheckpointError) -> FileStatus? {
+    private func target(of path: String) throws(CheckpointError) -> FileStatus? {
         do { return try system.status(path) } catch {
             switch error {
-            case .notFound where isLink, .systemCall(_, _, ELOOP) where isLink: return nil
+            case .notFound, .systemCall(_, _, ELOOP), .systemCall(_, _, ENOTDIR): return nil
             default: throw error
             }
         }
-    }
-
-    private static let pickleSuffixes = [".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"]
-    private static let otherWeightSuffixes = [
-        ".safetensors", ".safetensors.index.json", ".bin.index.json", ".h5", ".hdf5", ".keras", ".msgpack",
-        ".msgpack.index.json", ".onnx", ".onnx_data", ".onnx.data", ".gguf", ".ggml", ".tflite", ".mlmodel", ".npz",
-        ".npy", ".ot", ".nemo", ".engine", ".llamafile", ".tar", ".tgz", ".gz", ".zip", ".7z", ".xz", ".zst",
-    ]
-
-    static func isPickle(_ name: String) -> Bool {
-        let name = name.lowercased()
-        return pickleSuffixes.contains { name.hasSuffix($0) }
-    }
-
-    private static func holdsWeights(_ name: String) -> Bool {
-        // training_args.bin and the like are pickles too: unread, and nothing that a published model needs.
-        let name = name.lowercased()
-        return isPickle(name) || name.contains(".ckpt.") || otherWeightSuffixes.contains { name.hasSuffix($0) }
     }
 }

@@ -35,6 +35,11 @@ final class MappedFile: @unchecked Sendable {
 
     var permissions: mode_t { opened.mode & 0o777 }
 
+    /// Throws when this is not the file that was seen before, or was changed since.
+    func check(against status: FileStatus) throws(CheckpointError) {
+        guard opened == status else { throw .sourceChanged(file: path) }
+    }
+
     /// Throws when the file is no longer what it was when it was opened.
     func checkUnchanged() throws(CheckpointError) {
         guard try system.status(descriptor, path: path) == opened else { throw .sourceChanged(file: path) }

@@ -17,12 +17,15 @@ final class OutputFile: Sendable {
 
     private let path: String
     private let size: Int
+    /// Set when the file is whole; until then only its owner can read it.
+    private let mode: mode_t
     private let system: any SystemCalls
     private let state: Mutex<State>
 
-    init(path: String, size: Int, parts: Int, system: any SystemCalls) {
+    init(path: String, size: Int, mode: mode_t, parts: Int, system: any SystemCalls) {
         self.path = path
         self.size = size
+        self.mode = mode
         self.system = system
         state = Mutex(State(missingParts: parts))
     }
@@ -36,7 +39,7 @@ final class OutputFile: Sendable {
 
     private func open(_ state: inout State) throws(CheckpointError) {
         guard state.ordinary < 0 else { return }
-        state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+        state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         try system.allocate(state.ordinary, size: size, path: path)
         state.direct = (try? system.open(path, flags: O_WRONLY | mp_open_direct_flag(), mode: 0)) ?? -1
     }
@@ -46,12 +49,13 @@ final class OutputFile: Sendable {
         var failure: CheckpointError?
         let done = state.withLock { state -> Bool in
             do throws(CheckpointError) {
-                state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o666)
+                state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
                 guard system.clone(state.ordinary, from: source) else {
                     close(&state)
                     try system.unlink(path)
                     return false
                 }
+                try system.changeMode(state.ordinary, mode: mode, path: path)
                 try system.synchronize(state.ordinary, path: path)
                 close(&state)
                 return true
@@ -89,6 +93,7 @@ final class OutputFile: Sendable {
             return state.missingParts == 0
         }
         if isLast {
+            try system.changeMode(ordinary, mode: mode, path: path)
             try system.synchronize(ordinary, path: path)
             state.withLock { close(&$0) }
         }

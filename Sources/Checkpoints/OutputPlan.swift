@@ -1,3 +1,5 @@
+import Glibc
+
 /// What an output directory will hold, to the byte, before the first one is written.
 public struct OutputPlan: Sendable {
     /// A tensor's place in an output file.
@@ -12,6 +14,7 @@ public struct OutputPlan: Sendable {
         public let header: [UInt8]
         public let placements: [Placement]
         public let size: Int
+        let mode: mode_t
         /// The source shard whose header this file repeats byte for byte.
         public let mirroredShard: Int?
     }
@@ -20,15 +23,18 @@ public struct OutputPlan: Sendable {
     public struct Generated: Sendable, Equatable {
         public let name: String
         public let bytes: [UInt8]
+        /// Nil for what the process's mask leaves.
+        let mode: mode_t?
 
-        public init(name: String, bytes: [UInt8]) {
-            self.name = name
-            self.bytes = bytes
+        public init(name: String, bytes: [UInt8]) { self.init(name: name, bytes: bytes, mode: nil) }
+
+        init(name: String, bytes: [UInt8], mode: mode_t?) {
+            (self.name, self.bytes, self.mode) = (name, bytes, mode)
         }
     }
 
     public let files: [File]
-    public let sidecars: [Sidecar]
+    public let sidecars: [DirectoryEntry]
     public let generated: [Generated]
 
     public var tensorFileBytes: Int { files.reduce(0) { $0 + $1.size } }
@@ -50,7 +56,7 @@ public struct OutputPlan: Sendable {
         return folders.sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
     }
 
-    private init(files: [File], sidecars: [Sidecar], generated: [Generated]) {
+    private init(files: [File], sidecars: [DirectoryEntry], generated: [Generated]) {
         let replaced = Set(generated.map(\.name))
         self.files = files
         self.sidecars = sidecars.filter { !replaced.contains($0.relativePath) }
@@ -65,9 +71,10 @@ public struct OutputPlan: Sendable {
             File(
                 name: shard.fileName, header: shard.header.bytes,
                 placements: shard.header.tensors.map { Placement(tensor: $0, offset: $0.dataRange.lowerBound) },
-                size: shard.size, mirroredShard: number)
+                size: shard.size, mode: shard.mode | 0o600, mirroredShard: number)
         }
-        let index = source.index.map { [Generated(name: Checkpoint.indexName, bytes: $0.bytes)] } ?? []
+        let index =
+            source.index.map { [Generated(name: Checkpoint.indexName, bytes: $0.bytes, mode: indexMode(source))] } ?? []
         return OutputPlan(
             files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) },
             generated: index + generated)
@@ -91,7 +98,8 @@ public struct OutputPlan: Sendable {
         }
         let metadata = source.shards.lazy.compactMap(\.header.metadata).first
         let names = groups.indices.map { shardName($0 + 1, of: groups.count) }
-        let files = zip(names, groups).map { name, tensors in file(name, tensors, metadata: metadata) }
+        let mode = strictestMode(source)
+        let files = zip(names, groups).map { name, tensors in file(name, tensors, metadata: metadata, mode: mode) }
         var made = generated
         if groups.count > 1 { made.insert(index(of: zip(names, groups), source: source), at: 0) }
         return OutputPlan(
@@ -105,7 +113,17 @@ public struct OutputPlan: Sendable {
         return "model-\(padded(number))-of-\(padded(count)).safetensors"
     }
 
-    private static func file(_ name: String, _ tensors: [TensorRecord], metadata: JSONValue?) -> File {
+    /// What every file of the source's weights allows.
+    private static func strictestMode(_ source: Checkpoint) -> mode_t {
+        source.shards.reduce(0o777) { $0 & $1.mode } | 0o600
+    }
+
+    private static func indexMode(_ source: Checkpoint) -> mode_t {
+        let entry = source.entries.first { $0.relativePath == Checkpoint.indexName }
+        return (entry?.status.mode ?? 0o777) & 0o777 | 0o600
+    }
+
+    private static func file(_ name: String, _ tensors: [TensorRecord], metadata: JSONValue?, mode: mode_t) -> File {
         let header = SafetensorsHeader.bytes(
             for: tensors.map { ($0.name, $0.type, $0.shape, $0.byteCount) }, metadata: metadata)
         var offset = header.count
@@ -113,7 +131,7 @@ public struct OutputPlan: Sendable {
             defer { offset += tensor.byteCount }
             return Placement(tensor: tensor, offset: offset)
         }
-        return File(name: name, header: header, placements: placements, size: offset, mirroredShard: nil)
+        return File(name: name, header: header, placements: placements, size: offset, mode: mode, mirroredShard: nil)
     }
 
     private static func index(
@@ -124,6 +142,8 @@ public struct OutputPlan: Sendable {
         var metadata = source.index?["metadata"]?.object ?? JSONObject()
         metadata["total_size"] = .int(source.tensorBytes)
         let root = JSONValue.object(["metadata": .object(metadata), "weight_map": .object(JSONObject(homes))])
-        return Generated(name: Checkpoint.indexName, bytes: Array((root.serialized(indented: true) + "\n").utf8))
+        return Generated(
+            name: Checkpoint.indexName, bytes: Array((root.serialized(indented: true) + "\n").utf8),
+            mode: indexMode(source) & strictestMode(source))
     }
 }

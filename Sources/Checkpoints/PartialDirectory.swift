@@ -11,8 +11,10 @@ struct PartialDirectory {
     private let lock: Int32
     private let system: any SystemCalls
 
-    /// - Parameter input: the source directory, which the target may not lie in.
-    init(for target: String, input: String, system: any SystemCalls) throws(CheckpointError) {
+    /// - Parameters:
+    ///   - input: the source directory, which the target may not lie in.
+    ///   - mode: what the output allows at most.
+    init(for target: String, input: String, mode: mode_t, system: any SystemCalls) throws(CheckpointError) {
         var trimmed = Substring(target)
         while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
         let name = Checkpoint.lastComponent(String(trimmed))
@@ -28,7 +30,7 @@ struct PartialDirectory {
             throw .outputOverlapsInput(output: self.target, input: input)
         }
         path = (parent.hasSuffix("/") ? parent : parent + "/") + "." + name + Self.suffix
-        lock = try Self.create(path, target: self.target, system)
+        lock = try Self.create(path, target: self.target, mode: mode, system)
     }
 
     /// Also true for a link that leads nowhere.
@@ -53,7 +55,7 @@ struct PartialDirectory {
 
     /// Makes the directory, or takes over one that no living run holds, and locks it.
     private static func create(
-        _ path: String, target: String, _ system: any SystemCalls
+        _ path: String, target: String, mode: mode_t, _ system: any SystemCalls
     ) throws(CheckpointError) -> Int32 {
         var isFresh = true
         do { try system.makeDirectory(path) } catch {
@@ -65,6 +67,7 @@ struct PartialDirectory {
             do throws(CheckpointError) {
                 guard try system.lock(descriptor, path: path) else { throw .outputBusy(path: target) }
                 if !isFresh { try removeContents(of: path, system) }
+                try restrict(descriptor, to: mode, path: path, system)
             } catch {
                 system.close(descriptor)
                 throw error
@@ -74,6 +77,15 @@ struct PartialDirectory {
             if isFresh { try? system.removeDirectory(path) }
             throw error
         }
+    }
+
+    /// Takes from a directory what `mode` does not allow; its owner keeps everything.
+    static func restrict(
+        _ descriptor: Int32, to mode: mode_t, path: String, _ system: any SystemCalls
+    ) throws(CheckpointError) {
+        let own = try system.status(descriptor, path: path).mode
+        let stricter = own & (mode | ~0o777) | 0o700
+        if stricter != own { try system.changeMode(descriptor, mode: stricter, path: path) }
     }
 
     private static func removeContents(of path: String, _ system: any SystemCalls) throws(CheckpointError) {

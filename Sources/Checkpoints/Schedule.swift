@@ -53,7 +53,9 @@ struct Schedule: Sendable {
                 }
             }
             let path = directory + "/" + file.name
-            files.append(OutputFile(path: path, size: file.size, parts: units.count - before, system: system))
+            files.append(
+                OutputFile(
+                    path: path, size: file.size, mode: file.mode, parts: units.count - before, system: system))
             // A file without any rewritten tensor may share the source's blocks, unless its bytes are to be looked at.
             if mayClone, !isRewritten, let shard = file.mirroredShard,
                 try files[number].clone(from: source.shards[shard].file.descriptor)

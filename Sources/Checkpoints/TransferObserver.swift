@@ -1,7 +1,7 @@
 /// Sees every byte that a writer moves, and may end with files of its own.
 public protocol TransferObserver: Sendable {
     /// A file beside the weights, as it is copied.
-    func copied(_ file: Sidecar, _ bytes: UnsafeRawBufferPointer) throws
+    func copied(_ file: DirectoryEntry, _ bytes: UnsafeRawBufferPointer) throws
 
     /// A run of a tensor's bytes as they were read and as they will be written, from any thread, in any order; the runs of a
     /// tensor cover it once, in whole elements. A tensor without bytes has none.

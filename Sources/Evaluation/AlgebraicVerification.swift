@@ -8,11 +8,6 @@ import Synchronization
 /// Proves from the weights alone that two checkpoints compute the same function: at every site what the group leaves invariant has
 /// not moved, and everything outside the sites is the same to the bit.
 public struct AlgebraicVerification: Sendable {
-    /// config.json entries that do not take part in the function.
-    private static let irrelevantConfigKeys: Set<String> = [
-        "_name_or_path", "_commit_hash", "transformers_version", "torch_dtype", "dtype",
-    ]
-
     private let threads: Int
     private let isExhaustive: Bool
 
@@ -31,7 +26,8 @@ public struct AlgebraicVerification: Sendable {
         let sites = architecture.sites
         let kinds = Self.kinds(of: sites)
         let sums = try TensorSums.all(original, protected, threads: threads)
-        var problems = Self.differences(original, protected, outside: kinds, sums: sums)
+        let files = try FileComparison(original, protected)
+        var problems = Self.differences(original, protected, outside: kinds, sums: sums) + files.faults
         let verification = SiteVerification(
             sites, original, protected, allowance, sums: sums, isExhaustive: isExhaustive)
         let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
@@ -53,7 +49,8 @@ public struct AlgebraicVerification: Sendable {
             if let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
         }
         return VerificationReport(
-            family: architecture.family, sites: results, problems: problems, displacement: displacement.ratio,
+            family: architecture.family, sites: results, problems: problems, differences: files.differences,
+            displacement: displacement.ratio,
             displacementByKind: byKind.mapValues(\.ratio),
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
@@ -68,8 +65,7 @@ public struct AlgebraicVerification: Sendable {
         return kinds
     }
 
-    /// Tensors that are missing, added, of another type or shape, or changed where no site may change them; and settings of
-    /// config.json that differ.
+    /// Tensors that are missing, added, of another type or shape, or changed where no site may change them.
     private static func differences(
         _ original: Checkpoint, _ protected: Checkpoint, outside siteTensors: [String: Site.Kind],
         sums: [String: TensorSums]
@@ -93,18 +89,7 @@ public struct AlgebraicVerification: Sendable {
         for name in protected.tensors.keys where original.tensors[name] == nil {
             problems.append("tensor \(name) is not in \(original.path)")
         }
-        return problems + configDifferences(original.config?.root, protected.config?.root)
-    }
-
-    private static func configDifferences(_ a: JSONValue?, _ b: JSONValue?) -> [String] {
-        let members = [a, b].flatMap { $0?.object?.members ?? [] }
-        var keys: [String] = []
-        for member in members where !keys.contains(member.key) { keys.append(member.key) }
-        return keys.filter { !irrelevantConfigKeys.contains($0) && a?[$0] != b?[$0] }
-            .map { key in
-                let (before, after) = (a?[key]?.serialized() ?? "absent", b?[key]?.serialized() ?? "absent")
-                return "config.json: \(key) is \(after), expected \(before)"
-            }
+        return problems
     }
 
     /// Sites that the manifest says are protected and that have not moved.

@@ -27,7 +27,10 @@ public struct Inspection: Sendable {
     public let methods: [MethodSummary]
     /// Disk space that an output takes.
     public let outputBytes: Int
-    public let leftOut: [String]
+    /// Files that no output holds, and why.
+    public let leftOut: [(path: String, reason: String)]
+    /// Files beside which the model is not protected at all, and why.
+    public let refused: [(path: String, reason: String)]
     public let isProtected: Bool
 
     public init(_ checkpoint: Checkpoint, threads: Int? = nil) throws {
@@ -62,7 +65,8 @@ public struct Inspection: Sendable {
             }
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
-        leftOut = checkpoint.leftOut
+        leftOut = checkpoint.entries.compactMap { entry in entry.omission.map { (entry.relativePath, "\($0)") } }
+        refused = checkpoint.entries.compactMap { entry in entry.refusal.map { (entry.relativePath, "\($0)") } }
         isProtected = try checkpoint.document(named: Manifest.fileName) != nil
     }
 
@@ -82,8 +86,12 @@ public struct Inspection: Sendable {
                         "predicted_rounding_multiple": .double($0.roundingMultiple),
                     ])
                 }),
-            "output_bytes": .int(outputBytes), "left_out": .array(leftOut.map(JSONValue.string)),
+            "output_bytes": .int(outputBytes), "left_out": Self.list(leftOut), "refused": Self.list(refused),
             "protected": .bool(isProtected),
         ])
+    }
+
+    private static func list(_ files: [(path: String, reason: String)]) -> JSONValue {
+        .array(files.map { .object(["file": .string($0.path), "reason": .string($0.reason)]) })
     }
 }

@@ -7,6 +7,8 @@ public struct VerificationReport: Sendable {
     public let sites: [SiteResult]
     /// Everything else that must not differ and does: one sentence each.
     public let problems: [String]
+    /// Files that differ without any effect on what a loader makes of the model: one sentence each.
+    public let differences: [String]
     /// ‖θ_p - θ‖ / ‖θ‖ over all floating tensors.
     public let displacement: Double
     /// The same over the tensors that sites of a kind act on.
@@ -41,6 +43,7 @@ public struct VerificationReport: Sendable {
             "zero_sites": .array(zero.map { .string($0.path) }),
             "failed_sites": .array(failures.map(\.json)),
             "problems": .array(problems.map(JSONValue.string)),
+            "differences": .array(differences.map(JSONValue.string)),
             "results": .array(sites.map(\.json)),
         ])
     }

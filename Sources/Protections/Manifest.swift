@@ -6,7 +6,7 @@ import Symmetries
 /// What restoring needs beside the key, kept as `mergeproof.json` in the protected directory. It names the method, never the
 /// secret.
 public struct Manifest: Sendable, Equatable {
-    public static let fileName = "mergeproof.json"
+    public static let fileName = Checkpoint.manifestName
     private static let format = "mergeproof-protection/"
     private static let newest = 3
     private static let tagField = "tag"

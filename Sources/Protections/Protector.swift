@@ -36,6 +36,7 @@ public struct Protector: Sendable {
     public func protect(
         _ source: Checkpoint, to path: String, key: SecretKey, options: ProtectionOptions
     ) throws -> Report {
+        try source.checkFitForCopy(resharded: options.maximumShardSize != nil)
         let architecture = try Architecture.resolve(source)
         guard try source.document(named: Manifest.fileName) == nil else {
             throw ProtectionError.alreadyProtected(path: source.path)

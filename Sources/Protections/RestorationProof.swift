@@ -44,7 +44,7 @@ public struct RestorationProof: Sendable, Equatable {
 
     /// What can be told before anything is moved.
     static func earlyChanges(
-        _ manifest: Manifest, _ expected: Inventory, _ source: Checkpoint, files: [Sidecar],
+        _ manifest: Manifest, _ expected: Inventory, _ source: Checkpoint, files: [DirectoryEntry],
         _ authenticator: Authenticator
     ) -> [Change] {
         var changes: [Change] = manifest.isAuthentic(authenticator) ? [] : [.manifest]

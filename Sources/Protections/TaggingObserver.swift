@@ -10,7 +10,7 @@ struct TaggingObserver: TransferObserver {
     let finishing: @Sendable (Inventory) throws -> [OutputPlan.Generated]
     let isRewritten: @Sendable (TensorRecord) -> Bool
 
-    func copied(_ file: Sidecar, _ bytes: UnsafeRawBufferPointer) {
+    func copied(_ file: DirectoryEntry, _ bytes: UnsafeRawBufferPointer) {
         collector?.add(file: file.relativePath, bytes)
     }
 

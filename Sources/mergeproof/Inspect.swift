@@ -47,10 +47,10 @@ struct Inspect: ParsableCommand {
             "disk space of an output: \(ByteSize.format(inspection.outputBytes))",
         ]
         if !inspection.leftOut.isEmpty {
-            lines += [
-                "",
-                "left out of any output, as they hold weights themselves: \(inspection.leftOut.joined(separator: ", "))",
-            ]
+            lines += ["", "left out of any output:"] + inspection.leftOut.map { "    \($0.path) \($0.reason)" }
+        }
+        if !inspection.refused.isEmpty {
+            lines += ["", "in the way of protection:"] + inspection.refused.map { "    \($0.path): \($0.reason)" }
         }
         if inspection.isProtected { lines += ["", "this model is protected already (mergeproof.json)"] }
         return lines.joined(separator: "\n")

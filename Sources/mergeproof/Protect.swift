@@ -46,6 +46,7 @@ struct Protect: ParsableCommand {
             "32 hexadecimal digits to repeat an earlier output to the byte: its manifest's nonce. A fresh random nonce unless said otherwise."
     )
     var nonce: ProtectionNonce?
+    @OptionGroup var copying: CopyOptions
 
     @OptionGroup var cores: ThreadOptions
 
@@ -57,13 +58,16 @@ struct Protect: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try key.read()
-            let source = try Checkpoint(opening: model)
+            let source = try Checkpoint(opening: model, including: copying.include)
+            try source.refuseKey(at: key.path)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
                 .protect(source, to: output, key: secret, options: options)
             bar.finish()
-            show(report, seconds: seconds(ContinuousClock.now - started))
+            let elapsed = seconds(ContinuousClock.now - started)
+            copying.warnOfFiles(in: source)
+            show(report, seconds: elapsed)
         }
     }
 
@@ -81,9 +85,6 @@ struct Protect: ParsableCommand {
     }
 
     private func show(_ report: Protector.Report, seconds: Double) {
-        for file in report.manifest.leftOut {
-            warn("\(file) holds weights itself and was left out of the output, which it would have defeated")
-        }
         if report.scalesWereDropped {
             warn("powers of two would have lost bits in some weight and were left out; signs and permutations remain")
         }

@@ -21,6 +21,8 @@ struct Restore: ParsableCommand {
     @Flag(help: "Go on where the model is not as protect wrote it; of the result nothing is proved.")
     var acceptChanges = false
 
+    @OptionGroup var copying: CopyOptions
+
     @OptionGroup var cores: ThreadOptions
 
     @OptionGroup var display: OutputOptions
@@ -28,7 +30,7 @@ struct Restore: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try key.read()
-            let source = try Checkpoint(opening: protected)
+            let source = try Checkpoint(opening: protected, including: copying.include)
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
@@ -36,6 +38,7 @@ struct Restore: ParsableCommand {
             bar.finish()
             for change in report.proof?.changes ?? [] { warn("\(protected): \(change)") }
             let elapsed = seconds(ContinuousClock.now - started)
+            copying.warnOfFiles(in: source)
             print(
                 display.json
                     ? ReportText.json(restored: report, output: output, seconds: elapsed)

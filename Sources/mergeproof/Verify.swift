@@ -9,7 +9,8 @@ struct Verify: ParsableCommand {
         abstract: "Prove that two models compute the same function, from their weights and from their outputs.",
         discussion: """
             From the weights: at every symmetry site what the group leaves invariant is compared under random probes, or to the bit \
-            where elements are exact; everything else must be the same to the bit. From the outputs: both models are evaluated on the same inputs, layer by layer in step, and what sets them \
+            where elements are exact; everything else must be the same to the bit, as must every file that a loader may read or run. \
+            From the outputs: both models are evaluated on the same inputs, layer by layer in step, and what sets them \
             apart is held against the rounding floor: the original with its moved weights rounded once more. Inputs are random unless \
             --tokens or --inputs gives some. Exit code 2 says that the two differ in function, or that a site which the manifest calls \
             protected has not moved.
@@ -114,6 +115,8 @@ struct Verify: ParsableCommand {
         if report.failures.count > 10 { lines.append("FAILED at \(report.failures.count - 10) more sites") }
         lines += report.problems.prefix(20).map { "FAILED \($0)" }
         if report.problems.count > 20 { lines.append("FAILED in \(report.problems.count - 20) more ways") }
+        lines += report.differences.prefix(20).map { "no fault: \($0)" }
+        if report.differences.count > 20 { lines.append("no fault: \(report.differences.count - 20) more differences") }
         return lines
     }
 

@@ -63,12 +63,60 @@ import Testing
         expect(.index(file: index, .shardNotString(tensor: "a")))
     }
 
-    @Test func shardsWithoutIndex() throws {
+    @Test func incompleteSetsOfShards() throws {
         try makeShards()
         unlink(index)
-        expect(.noWeights(directory: directory.path))
+        #expect(try Array(Checkpoint(opening: directory.path).tensors.keys) == ["a", "b"])
+        unlink(directory(second))
+        expect(.index(file: directory.path, .missingShard(second)))
         try ModelBuilder.single(in: directory.path)
         expect(.index(file: directory("model.safetensors"), .unreferencedShard(first)))
+        unlink(directory("model.safetensors"))
+        try makeShards()
+        unlink(index)
+        for stray in ["model-00001-of-00003.safetensors", "model-1-of-2.safetensors", "other.safetensors"] {
+            try Files.write(try Files.read(directory(second)), to: directory(stray))
+            #expect(throws: CheckpointError.self, "\(stray)") { try Checkpoint(opening: directory.path) }
+            unlink(directory(stray))
+        }
+        try Files.write(try Files.read(directory(first)), to: directory(second))
+        expect(.index(file: directory.path, .tensorInTwoShards(tensor: "a", first: first, second: second)))
+    }
+
+    /// One file of any name is a model where config.json lies beside it; of several nobody knows which.
+    @Test func filesOfOtherNames() throws {
+        try ModelBuilder.single(in: directory.path)
+        rename(directory("model.safetensors"), directory("weights.safetensors"))
+        let checkpoint = try Checkpoint(opening: directory.path)
+        #expect(checkpoint.shards.map(\.fileName) == ["weights.safetensors"] && checkpoint.leftOut.isEmpty)
+        try Files.link(directory("other.safetensors"), to: "weights.safetensors")
+        expect(.index(file: directory.path, .severalFiles(["other.safetensors", "weights.safetensors"])))
+        unlink(directory("other.safetensors"))
+        unlink(directory("config.json"))
+        expect(.noWeights(directory: directory.path))
+        rename(directory("weights.safetensors"), directory("diffusion_pytorch_model.fp16.safetensors"))
+        try Files.write("{}", to: directory("config.json"))
+        expect(.index(file: directory.path, .diffusionModel("diffusion_pytorch_model.fp16.safetensors")))
+    }
+
+    /// transformers loads the file that config.json names, whatever else there is.
+    @Test func weightsThatTheConfigNames() throws {
+        try ModelBuilder.single(in: directory.path)
+        let config = directory("config.json")
+        try makeShards()
+        try Files.write("{\"transformers_weights\": \"model.safetensors\"}", to: config)
+        let single = try Checkpoint(opening: directory.path)
+        #expect(single.shards.map(\.fileName) == ["model.safetensors"] && single.index == nil)
+        #expect(single.leftOut == [first, second, "model.safetensors.index.json"])
+        #expect(throws: CheckpointError.namedWeights(directory: directory.path)) {
+            try single.checkFitForCopy(resharded: true)
+        }
+        for name in ["../m.safetensors", "m.bin", "/m.safetensors", ".m.safetensors"] {
+            try Files.write("{\"transformers_weights\": \"\(name)\"}", to: config)
+            expect(.index(file: config, .unsafeShardName(name)))
+        }
+        try Files.write("{\"transformers_weights\": \"m.safetensors\"}", to: config)
+        expect(.index(file: config, .missingShard("m.safetensors")))
     }
 
     @Test func weightsBesideTheIndex() throws {

@@ -33,12 +33,12 @@ import Testing
     @Test func foreignWeightsAreLeftOut() throws {
         try ModelBuilder.single(in: directory.path)
         let foreign = [
-            "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "adapter_model.safetensors",
+            "pytorch_model.bin", "pytorch_model.bin.index.json", "tf_model.h5", "lora/adapter_model.safetensors",
             "consolidated.safetensors", "model.gguf", "optimizer.pt", "flax_model.msgpack", "weights.ONNX",
             "PYTORCH_MODEL.BIN", "weights.hdf5", "m.ckpt.data-00000-of-00001", "backup.tar.gz",
             "onnx/model.onnx", "onnx/model.onnx_data", "2_Dense/model.safetensors",
         ]
-        for folder in ["onnx", "2_Dense", ".git"] { try Files.makeDirectory(directory(folder)) }
+        for folder in ["onnx", "2_Dense", "lora", ".git"] { try Files.makeDirectory(directory(folder)) }
         for name in foreign + [".git/config", ".hidden"] { try Files.write("x", to: directory(name)) }
         for (link, target) in [("circle", "."), ("broken", "nowhere"), ("loop", "loop"), ("linked.txt", "vocab.txt")] {
             try Files.link(directory(link), to: target)

@@ -52,6 +52,88 @@ import Testing
         #expect(Files.permissions(target("out/vocab.txt")) == 0o640)
     }
 
+    /// Collects the permissions that weight files have while they grow.
+    private final class ModeWatcher: TransferObserver {
+        let partial: String
+        let seen = Mutex<UInt32>(0)
+
+        init(partial: String) { self.partial = partial }
+
+        func copied(_ file: DirectoryEntry, _ bytes: UnsafeRawBufferPointer) {}
+
+        func moved(
+            _ tensor: TensorRecord, _ range: Range<Int>, from input: UnsafeRawBufferPointer,
+            to output: UnsafeRawBufferPointer, isRewritten: Bool
+        ) {
+            for name in Files.names(in: partial) where name.hasSuffix(".safetensors") {
+                seen.withLock { $0 |= Files.permissions(partial + "/" + name) }
+            }
+        }
+
+        func finish() -> [OutputPlan.Generated] { [] }
+    }
+
+    /// What only the owner could read stays so, in every file that weights may lie in.
+    @Test(arguments: [nil, 400_000, 40_000_000] as [Int?])
+    func permissionsOfWeightsAreKept(maximumShardSize: Int?) throws {
+        try ModelBuilder.sharded(
+            in: source.path, tensors: [("a", 300_001), ("b", 500_001)], shards: [0, 1], padding: 1)
+        try ModelBuilder.writeSidecars(in: source.path)
+        let (first, second) = ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+        chmod(source(first), 0o640)
+        chmod(source(second), 0o604)
+        chmod(source("model.safetensors.index.json"), 0o400)
+        chmod(source("1_Pooling"), 0o700)
+        chmod(source.path, 0o750)
+        let checkpoint = try Checkpoint(opening: source.path)
+        let plan =
+            maximumShardSize.map { OutputPlan.resharded(checkpoint, maximumShardSize: $0) }
+            ?? .keepingShards(of: checkpoint)
+        let watcher = ModeWatcher(partial: target(".out.mergeproof-partial"))
+        try CheckpointWriter(threads: 1).write(
+            plan, from: checkpoint, to: target("out"), observer: watcher
+        ) { tensor in
+            tensor.name == "a" ? InvertingRewriter(tensor, of: checkpoint, tileBytes: 4096) : nil
+        }
+        for file in plan.files {
+            let expected: UInt32 = maximumShardSize != nil ? 0o600 : file.name == first ? 0o640 : 0o604
+            #expect(Files.permissions(target("out/" + file.name)) == expected)
+        }
+        if plan.files.count > 1 { #expect(Files.permissions(target("out/model.safetensors.index.json")) == 0o600) }
+        #expect(Files.permissions(target("out")) & 0o027 == 0 && Files.permissions(target("out/1_Pooling")) == 0o700)
+        #expect(watcher.seen.withLock { $0 } == 0o600 || maximumShardSize == nil)
+    }
+
+    /// A file beside the weights must be the one that was judged when the model was opened.
+    @Test func whatWasSwappedInIsNotCopied() throws {
+        let outside = try TemporaryDirectory()
+        try Files.write("secret\n", to: outside("s"))
+        for swap in ["link", "hard link", "file", "folder"] {
+            Files.remove(source("1_Pooling"))
+            try ModelBuilder.single(in: source.path, large: 40_000)
+            let checkpoint = try Checkpoint(opening: source.path)
+            let path = swap == "folder" ? "1_Pooling/config.json" : "vocab.txt"
+            if swap == "folder" {
+                Files.remove(source("1_Pooling"))
+                try Files.write("{}", to: outside("config.json"))
+                try Files.link(source("1_Pooling"), to: outside.path)
+            } else {
+                unlink(source("vocab.txt"))
+                if swap == "link" { try Files.link(source("vocab.txt"), to: outside("s")) }
+                if swap == "hard link" { #expect(link(outside("s"), source("vocab.txt")) == 0) }
+                if swap == "file" { try Files.write("Tokens\n", to: source("vocab.txt")) }
+            }
+            #expect(throws: CheckpointError.sourceChanged(file: source(path)), "\(swap)") {
+                try CheckpointWriter().write(.keepingShards(of: checkpoint), from: checkpoint, to: target("out")) { _ in
+                    nil
+                }
+            }
+            #expect(Files.names(in: target.path).isEmpty)
+            Files.remove(source("1_Pooling"))
+            unlink(source("vocab.txt"))
+        }
+    }
+
     /// Adds up what an observer is shown.
     private final class Watcher: TransferObserver {
         let seen = Mutex<[String: Int]>([:])
@@ -59,7 +141,7 @@ import Testing
 
         init(late: [OutputPlan.Generated]) { self.late = late }
 
-        func copied(_ file: Sidecar, _ bytes: UnsafeRawBufferPointer) {
+        func copied(_ file: DirectoryEntry, _ bytes: UnsafeRawBufferPointer) {
             #expect(bytes.count == file.size)
             seen.withLock { $0[file.relativePath, default: 0] += bytes.count }
         }
