@@ -28,6 +28,8 @@ public struct Inspection: Sendable {
     /// Disk space that an output takes.
     public let outputBytes: Int
     public let leftOut: [String]
+    /// What is unusual about this checkpoint.
+    public let notes: [String]
     public let isProtected: Bool
 
     public init(_ checkpoint: Checkpoint) throws {
@@ -61,6 +63,7 @@ public struct Inspection: Sendable {
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
         leftOut = checkpoint.leftOut
+        notes = architecture.notes
         isProtected = try checkpoint.document(named: Manifest.fileName) != nil
     }
 
@@ -81,7 +84,7 @@ public struct Inspection: Sendable {
                     ])
                 }),
             "output_bytes": .int(outputBytes), "left_out": .array(leftOut.map(JSONValue.string)),
-            "protected": .bool(isProtected),
+            "notes": .array(notes.map(JSONValue.string)), "protected": .bool(isProtected),
         ])
     }
 }

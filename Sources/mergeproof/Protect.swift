@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Checkpoints
 import Protections
@@ -59,6 +60,7 @@ struct Protect: ParsableCommand {
             let report = try Protector { bar.update(done: $0, of: $1) }
                 .protect(source, to: output, key: secret, options: options)
             bar.finish()
+            for note in try Architecture.resolve(source).notes { warn(note) }
             show(report, seconds: seconds(ContinuousClock.now - started))
         }
     }
