@@ -7,6 +7,7 @@ For each model OUTPUT/NAME holds config.json and safetensors as transformers sav
 and the outputs: `output`, in f32, and `output_f64`, the same weights evaluated in f64 all through; likewise `pooled`, `text_embeds` and
 `image_embeds` where the model has them. No parameter is trivial: gains differ from 1, biases from 0, and attention is far from uniform.
 OUTPUT/references/rotary.json holds the frequencies of every kind of rotary scaling. A model's seed is its place in the table: append to it.
+OUTPUT/variants/NAME.safetensors hold inputs and outputs of those models under other configurations, which OUTPUT/variants.json lists.
 """
 import argparse
 import contextlib
@@ -15,6 +16,7 @@ import json
 import pathlib
 import re
 import shutil
+import tempfile
 
 import torch
 import transformers as t
@@ -231,6 +233,49 @@ MODELS = {
 }
 
 
+def text(length, rows=2, **places):
+    """Random tokens, with some in their places: `at_8=3` puts token 3 there."""
+    ids = torch.randint(4, 61, (rows, length), generator=torch.Generator().manual_seed(length))
+    for place, token in places.items():
+        ids[:, int(place.removeprefix("at_"))] = token
+    return dict(input_ids=ids)
+
+
+def long_rope(pairs, **settings):
+    return dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1 + 0.1 * pair for pair in range(pairs)],
+                long_factor=[1 + 1.1 * pair for pair in range(pairs)], **settings)
+
+
+# name: (model above, changes of its configuration where null takes a key away, inputs, length of a prompt that is continued by 14 tokens)
+VARIANTS = {
+    "llama_not_causal": ("llama", dict(is_causal=False), text(12), 0),
+    "mistral_not_causal": ("mistral", dict(is_causal=False, sliding_window=4), text(14), 0),
+    "gemma2_not_causal": ("gemma2", dict(is_causal=False), text(14), 0),
+    "bloom_not_causal": ("bloom", dict(is_causal=False), text(12), 0),
+    "llama4_not_causal": ("llama4_text", dict(is_causal=False), text(12), 0),
+    "bert_decoder": ("bert_masked_lm", dict(is_decoder=True, architectures=["BertLMHeadModel"]), text(9), 5),
+    "roberta_padding": ("roberta_masked_lm", {}, text(9, at_2=1, at_5=1, at_8=1), 0),
+    "electra_decoder": ("electra_masked_lm", dict(is_decoder=True, architectures=["ElectraForCausalLM"]), text(9), 0),
+    "llama_long": ("llama", dict(rope_parameters=long_rope(6, factor=3.0, original_max_position_embeddings=16),
+                                 original_max_position_embeddings=8), text(12), 6),
+    "llama_long_ratio": ("llama", dict(rope_parameters=long_rope(6, original_max_position_embeddings=8)), text(12), 0),
+    "llama_yarn": ("llama", dict(rope_parameters=dict(rope_type="yarn", rope_theta=10000.0, factor=3.0,
+                                                      original_max_position_embeddings=16),
+                                 original_max_position_embeddings=8), text(12), 0),
+    "phi3_long": ("phi3", dict(rope_parameters=long_rope(4), original_max_position_embeddings=8), text(12), 6),
+    "phi3_short": ("phi3", dict(rope_parameters=long_rope(4, original_max_position_embeddings=8),
+                                original_max_position_embeddings=None), text(12), 0),
+    "gemma3_cap": ("gemma3_text", dict(attn_logit_softcapping=2.0), text(12), 0),
+    "bart_classifier_end": ("bart_classifier", {}, text(10, at_4=2), 0),
+    "bart_classifier_two_ends": ("bart_classifier", {}, text(10, at_2=2, at_6=2), 0),
+    "t5_classifier_end": ("t5_classifier", {}, text(10, at_4=2), 0),
+    "t5_classifier_decoder": ("t5_classifier", {}, dict(text(10, at_6=2), decoder_input_ids=text(10)["input_ids"].flip(1)), 0),
+    "llama_classifier_padding": ("llama_classifier", dict(pad_token_id=3), text(10, at_8=3, at_9=3), 0),
+    "gpt2_classifier_all_padding": ("gpt2_classifier", dict(pad_token_id=3), text(2, at_0=3, at_1=3), 0),
+    "opt_classifier_padding": ("opt_classifier", dict(pad_token_id=None), text(10, at_9=1), 0),
+}
+
+
 def fill(model, generator):
     """Makes every parameter and every saved buffer non-trivial."""
     saved = model.state_dict().keys()
@@ -378,6 +423,38 @@ def record_rotary(root):
     (root / "references" / "rotary.json").write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
 
 
+def changed(config, changes):
+    return {key: value for key, value in {**config, **changes}.items() if value is not None or key not in changes}
+
+
+def record_variant(root, name):
+    """Outputs of a model under another configuration, in f64, and the tokens with which its first row goes on."""
+    source, changes, inputs, prompt = VARIANTS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        config = changed(json.loads((root / source / "config.json").read_text()), changes)
+        (folder / "config.json").write_text(json.dumps(config))
+        shutil.copy(root / source / "model.safetensors", folder)
+        kind = getattr(t, config["architectures"][0])
+        model, info = kind.from_pretrained(folder, output_loading_info=True, attn_implementation="eager",
+                                           experts_implementation="eager", dtype=F32)
+    assert not info["missing_keys"] and not info["unexpected_keys"], (name, info)
+    narrow, wide = outputs_of(model, inputs)["output"], outputs_in_f64(kind, model, inputs, False)["output"]
+    off = ((narrow - wide).abs().max() / wide.abs().max()).item()
+    tensors = {**inputs, "output": narrow, "output_f64": wide}
+    if prompt:
+        ids = inputs["input_ids"][:1, :prompt].clone()
+        for key in ("eos_token_id", "forced_bos_token_id", "forced_eos_token_id"):
+            setattr(model.generation_config, key, None)
+        tensors["prompt"] = ids
+        tensors["generated"] = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=14, do_sample=False,
+                                              num_beams=1, pad_token_id=0)[:, prompt:]
+    save_file({key: value.contiguous() for key, value in tensors.items()}, root / "variants" / f"{name}.safetensors")
+    (root / "variants" / f"{name}.safetensors").chmod(0o644)
+    print(f"{name} {tuple(wide.shape)} f32 off by {off:.1e}", flush=True)
+    assert off < 1e-5, name
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("output", nargs="?", default="Tests/Fixtures", type=pathlib.Path)
@@ -388,6 +465,11 @@ def main():
         if name in arguments.only:
             record(arguments.output, number, name)
     record_rotary(arguments.output)
+    (arguments.output / "variants").mkdir(exist_ok=True)
+    for name in VARIANTS:
+        record_variant(arguments.output, name)
+    rows = [f"{json.dumps(name)}: {json.dumps(dict(model=model, config=changes))}" for name, (model, changes, _, _) in VARIANTS.items()]
+    (arguments.output / "variants.json").write_text("{\n" + ",\n".join(rows) + "\n}\n")
 
 
 if __name__ == "__main__":

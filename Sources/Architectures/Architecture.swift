@@ -23,6 +23,8 @@ public struct Architecture: Sendable, Equatable {
     public let roles: OrderedDictionary<String, TensorRole>
     /// The output head is the token embedding.
     public let hasTiedHead: Bool
+    /// What a user should know of this checkpoint, one sentence each.
+    public let notes: [String]
 
     /// Every attention block once, also where several layers share it.
     public let attention: [AttentionBlock]
@@ -31,7 +33,8 @@ public struct Architecture: Sendable, Equatable {
 
     init(
         family: String, modelType: String, dimensions: OrderedDictionary<String, Int>, stacks: [Stack], head: Head,
-        roles: OrderedDictionary<String, TensorRole>, hasTiedHead: Bool
+        roles: OrderedDictionary<String, TensorRole>, hasTiedHead: Bool,
+        notes: [String] = []
     ) {
         self.family = family
         self.modelType = modelType
@@ -40,6 +43,7 @@ public struct Architecture: Sendable, Equatable {
         self.head = head
         self.roles = roles
         self.hasTiedHead = hasTiedHead
+        self.notes = notes
         hiddenSize = stacks.last?.hiddenSize ?? 0
         layerCount = stacks.reduce(0) { $0 + $1.layers.count }
         var layers = stacks.flatMap(\.layers)
@@ -79,7 +83,12 @@ public struct Architecture: Sendable, Equatable {
     public static func resolve(_ checkpoint: Checkpoint) throws(ArchitectureError) -> Architecture {
         let path = checkpoint.path
         guard let config = checkpoint.config?.root else { throw .noConfig(path: path) }
-        try Quantization.refuse(config: config, checkpoint: checkpoint)
+        var notes: [String] = []
+        if let note = try Quantization.note(config: config, checkpoint: checkpoint) { notes.append(note) }
+        if checkpoint.config?.hasByteOrderMark == true {
+            notes.append(
+                "config.json begins with a byte order mark, which transformers does not read; save it without one")
+        }
         guard let modelType = config["model_type"]?.string else { throw .noModelType(path: path) }
         let library = try ModelDescription.library()
         let candidates = library.filter { $0.modelTypes.contains(modelType) }
@@ -89,11 +98,27 @@ public struct Architecture: Sendable, Equatable {
                 throw .refusedFeature(path: path, key: "model_type", found: "\"\(modelType)\"", reason: refused.reason)
             }
             throw .unknownModelType(
-                path: path, found: modelType, known: Set(library.flatMap(\.modelTypes)).sorted())
+                path: path, found: modelType,
+                nearest: nearest(to: modelType, among: Set(library.flatMap(\.modelTypes)).sorted()))
         }
-        return try Resolver(
-            checkpoint: checkpoint, description: reader.description, reader: reader, modelType: modelType
-        )
-        .resolve()
+        return try Resolver(checkpoint: checkpoint, reader: reader, modelType: modelType, notes: notes).resolve()
+    }
+
+    /// The known model type that is spelled most alike: of the fewest edits for its length.
+    private static func nearest(to type: String, among known: [String]) -> String {
+        func distance(_ other: String) -> Double {
+            let (a, b) = (Array(type.utf8.prefix(64)), Array(other.utf8))
+            var row = Array(0...b.count)
+            for i in a.indices {
+                var corner = row[0]
+                row[0] = i + 1
+                for j in b.indices {
+                    let edits = min(min(row[j], row[j + 1]) + 1, corner + (a[i] == b[j] ? 0 : 1))
+                    (corner, row[j + 1]) = (row[j + 1], edits)
+                }
+            }
+            return Double(row[b.count]) / Double(max(a.count, b.count, 1))
+        }
+        return known.min { distance($0) < distance($1) } ?? ""
     }
 }

@@ -2,7 +2,7 @@
 public enum ArchitectureError: Error, Sendable, Equatable {
     case noConfig(path: String)
     case noModelType(path: String)
-    case unknownModelType(path: String, found: String, known: [String])
+    case unknownModelType(path: String, found: String, nearest: String)
     case missingConfigValue(path: String, keys: [String])
     case invalidConfigValue(path: String, key: String, found: String, expected: String)
     /// A feature that changes what the weights mean in a way that is not described.
@@ -24,8 +24,8 @@ extension ArchitectureError: CustomStringConvertible {
         case .noConfig(let path): "\(path): found no config.json; give the model directory with its configuration"
         case .noModelType(let path):
             "\(path)/config.json: model_type is missing; add the model's type, such as \"llama\""
-        case .unknownModelType(let path, let found, let known):
-            "\(path)/config.json: model_type \"\(found)\" is not supported; expected one of \(known.joined(separator: ", "))"
+        case .unknownModelType(let path, let found, let nearest):
+            "\(path)/config.json: model_type \"\(found)\" is not known; the nearest that is, \(nearest), may be laid out otherwise and is not assumed (`mergeproof families` lists all)"
         case .missingConfigValue(let path, let keys):
             "\(path)/config.json: \(keys.joined(separator: " or ")) is missing; restore the original config.json"
         case .invalidConfigValue(let path, let key, let found, let expected):

@@ -58,7 +58,7 @@ struct AttentionTemplate: Sendable {
     let readsEncoder: Bool
     let rotary: [RotaryChoice]
     let norm: QueryKeyNorms?
-    let isCausal: Bool
+    let isCausal: Condition
     let window: NumberReference?
     let windowCondition: Condition
     let chunk: NumberReference?
@@ -112,7 +112,7 @@ struct AttentionTemplate: Sendable {
             return QueryKeyNorms(
                 query: query, key: key, scope: scope, isAfterRotary: isAfterRotary, condition: condition)
         }
-        isCausal = try fields.bool("causal", default: stack.isCausal)
+        isCausal = fields.has("causal") ? try fields.condition("causal") : stack.isCausal
         window = try fields.number("window")
         windowCondition = try fields.condition("window_when")
         chunk = try fields.number("chunk")

@@ -70,8 +70,28 @@ extension BlockBuilder {
             return size < Double(ConfigReader.largestDimension) ? Int(size) : nil
         }
         return .init(
-            isCausal: template.isCausal, window: try size(template.window, template.windowCondition),
+            isCausal: try isCausal(template, place), window: try size(template.window, template.windowCondition),
             chunk: try size(template.chunk, template.chunkCondition))
+    }
+
+    /// Whether a query sees earlier positions alone: as the family has it, unless config.json says otherwise by `is_causal`.
+    private func isCausal(_ template: AttentionTemplate, _ place: Place) throws(ArchitectureError) -> Bool {
+        let isDecoder = try holds(template.isCausal, place)
+        guard let found = reader.lookup("is_causal"), !found.isNull else { return isDecoder }
+        guard let isCausal = found.bool else { throw reader.invalid("is_causal", found, expected: "true or false") }
+        func refused(_ reason: String) -> ArchitectureError {
+            .refusedFeature(path: claims.path, key: "is_causal", found: found.serialized(), reason: reason)
+        }
+        guard description.stacks.count == 1 else {
+            throw refused("transformers reads it for encoder and decoder alike; leave it out")
+        }
+        guard isDecoder || !isCausal else {
+            throw refused(
+                "transformers masks this encoder by one of its attention kernels and not by another; leave it out")
+        }
+        // transformers makes masks of chunks without asking.
+        let isChunked = try holds(template.chunkCondition, place) && template.chunk != nil
+        return isDecoder && (isCausal || isChunked)
     }
 
     func positionBias(

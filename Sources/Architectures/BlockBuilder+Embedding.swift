@@ -37,6 +37,8 @@ extension BlockBuilder {
                 [try value(rows), width], place)
         }
         let offset = try value(template.positionOffset)
+        var uncounted: Int?
+        if let token = template.uncounted { uncounted = try value(token) }
         if template.positions != nil, let rows = template.positionRows, try value(rows) <= offset {
             throw .invalidConfigValue(
                 path: claims.path, key: configKey(of: template.positionOffset),
@@ -46,7 +48,7 @@ extension BlockBuilder {
         return TokenEmbedding(
             tokens: tokens ?? "",
             positions: try table(template.positions, template.positionRows, "position_embedding"),
-            positionOffset: offset,
+            positionOffset: offset, uncounted: uncounted,
             types: try table(template.types, template.typeRows, "type_embedding"),
             multiplier: try number(template.multiplier) ?? 1, norm: try norm(template.norm, [width], place),
             projection: projection, projectsBeforePositions: template.projectsBeforePositions, vocabulary: vocabulary)

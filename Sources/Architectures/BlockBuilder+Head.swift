@@ -25,7 +25,13 @@ extension BlockBuilder {
         let own = demand(
             template.projection.weight, "head", [vocabulary, size], place, isPrefixed: template.projection.isPrefixed)
         var weight = try claims.find(own)
-        if weight == nil, isNamed, !isTied { weight = try claims.require(own) }
+        if weight == nil, isNamed, !isTied {
+            // A decoder saved for its states alone; a head with parts of its own is incomplete.
+            guard description.stacks.count == 1, template.transform == nil else { throw claims.missing(own) }
+            claims.note(
+                "no output head (\(template.projection.weight)) is stored, though the class named in config.json has one: the model is taken for its hidden states"
+            )
+        }
         // A head that is stored is used as it is: transformers ties it to the embedding only where the two are equal.
         if weight == nil, isTied, case .tokens(let embedding)? = stacks.last?.embedding,
             isNamed || !reader.namesClasses
@@ -95,7 +101,16 @@ extension BlockBuilder {
         guard reader.className(endsWith: template.classes),
             steps.allSatisfy({ $0 != nil }), try holds(template.condition, Place())
         else { return nil }
-        return Classifier(pooling: template.pooling, steps: steps.compactMap(\.self))
+        let defaults = description.specialTokens
+        let token: Int? =
+            switch template.pooling {
+            case .last: try reader.token("pad_token_id", default: defaults.padding)
+            case .endOfText: try reader.token("eos_token_id", default: defaults.end)
+            default: nil
+            }
+        return Classifier(
+            pooling: template.pooling, steps: steps.compactMap(\.self), token: token,
+            decoderStart: try reader.token("decoder_start_token_id", default: defaults.decoderStart))
     }
 
     private func contrastive(_ template: ContrastiveTemplate) throws(ArchitectureError) -> Contrastive {
@@ -128,6 +143,22 @@ extension BlockBuilder {
                 try tensor(bias, "task_head", shape, Place())
             })
     }
+
+    /// Claims layers beyond the model's own, which nothing acts on.
+    func copiedLayers() throws(ArchitectureError) {
+        for template in description.copied {
+            let first = try value(template.first)
+            var count = 0
+            for layer in first..<first + min(try value(template.count), Self.mostCopiedLayers) {
+                count += claims.claimAll(
+                    under: template.path.replacing("{layer}", with: "\(layer)"), role: template.role, layer: layer)
+            }
+            guard count > 0 else { continue }
+            claims.note("\(count) tensors from layer \(first) on are copied as they are: \(template.reason)")
+        }
+    }
+
+    private static let mostCopiedLayers = 16
 
     /// Claims the tensors that stand beside the blocks.
     func extras() throws(ArchitectureError) {

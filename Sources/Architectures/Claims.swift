@@ -16,6 +16,8 @@ final class Claims {
     /// Only counting how many required tensors are there: nothing is thrown.
     let isProbe: Bool
     private(set) var hits = 0
+    /// What a user should know of this checkpoint, in sentences.
+    private(set) var notes: [String] = []
 
     init(
         checkpoint: Checkpoint, description: ModelDescription, prefix: String, isProbe: Bool
@@ -42,7 +44,11 @@ final class Claims {
     func require(_ demand: Demand) throws(ArchitectureError) -> String {
         if let name = try find(demand) { return name }
         if isProbe { return "" }
-        throw .missingTensor(path: path, tensor: stored(demand), family: family)
+        throw missing(demand)
+    }
+
+    func missing(_ demand: Demand) -> ArchitectureError {
+        .missingTensor(path: path, tensor: stored(demand), family: family)
     }
 
     /// The stored name, or nil when the checkpoint has no such tensor.
@@ -64,6 +70,18 @@ final class Claims {
         if claimed[record.name] == nil { claimed[record.name] = .init(name: demand.role, layer: demand.layer) }
         storedNames[demand.name] = record.name
         return record.name
+    }
+
+    func note(_ sentence: String) { if !isProbe { notes.append(sentence) } }
+
+    /// Claims every tensor whose stored name begins so. Returns how many there are.
+    func claimAll(under path: String, role: String, layer: Int) -> Int {
+        var count = 0
+        for name in checkpoint.tensors.keys where name.hasPrefix(prefix + path) && claimed[name] == nil {
+            claimed[name] = .init(name: role, layer: layer)
+            count += 1
+        }
+        return count
     }
 
     /// Whether two stored tensors hold the same bytes.

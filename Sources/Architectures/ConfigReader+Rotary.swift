@@ -24,7 +24,8 @@ extension ConfigReader {
         let base = theta ?? template.theta
         return Rotary(
             dimensions: count, offset: offset, layout: template.layout, theta: base,
-            scaling: try scaling(settings, channels: count, theta: base))
+            scaling: try scaling(settings, template, channels: count, theta: base),
+            restartsWhenLong: template.restarts)
     }
 
     /// m² with m = 0.1·mscale_all_dim·ln(factor) + 1 where the settings scale frequencies and have both.
@@ -111,20 +112,33 @@ extension ConfigReader {
         return value
     }
 
-    /// A number of positions: of the settings, else of the config.
-    private func positions(_ settings: JSONValue, _ keys: [String]) throws(ArchitectureError) -> Double {
-        for key in keys {
-            if let value = try setting(settings, key) { return value }
-            if let value = lookup(key), !value.isNull { return try number(value, key, in: .positive) }
-        }
-        throw .missingConfigValue(path: path, keys: keys)
+    /// A number of positions that stands outside of the settings; nil where it is absent or null.
+    private func positions(_ key: String) throws(ArchitectureError) -> Double? {
+        guard let value = lookup(key), !value.isNull else { return nil }
+        return try number(value, key, in: .positive)
+    }
+
+    private func maximumPositions() throws(ArchitectureError) -> Double {
+        let key = "max_position_embeddings"
+        guard let maximum = try positions(key) else { throw .missingConfigValue(path: path, keys: [key]) }
+        return maximum
+    }
+
+    /// How many positions frequencies were trained for. What stands beside settings for all layers comes before what stands in them;
+    /// settings for one kind of layer have their own.
+    private func trainedPositions(
+        _ settings: JSONValue, _ template: RotaryTemplate
+    ) throws(ArchitectureError) -> Double {
+        let key = "original_max_position_embeddings"
+        if template.section == nil, let trained = try positions(key) ?? template.trained { return trained }
+        if let trained = try setting(settings, key) { return trained }
+        return try maximumPositions()
     }
 
     private func scaling(
-        _ settings: JSONValue?, channels: Int, theta: Double
+        _ settings: JSONValue?, _ template: RotaryTemplate, channels: Int, theta: Double
     ) throws(ArchitectureError) -> RotaryScaling {
         guard let settings, let type = Self.type(of: settings) else { return .none }
-        let (limit, original) = ("max_position_embeddings", "original_max_position_embeddings")
         switch type {
         case "linear": return .linear(factor: try required(settings, "factor"))
         case "dynamic":
@@ -134,7 +148,7 @@ extension ConfigReader {
                     found: "\"dynamic\" with \(channels) rotated channels",
                     reason: "its base is stretched by a power d / (d - 2) of d channels")
             }
-            return .dynamic(factor: try required(settings, "factor"), trained: try positions(settings, [limit]))
+            return .dynamic(factor: try required(settings, "factor"), trained: try maximumPositions())
         case "llama3":
             let low = try required(settings, "low_freq_factor")
             let high = try required(settings, "high_freq_factor")
@@ -145,17 +159,17 @@ extension ConfigReader {
             }
             return .llama3(
                 factor: try required(settings, "factor"), low: low, high: high,
-                trained: try positions(settings, [original, limit]))
-        case "yarn": return try yarn(settings, trained: try positions(settings, [original, limit]), theta: theta)
+                trained: try trainedPositions(settings, template))
+        case "yarn": return try yarn(settings, trained: try trainedPositions(settings, template), theta: theta)
         case "longrope", "su":
-            return try longRope(settings, trained: try positions(settings, [original, limit]), pairs: channels / 2)
+            return try longRope(settings, trained: try trainedPositions(settings, template), pairs: channels / 2)
         default: return .none
         }
     }
 
     private func stretch(_ settings: JSONValue, _ trained: Double) throws(ArchitectureError) -> Double {
         if let factor = try setting(settings, "factor") { return factor }
-        return try positions(settings, ["max_position_embeddings"]) / trained
+        return try maximumPositions() / trained
     }
 
     private func yarn(

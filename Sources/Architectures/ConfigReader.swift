@@ -74,6 +74,14 @@ struct ConfigReader {
         (lookup("text_config.eos_token_id") ?? lookup("eos_token_id"))?.int ?? 49407
     }
 
+    /// A token's id; nil where the config says null, or nothing and the family has none.
+    func token(_ key: String, default standard: Int?) throws(ArchitectureError) -> Int? {
+        guard let found = lookup(key) else { return standard }
+        guard !found.isNull else { return nil }
+        guard let token = found.int else { throw invalid(key, found, expected: "one token id") }
+        return token
+    }
+
     func tiedHead() throws(ArchitectureError) -> Bool {
         guard let found = lookup("tie_word_embeddings"), !found.isNull else { return description.tiedHeadDefault }
         guard let value = found.bool else { throw invalid("tie_word_embeddings", found, expected: "true or false") }

@@ -8,6 +8,8 @@ enum EmbeddingTemplate: Sendable {
         let positions: String?
         let positionRows: DimensionExpression?
         let positionOffset: DimensionExpression
+        /// A token that stands at the position of its own number and is not counted.
+        let uncounted: DimensionExpression?
         let types: String?
         let typeRows: DimensionExpression?
         let multiplier: NumberReference?
@@ -62,6 +64,7 @@ extension EmbeddingTemplate.Tokens {
         positions = try fields.optionalString("positions")
         positionRows = positions == nil ? nil : try fields.expression("position_rows", default: "positions")
         positionOffset = try fields.expression("position_offset", default: "0")
+        uncounted = try fields.optionalExpression("uncounted")
         types = try fields.optionalString("types")
         typeRows = types == nil ? nil : try fields.expression("type_rows", default: "types")
         multiplier = try fields.number("multiplier")

@@ -28,6 +28,8 @@ public struct LanguageHead: Sendable, Equatable {
 public struct Classifier: Sendable, Equatable {
     public enum Pooling: String, Sendable {
         case first, last, mean
+        /// The decoder's last position at which the encoder reads the end-of-text token (BART, T5).
+        case endOfText = "end_of_text"
         /// The first position beside the mean of the others (DINOv2).
         case firstAndMean = "first_and_mean"
         /// The mean of two heads on the first two positions (DeiT with teacher).
@@ -36,6 +38,10 @@ public struct Classifier: Sendable, Equatable {
 
     public let pooling: Pooling
     public let steps: [HeadStep]
+    /// With `last` padding, which does not count as the last position even where it is in the sequence; with `endOfText` that token.
+    public let token: Int?
+    /// What stands before the encoder's tokens, the last of them left out, where the decoder has none of its own.
+    public let decoderStart: Int?
 }
 
 /// `exp(s)·⟨t̂, v̂⟩ + b` of normalised text and image vectors.

@@ -58,8 +58,37 @@ extension ModelDescription {
             try ContrastiveTemplate(&value, norm: norm)
         }
         tiedHeadDefault = try fields.bool("tied_head", default: false)
+        specialTokens =
+            try fields.object("special_tokens") { value throws(ArchitectureError) in
+                func token(_ key: String) throws(ArchitectureError) -> Int? {
+                    value.has(key) ? try value.int(key, default: 0) : nil
+                }
+                return SpecialTokens(
+                    padding: try token("padding"), end: try token("end"), decoderStart: try token("decoder_start"))
+            } ?? .init()
+        copied = try fields.objects("copied") { value throws(ArchitectureError) in
+            CopiedLayers(
+                path: try value.string("path"), first: try value.expression("first", default: "layers"),
+                count: try value.expression("count", default: "0"), role: try value.string("role"),
+                reason: try value.string("reason"))
+        }
+        layouts = try Self.layouts(&fields, of: root, named: name)
         tensors = try fields.objects("tensors") { value throws(ArchitectureError) in try Tensor(&value) }
         try fields.end()
+    }
+
+    /// Each is this description with some members replaced.
+    private static func layouts(
+        _ fields: inout Fields, of root: JSONValue, named name: String
+    ) throws(ArchitectureError) -> [ModelDescription] {
+        guard let value = fields.take("layouts") else { return [] }
+        guard let changes = value.array, var plain = root.object else { throw fields.fault("layouts") }
+        plain["layouts"] = nil
+        var layouts: [ModelDescription] = []
+        for change in changes {
+            layouts.append(try ModelDescription(decoding: merged(.object(plain), change), named: name))
+        }
+        return layouts
     }
 
     /// Each may refer to those before it.

@@ -15,7 +15,7 @@ extension ModelDescription {
     }
 
     /// Members of objects one by one; null takes a member away; anything else replaces.
-    private static func merged(_ base: JSONValue, _ change: JSONValue) -> JSONValue {
+    static func merged(_ base: JSONValue, _ change: JSONValue) -> JSONValue {
         guard var object = base.object, let changes = change.object else { return change }
         for member in changes.members where member.key != "extends" {
             object[member.key] =

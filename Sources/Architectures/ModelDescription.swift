@@ -53,6 +53,13 @@ package struct ModelDescription: Sendable {
         let sources: [Source]
     }
 
+    /// Token ids that mean something to a head; nil where the family has none unless the config names it.
+    struct SpecialTokens: Sendable {
+        var padding: Int?
+        var end: Int?
+        var decoderStart: Int?
+    }
+
     struct Refusal: Sendable {
         let key: String
         /// Anything else is refused, unless nil.
@@ -82,6 +89,16 @@ package struct ModelDescription: Sendable {
         let layers: DimensionExpression?
     }
 
+    /// Layers that a checkpoint may hold beyond the model's own.
+    struct CopiedLayers: Sendable {
+        /// What their tensors' names begin with; `{layer}` stands for the layer's number.
+        let path: String
+        let first: DimensionExpression
+        let count: DimensionExpression
+        let role: String
+        let reason: String
+    }
+
     package let family: String
     package let modelTypes: [String]
     /// Whether config values tell it from other descriptions of its model types.
@@ -103,5 +120,11 @@ package struct ModelDescription: Sendable {
     let classifiers: [ClassifierTemplate]
     let contrastive: ContrastiveTemplate?
     let tiedHeadDefault: Bool
+    /// Ids that stand for what the config does not say.
+    let specialTokens: SpecialTokens
     let tensors: [Tensor]
+    /// Layers beside those that are described, copied as they are.
+    let copied: [CopiedLayers]
+    /// The same family under other names or with tensors fused in another way, as some version of transformers stores it.
+    let layouts: [ModelDescription]
 }

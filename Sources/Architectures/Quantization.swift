@@ -7,15 +7,22 @@ enum Quantization {
         ".absmax", ".quant_map", ".weight_packed", ".weight_format",
     ]
 
-    static func refuse(config: JSONValue, checkpoint: Checkpoint) throws(ArchitectureError) {
-        if let settings = config["quantization_config"], !settings.isNull {
-            let method = settings["quant_method"]?.string ?? "unknown method"
-            throw .quantized(path: checkpoint.path, found: "quantization_config with \(method)")
-        }
+    /// - Returns: a sentence where config.json names a quantisation that the stored weights have not undergone.
+    static func note(config: JSONValue, checkpoint: Checkpoint) throws(ArchitectureError) -> String? {
+        let settings = config["quantization_config"].flatMap { $0.isNull ? nil : $0 }
+        let method = settings?["quant_method"]?.string ?? "of unknown method"
         for tensor in checkpoint.tensors.values {
             let isScale = tensorEndings.contains { tensor.name.hasSuffix($0) }
-            guard isScale || tensor.type.rawValue.hasPrefix("F8") || tensor.type.bitWidth < 8 else { continue }
-            throw .quantized(path: checkpoint.path, found: "tensor \(tensor.name) of type \(tensor.type.rawValue)")
+            let type = tensor.type.rawValue
+            let isPacked = isScale || type.hasPrefix("F8") || tensor.type.bitWidth < 8
+            guard isPacked || settings != nil && ["I8", "U8"].contains(type) else { continue }
+            throw .quantized(
+                path: checkpoint.path,
+                found: (settings == nil ? "" : "quantization_config \(method), ")
+                    + "tensor \(tensor.name) of type \(type)")
         }
+        guard settings != nil else { return nil }
+        return
+            "config.json has a quantization_config (\(method)) beside weights that are not quantised; it is copied, and whoever loads by it quantises them"
     }
 }

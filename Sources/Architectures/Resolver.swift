@@ -3,34 +3,52 @@ import OrderedCollections
 
 /// Matches a description with a checkpoint's tensors and builds the stacks.
 struct Resolver {
+    /// Layers that are looked at to tell layouts apart: layers with experts begin among the first.
+    private static let probedLayers = 64
+
     let checkpoint: Checkpoint
-    let description: ModelDescription
     let reader: ConfigReader
     let modelType: String
+    /// What was noticed so far.
+    let notes: [String]
 
     func resolve() throws(ArchitectureError) -> Architecture {
         try reader.refuseUndescribedFeatures()
         let dimensions = try reader.dimensions()
-        var best: (prefix: String, hits: Int)?
-        for prefix in description.prefixes {
-            let probe = try Claims(checkpoint: checkpoint, description: description, prefix: prefix, isProbe: true)
-            _ = try builder(probe, dimensions).stacks(layerLimit: 1)
-            if probe.hits > best?.hits ?? -1 { best = (prefix, probe.hits) }
-        }
-        let claims = try Claims(
-            checkpoint: checkpoint, description: description, prefix: best?.prefix ?? "", isProbe: false)
-        let builder = builder(claims, dimensions)
+        let (description, prefix) = try nearestLayout(dimensions)
+        let claims = try Claims(checkpoint: checkpoint, description: description, prefix: prefix, isProbe: false)
+        for note in notes { claims.note(note) }
+        let builder = builder(claims, description, dimensions)
         let stacks = try builder.stacks(layerLimit: .max)
         let head = try builder.head(stacks)
         try builder.extras()
+        try builder.copiedLayers()
         let roles = try claims.roles(of: checkpoint, description)
         let isTied = try reader.tiedHead()
         return Architecture(
             family: description.family, modelType: modelType, dimensions: dimensions, stacks: stacks, head: head,
-            roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" })
+            roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" }, notes: claims.notes)
     }
 
-    private func builder(_ claims: Claims, _ dimensions: OrderedDictionary<String, Int>) -> BlockBuilder {
+    /// The layout and the prefix under which most tensors are found; the first of several.
+    private func nearestLayout(
+        _ dimensions: OrderedDictionary<String, Int>
+    ) throws(ArchitectureError) -> (ModelDescription, prefix: String) {
+        var best: (description: ModelDescription, prefix: String, hits: Int)?
+        let layouts = [reader.description] + reader.description.layouts
+        for layout in layouts {
+            for prefix in layout.prefixes {
+                let probe = try Claims(checkpoint: checkpoint, description: layout, prefix: prefix, isProbe: true)
+                _ = try builder(probe, layout, dimensions).stacks(layerLimit: layouts.count > 1 ? Self.probedLayers : 1)
+                if probe.hits > best?.hits ?? -1 { best = (layout, prefix, probe.hits) }
+            }
+        }
+        return best.map { ($0.description, $0.prefix) } ?? (reader.description, "")
+    }
+
+    private func builder(
+        _ claims: Claims, _ description: ModelDescription, _ dimensions: OrderedDictionary<String, Int>
+    ) -> BlockBuilder {
         BlockBuilder(
             description: description, reader: reader, claims: claims,
             dimensions: Dictionary(uniqueKeysWithValues: dimensions.map { ($0.key, $0.value) }))

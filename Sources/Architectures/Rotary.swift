@@ -15,14 +15,18 @@ public struct Rotary: Sendable, Equatable {
     /// Base of the frequencies: ω_p = θ^(-2p/r) before scaling.
     public let theta: Double
     public let scaling: RotaryScaling
+    /// Whether generating forgets the keys seen so far where the sequence passes from the short factors to the long ones (Phi-3).
+    public let restartsWhenLong: Bool
 
     public init(
-        dimensions: Int, offset: Int = 0, layout: ChannelLayout, theta: Double = 10000, scaling: RotaryScaling = .none
+        dimensions: Int, offset: Int = 0, layout: ChannelLayout, theta: Double = 10000, scaling: RotaryScaling = .none,
+        restartsWhenLong: Bool = false
     ) {
         self.dimensions = dimensions
         self.offset = offset
         self.layout = layout
         self.theta = theta
         self.scaling = scaling
+        self.restartsWhenLong = restartsWhenLong
     }
 }

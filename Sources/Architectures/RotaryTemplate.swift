@@ -17,6 +17,10 @@ struct RotaryTemplate: Sendable {
     let settings: JSONValue?
     /// Whether scores are multiplied by (0.1·mscale_all_dim·ln(factor) + 1)² where the settings say so (DeepSeek-V3).
     let scalesScores: Bool
+    /// `original_max_position_embeddings` where the config has none beside its settings; nil where there is no such default.
+    let trained: Double?
+    /// Whether generating starts anew with the long factors where a sequence outgrows what the short ones were trained for (Phi-3).
+    let restarts: Bool
 
     init(_ fields: inout Fields) throws(ArchitectureError) {
         layout = try fields.choice("layout")
@@ -31,5 +35,7 @@ struct RotaryTemplate: Sendable {
         settings = fields.take("settings")
         guard settings == nil || settings?.object != nil else { throw fields.fault("settings") }
         scalesScores = try fields.bool("scales_scores", default: false)
+        trained = fields.has("trained") ? try fields.double("trained", default: 0) : nil
+        restarts = try fields.bool("restarts", default: false)
     }
 }

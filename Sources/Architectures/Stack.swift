@@ -45,6 +45,8 @@ public struct TokenEmbedding: Sendable, Equatable {
     public let positions: String?
     /// Row of the table at which position 0 lies.
     public let positionOffset: Int
+    /// A token that takes its own number for a position and is not counted (RoBERTa's padding).
+    public let uncounted: Int?
     /// Segment types; absent inputs mean type 0.
     public let types: String?
     /// Token vectors are multiplied by this.

@@ -5,7 +5,7 @@ struct StackDefaults: Sendable {
     let keyValueHeads: String
     let headDimension: String
     let intermediate: String
-    let isCausal: Bool
+    let isCausal: Condition
 
     init(_ fields: inout Fields) throws(ArchitectureError) {
         hidden = try fields.expression("hidden", default: "hidden")
@@ -17,7 +17,7 @@ struct StackDefaults: Sendable {
             try fields.optionalString("head_dim")
             ?? (fields.vocabulary.dimensions.contains("head_dim") ? "head_dim" : "\(hidden.text) / \(heads)")
         intermediate = try fields.optionalString("intermediate") ?? "intermediate"
-        isCausal = try fields.bool("causal", default: false)
+        isCausal = try fields.condition("causal", default: false)
     }
 }
 

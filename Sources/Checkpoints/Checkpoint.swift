@@ -139,7 +139,9 @@ public final class Checkpoint: Sendable {
         guard names.contains(name) else { return nil }
         let path = directory + "/" + name
         let file = try MappedFile(path: path, system: system)
-        do throws(JSONFault) { return try JSONDocument(parsing: Array(file.bytes)) } catch {
+        do throws(JSONFault) {
+            return try JSONDocument(parsing: Array(file.bytes), as: name == "config.json" ? .lenient : .strict)
+        } catch {
             throw .json(file: path, error)
         }
     }

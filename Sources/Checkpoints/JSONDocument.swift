@@ -2,19 +2,24 @@
 public struct JSONDocument: Sendable, Equatable {
     public let bytes: [UInt8]
     public let root: JSONValue
+    private let dialect: JSONDialect
 
-    public init(parsing bytes: [UInt8]) throws(JSONFault) {
+    public init(parsing bytes: [UInt8], as dialect: JSONDialect = .strict) throws(JSONFault) {
         self.bytes = bytes
+        self.dialect = dialect
         var fault: JSONFault?
         var parsed = JSONValue.null
         bytes.withUnsafeBytes { raw in
-            do throws(JSONFault) { parsed = try JSONParser.parse(raw) } catch { fault = error }
+            do throws(JSONFault) { parsed = try JSONParser.parse(raw, as: dialect) } catch { fault = error }
         }
         if let fault { throw fault }
         root = parsed
     }
 
     public subscript(_ key: String) -> JSONValue? { root[key] }
+
+    /// Whether it begins with U+FEFF, which only a lenient dialect reads.
+    public var hasByteOrderMark: Bool { bytes.starts(with: JSONParser.byteOrderMark) }
 
     /// The document with the value at `path` replaced, or a new member added at the end of its object in the style of
     /// the members before it. Every other byte stays. Nil when the path does not lead through objects.
@@ -33,7 +38,7 @@ public struct JSONDocument: Sendable, Equatable {
             let text = "," + space + JSONValue.string(last).serialized() + colon + value.serialized()
             edited.insert(contentsOf: text.utf8, at: neighbour.range.upperBound)
         }
-        return try? JSONDocument(parsing: edited)
+        return try? JSONDocument(parsing: edited, as: dialect)
     }
 
     /// The white space before a member's key, and what stands between its key and its value.

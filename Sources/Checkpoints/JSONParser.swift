@@ -28,25 +28,40 @@ extension JSONFault: CustomStringConvertible {
     }
 }
 
+/// What a document may hold beyond RFC 8259.
+public enum JSONDialect: Sendable {
+    case strict
+    /// As Python writes it: `NaN`, `Infinity` and `-Infinity` are numbers; and a byte order mark may stand in front.
+    case lenient
+}
+
 /// A strict RFC 8259 parser over bytes, in one pass: valid UTF-8, no duplicate keys, bounded depth, nothing after the value.
 struct JSONParser {
     static let maximumDepth = 64
+    static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
+    private let dialect: JSONDialect
     private let bytes: UnsafeBufferPointer<UInt8>
     private var position = 0
 
     /// Parses a whole document.
-    static func parse(_ raw: UnsafeRawBufferPointer) throws(JSONFault) -> JSONValue {
+    static func parse(
+        _ raw: UnsafeRawBufferPointer, as dialect: JSONDialect = .strict
+    ) throws(JSONFault) -> JSONValue {
         let bytes = raw.bindMemory(to: UInt8.self)
         guard String(validating: bytes, as: UTF8.self) != nil else { throw .invalidUTF8 }
-        var parser = JSONParser(bytes: bytes)
+        var parser = JSONParser(bytes: bytes, dialect: dialect)
+        if dialect == .lenient, bytes.starts(with: byteOrderMark) { parser.position = byteOrderMark.count }
         let value = try parser.value(depth: 0)
         parser.skipSpace()
         guard parser.position == bytes.count else { throw .trailingBytes(offset: parser.position) }
         return value
     }
 
-    private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+    private init(bytes: UnsafeBufferPointer<UInt8>, dialect: JSONDialect) {
+        self.bytes = bytes
+        self.dialect = dialect
+    }
 
     private mutating func skipSpace() {
         while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) { position += 1 }
@@ -74,7 +89,9 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try literal("true", .bool(true))
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
-        default: return .number(try number())
+        default:
+            if dialect == .lenient, let name = notFinite() { return .number(name) }
+            return .number(try number())
         }
     }
 
@@ -194,6 +211,15 @@ extension JSONParser {
             position += 1
         }
         return unit
+    }
+
+    /// A number that JSON cannot write, as Python does; nil where something else stands here.
+    private mutating func notFinite() -> String? {
+        for name in ["NaN", "Infinity", "-Infinity"] where bytes[position...].starts(with: name.utf8) {
+            position += name.utf8.count
+            return name
+        }
+        return nil
     }
 
     private mutating func number() throws(JSONFault) -> String {

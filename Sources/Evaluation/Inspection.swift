@@ -31,6 +31,8 @@ public struct Inspection: Sendable {
     public let leftOut: [(path: String, reason: String)]
     /// Files beside which the model is not protected at all, and why.
     public let refused: [(path: String, reason: String)]
+    /// What is unusual about this checkpoint.
+    public let notes: [String]
     public let isProtected: Bool
 
     public init(_ checkpoint: Checkpoint, threads: Int? = nil) throws {
@@ -67,6 +69,7 @@ public struct Inspection: Sendable {
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
         leftOut = checkpoint.entries.compactMap { entry in entry.omission.map { (entry.relativePath, "\($0)") } }
         refused = checkpoint.entries.compactMap { entry in entry.refusal.map { (entry.relativePath, "\($0)") } }
+        notes = architecture.notes
         isProtected = try checkpoint.document(named: Manifest.fileName) != nil
     }
 
@@ -87,7 +90,7 @@ public struct Inspection: Sendable {
                     ])
                 }),
             "output_bytes": .int(outputBytes), "left_out": Self.list(leftOut), "refused": Self.list(refused),
-            "protected": .bool(isProtected),
+            "notes": .array(notes.map(JSONValue.string)), "protected": .bool(isProtected),
         ])
     }
 

@@ -26,6 +26,13 @@ public enum RandomInputs {
                 inputs.pixels = (0..<sequences).map { _ in array([embedding.melBins, frames], &stream) }
             }
         }
+        // A classifier that reads where the text ends needs an end, and a decoder in step.
+        if case .classifier(let head) = architecture.head, head.pooling == .endOfText, let token = head.token {
+            for number in inputs.tokens.indices where !inputs.tokens[number].isEmpty {
+                inputs.tokens[number][inputs.tokens[number].count - 1] = token
+            }
+            if head.decoderStart != nil { inputs.decoderTokens = [] }
+        }
         return inputs
     }
 

@@ -27,9 +27,13 @@ struct EmbeddingRunner<Real: ComputeScalar> {
             states = try maps.apply(projection, to: states)
         }
         if let name = embedding.positions {
-            for segment in positions.segments {
-                try add(
-                    name, to: states, rows: segment, first: positions.offset + embedding.positionOffset)
+            for (segment, tokens) in zip(positions.segments, sequences) {
+                let first = positions.offset + embedding.positionOffset
+                if let uncounted = embedding.uncounted, tokens.contains(uncounted) {
+                    try add(name, to: states, rows: segment, tokens, uncounted: uncounted, first: first)
+                } else {
+                    try add(name, to: states, rows: segment, first: first)
+                }
             }
         }
         if let name = embedding.types {
@@ -66,6 +70,18 @@ struct EmbeddingRunner<Real: ComputeScalar> {
         let values = States<Real>(rows: rows.count, columns: x.columns)
         table.widen(first * x.columns..<(first + rows.count) * x.columns, into: values.base)
         Real.add(x.row(rows.lowerBound), values.base, values.count, 1)
+    }
+
+    /// Adds one row of a table for each token: consecutive ones but for a token that is not counted.
+    private func add(
+        _ name: String, to x: States<Real>, rows: Range<Int>, _ tokens: [Int], uncounted: Int, first: Int
+    ) throws {
+        var next = first
+        for (row, token) in zip(rows, tokens) {
+            let position = token == uncounted ? uncounted : next
+            if token != uncounted { next += 1 }
+            try add(name, to: x, rows: row..<row + 1, first: position)
+        }
     }
 
     func patches(_ embedding: PatchEmbedding, _ images: [PixelArray]) throws -> (States<Real>, Positions) {

@@ -16,6 +16,9 @@ public enum ForwardError: Error, Sendable, Equatable {
     case severalPrompts(count: Int)
     case notFinite(path: String, position: Int)
     case notGenerative(path: String, family: String)
+    /// A classifier reads the decoder where the encoder's text ends.
+    case noEndOfText(sequence: Int, token: Int)
+    case decoderDoesNotFit(tokens: Int, decoder: Int)
 }
 
 extension ForwardError: CustomStringConvertible {
@@ -45,6 +48,10 @@ extension ForwardError: CustomStringConvertible {
             "\(path): the scores at position \(position) are not finite; the weights hold NaN or infinite values, or overflow"
         case .notGenerative(let path, let family):
             "\(path): \(family) models do not generate text; give a decoder with a language head"
+        case .noEndOfText(let sequence, let token):
+            "sequence \(sequence) (from 0) does not hold the end-of-text token \(token), where this classifier reads; append it"
+        case .decoderDoesNotFit(let tokens, let decoder):
+            "a sequence has \(tokens) tokens and \(decoder) for the decoder; this classifier reads both side by side: give as many of each"
         }
     }
 }

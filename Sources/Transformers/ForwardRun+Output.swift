@@ -15,7 +15,8 @@ extension ForwardRun {
             }
             return (.logits, split(try HeadRunner(maps: maps).language(head, states), positions))
         case .classifier(let head):
-            let classes = try HeadRunner(maps: maps).classifier(head, last.states, last.positions)
+            let classes = try HeadRunner(maps: maps).classifier(
+                head, last.states, last.positions, tokens: inputs.tokens)
             return (.classes, split(classes, Positions(lengths: last.positions.segments.map { _ in 1 })))
         case .contrastive(let head):
             return (.similarities, [try similarities(head).matrix])

@@ -66,7 +66,7 @@ final class ForwardRun<Real: ComputeScalar> {
         let isDecoder = stack.readsEncoder
         switch stack.embedding {
         case .tokens(let embedding):
-            let tokens = isDecoder ? inputs.decoderTokens : inputs.tokens
+            let tokens = isDecoder ? decoderTokens : inputs.tokens
             guard !tokens.isEmpty else { throw wrongInputs("tokens\(isDecoder ? " for the decoder" : "")") }
             guard tokens.allSatisfy({ !$0.isEmpty }) else { throw ForwardError.emptySequence }
             positions = Positions(lengths: tokens.map(\.count), offset: cache?.length ?? 0)
@@ -84,6 +84,14 @@ final class ForwardRun<Real: ComputeScalar> {
             throw wrongInputs("as many decoder sequences as encoder inputs")
         }
         maps.observer?.note(stack.name + ".embedding", states)
+    }
+
+    /// A classifier's decoder reads what its encoder reads, one token later, unless it is given tokens of its own.
+    private var decoderTokens: [[Int]] {
+        guard inputs.decoderTokens.isEmpty, case .classifier(let head) = architecture.head,
+            let start = head.decoderStart
+        else { return inputs.decoderTokens }
+        return inputs.tokens.map { [start] + $0.dropLast() }
     }
 
     func wrongInputs(_ expected: String) -> ForwardError {

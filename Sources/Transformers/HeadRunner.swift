@@ -28,14 +28,18 @@ struct HeadRunner<Real: ComputeScalar> {
         return try step.norm.map { try LoadedNorm($0, maps.weights).apply(y) } ?? y
     }
 
-    func classifier(_ head: Classifier, _ states: States<Real>, _ positions: Positions) throws -> States<Real> {
+    /// - Parameter tokens: what the encoder reads, or the only stack.
+    func classifier(
+        _ head: Classifier, _ states: States<Real>, _ positions: Positions, tokens: [[Int]]
+    ) throws -> States<Real> {
         func steps(_ x: States<Real>, _ steps: [HeadStep]) throws -> States<Real> {
             try steps.reduce(x) { try step($1, $0) }
         }
         let starts = positions.segments.map(\.lowerBound)
         switch head.pooling {
         case .first: return try steps(states.gathered(starts), head.steps)
-        case .last: return try steps(states.gathered(positions.segments.map { $0.upperBound - 1 }), head.steps)
+        case .last, .endOfText:
+            return try steps(states.gathered(try places(head, positions, tokens)), head.steps)
         case .mean: return try steps(mean(states, positions, skipping: 0), head.steps)
         case .firstAndMean:
             let (first, rest) = (states.gathered(starts), mean(states, positions, skipping: 1))
@@ -55,6 +59,29 @@ struct HeadRunner<Real: ComputeScalar> {
             sum?.scale(1 / Real(max(head.steps.count, 1)))
             return sum ?? states
         }
+    }
+
+    /// The row of each sequence that a classifier reads.
+    private func places(_ head: Classifier, _ positions: Positions, _ tokens: [[Int]]) throws(ForwardError) -> [Int] {
+        var places: [Int] = []
+        for (number, segment) in positions.segments.enumerated() {
+            guard let token = head.token, number < tokens.count else {
+                places.append(segment.upperBound - 1)
+                continue
+            }
+            let own = tokens[number]
+            guard own.count == segment.count else {
+                throw .decoderDoesNotFit(tokens: own.count, decoder: segment.count)
+            }
+            if head.pooling == .last {
+                places.append(segment.lowerBound + (own.lastIndex { $0 != token } ?? 0))
+            } else if let end = own.lastIndex(of: token) {
+                places.append(segment.lowerBound + end)
+            } else {
+                throw .noEndOfText(sequence: number, token: token)
+            }
+        }
+        return places
     }
 
     private func mean(_ states: States<Real>, _ positions: Positions, skipping: Int) -> States<Real> {

@@ -65,7 +65,8 @@ public struct Model: Sendable {
         let prompts = decoder.readsEncoder ? inputs.decoderTokens : inputs.tokens
         guard prompts.count <= 1 else { throw ForwardError.severalPrompts(count: prompts.count) }
         try requireRoom(for: count, behind: prompts.first?.count ?? 0, in: decoder)
-        let cache = KeyValueCache<Float>()
+        var cache = KeyValueCache<Float>()
+        let restart = architecture.restartLength ?? .max
         var encoder: [(states: States<Float>, positions: Positions)] = []
         var next = inputs
         var tokens: [Int] = []
@@ -83,6 +84,11 @@ public struct Model: Sendable {
             if best == end { break }
             if decoder.readsEncoder { next.decoderTokens = [[best]] } else { next.tokens = [[best]] }
             next.types = []
+            let length = (prompts.first?.count ?? 0) + tokens.count
+            if length > restart, cache.length <= restart {
+                cache = KeyValueCache<Float>()
+                next.tokens = [(prompts.first ?? []) + tokens]
+            }
         }
         return tokens
     }
@@ -94,6 +100,20 @@ public struct Model: Sendable {
         guard count < 1 || count - 1 <= maximum - prompt else {
             throw .tooManyTokens(prompt: prompt, count: count, maximum: maximum)
         }
+    }
+}
+
+extension Architecture {
+    /// The length beyond which keys are computed anew with other rotary factors.
+    fileprivate var restartLength: Int? {
+        for block in attention {
+            guard let rotary = block.rotary, rotary.restartsWhenLong,
+                case .longRope(_, _, let trained, _) = rotary.scaling,
+                trained < Double(Int32.max)
+            else { continue }
+            return Int(trained)
+        }
+        return nil
     }
 }
 

@@ -32,7 +32,7 @@ struct Inspect: ParsableCommand {
                 [["site", "count", "group of one", "continuous parameters"]]
                     + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] }),
         ]
-        lines += inspection.limits.map { "limited: \($0)" }
+        lines += inspection.limits.map { "limited: \($0)" } + inspection.notes.map { "note: \($0)" }
         lines += [
             "",
             table(

@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Checkpoints
 import Protections
@@ -67,6 +68,7 @@ struct Protect: ParsableCommand {
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
             copying.warnOfFiles(in: source)
+            for note in try Architecture.resolve(source).notes { warn(note) }
             show(report, seconds: elapsed)
         }
     }

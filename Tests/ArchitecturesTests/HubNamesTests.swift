@@ -162,23 +162,71 @@ import Testing
         #expect(architecture.attention[1].key.weight == "transformer.layers.1.self_attn.k_proj.weight")
     }
 
-    /// A model without its head is whole; a causal language model without one is not, unless the head is tied.
-    @Test func headsAreMissedWhereTheClassHasThem() throws {
+    /// A decoder without its head is taken for its states; where its class has a head and nothing ties it, that is said.
+    @Test(arguments: ["model.", ""])
+    func headsAreMissedWhereTheClassHasThem(prefix: String) throws {
         let fixture = try ChangedFixture("llama")
-        let headless = { (model: inout EditableModel) in model.tensors.removeAll { $0.name == "lm_head.weight" } }
-        #expect(
-            try fixture.error(headless) == .missingTensor(path: fixture.path, tensor: "lm_head.weight", family: "llama")
-        )
-        #expect(
-            try fixture.error {
-                headless(&$0)
-                $0.config["architectures"] = .array([.string("LlamaModel")])
-            } == nil)
-        #expect(
-            try fixture.error {
-                headless(&$0)
-                $0.config["tie_word_embeddings"] = .bool(true)
-            } == nil)
+        func notes(_ change: (inout EditableModel) -> Void) throws -> [String] {
+            let model = try fixture.resolve { model in
+                model.tensors.removeAll { $0.name == "lm_head.weight" }
+                model.rename([("model.", prefix)])
+                change(&model)
+            }
+            if case .language = model.head { return model.notes + ["head"] }
+            return model.notes
+        }
+        let found = try notes { _ in }
+        #expect(found.count == 1 && found[0].contains("lm_head.weight"))
+        #expect(try notes { $0.config["architectures"] = .array([.string("LlamaModel")]) } == [])
+        #expect(try notes { $0.config["architectures"] = nil } == [])
+        #expect(try notes { $0.config["tie_word_embeddings"] = .bool(true) } == ["head"])
+    }
+
+    /// Heads with parts of their own, and those behind an encoder, are incomplete without their last map.
+    @Test(arguments: ["bert_masked_lm", "t5_gated"])
+    func otherHeadsMustBeWhole(name: String) throws {
+        let fixture = try ChangedFixture(name)
+        let found = try fixture.error { model in
+            model.tensors.removeAll { ["lm_head.weight", "cls.predictions.decoder.weight"].contains($0.name) }
+            model.config["tie_word_embeddings"] = .bool(false)
+        }
+        guard case .missingTensor? = found else {
+            Issue.record("found \(String(describing: found))")
+            return
+        }
+    }
+
+    /// DeepSeek-V3 stores layers that predict further tokens behind its own.
+    @Test func predictionLayersAreCopiedAndNamed() throws {
+        let fixture = try ChangedFixture("deepseek_v3")
+        let plain = try fixture.resolve()
+        func add(_ model: inout EditableModel, layers: [Int]) {
+            for layer in layers {
+                for name in ["eh_proj", "self_attn.q_a_proj"] {
+                    model.tensors.append(Self.zeros("model.layers.\(layer).\(name).weight", [3, 5]))
+                }
+            }
+        }
+        let found = try fixture.resolve { add(&$0, layers: [2]) }
+        let role = try #require(found.roles["model.layers.2.eh_proj.weight"])
+        #expect(role.name == "prediction_layer" && role.layer == 2)
+        #expect(found.notes.count == 1 && found.notes[0].hasPrefix("2 tensors from layer 2 on"))
+        #expect(found.stacks == plain.stacks && plain.notes == [])
+        let two = try fixture.resolve {
+            add(&$0, layers: [2, 3])
+            $0.config["num_nextn_predict_layers"] = .int(2)
+        }
+        #expect(two.notes.first?.hasPrefix("4 tensors") == true)
+        for (layers, count) in [([3], 1), ([2], 0), ([2, 3, 4], 2)] {
+            let error = try fixture.error {
+                add(&$0, layers: layers)
+                $0.config["num_nextn_predict_layers"] = .int(count)
+            }
+            guard case .unknownTensor? = error else {
+                Issue.record("\(layers) of \(count): \(String(describing: error))")
+                continue
+            }
+        }
     }
 
     @Test func twinsUnderTwoPrefixesAreRefused() throws {

@@ -46,18 +46,6 @@ import Testing
         #expect(tensor.hasSuffix("encoder.embed_tokens.weight") && other.hasSuffix("shared.weight"))
     }
 
-    /// Causal attention in a family that is described without.
-    @Test(arguments: ["bert", "bert_masked_lm", "roberta", "electra"])
-    func decodersAreRefused(name: String) throws {
-        let fixture = try ChangedFixture(name)
-        #expect(try fixture.configError { $0["is_decoder"] = .bool(false) } == nil)
-        guard case .refusedFeature(_, "is_decoder", _, _)? = try fixture.configError({ $0["is_decoder"] = .bool(true) })
-        else {
-            Issue.record("not refused")
-            return
-        }
-    }
-
     /// transformers keeps this classifier in CLIPForImageClassification alone, whose type is clip.
     @Test func aClassifierOnClipsVisionTowerIsUnknown() throws {
         let found = try ChangedFixture("clip_vision").error { model in
