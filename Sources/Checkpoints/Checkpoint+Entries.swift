@@ -16,6 +16,12 @@ extension Checkpoint {
     /// - Parameter resharded: whether the weights are to lie in other files than now.
     public func checkFitForCopy(resharded: Bool) throws(CheckpointError) {
         if resharded, let name = config?[Self.weightsKey], !name.isNull { throw .namedWeights(directory: path) }
+        for shard in shards where shard.header.bytes.withUnsafeBytes(SecretKeyText.occurs) {
+            throw .refusedFile(path: shard.file.path, .keyInHeader)
+        }
+        if let index, index.bytes.withUnsafeBytes(SecretKeyText.occurs) {
+            throw .refusedFile(path: path + "/" + Self.indexName, .keyInHeader)
+        }
         for entry in entries {
             if let refusal = entry.refusal { throw .refusedFile(path: path + "/" + entry.relativePath, refusal) }
             if entry.isCopied, entry.name.hasSuffix(".safetensors") { try checkModule(entry) }

@@ -26,7 +26,8 @@ public final class Checkpoint: Sendable {
     public let tensors: OrderedDictionary<String, TensorRecord>
     /// Everything in the directory, by path, and what becomes of it in a copy; empty for a single file.
     public let entries: [DirectoryEntry]
-    let folders: [DirectoryListing.Folder]
+    /// The modes of the directories below, by path.
+    let folders: [String: mode_t]
     /// Of the directory itself.
     let mode: mode_t
     public let config: JSONDocument?
@@ -46,7 +47,7 @@ public final class Checkpoint: Sendable {
         if isSingleFile {
             guard path.hasSuffix(".safetensors") else { throw .notAFileOrDirectory(path: path) }
             shards = [try Self.openShard(path, name: Self.lastComponent(path), number: 0, system)]
-            (entries, folders, config, index, mode) = ([], [], nil, nil, 0o777)
+            (entries, folders, config, index, mode) = ([], [:], nil, nil, 0o777)
         } else {
             let listing = try DirectoryListing(path, including: patterns, system: system)
             config = try Self.document("config.json", in: path, if: listing.names, system)

@@ -136,7 +136,7 @@ public struct CheckpointWriter: Sendable {
                 guard case .systemCall(_, _, EEXIST) = error else { throw error }
                 continue
             }
-            guard let mode = source.folders.first(where: { $0.relativePath == folder })?.mode else { continue }
+            guard let mode = source.folders[folder] else { continue }
             let descriptor = try system.open(path, flags: O_RDONLY | O_DIRECTORY, mode: 0)
             defer { system.close(descriptor) }
             try PartialDirectory.restrict(descriptor, to: mode, path: path, system)

@@ -73,6 +73,8 @@ public enum Refusal: Sendable, Equatable {
     case pickledModule(folder: String)
     /// A module's file holds tensors of the model itself.
     case modelTensors(tensor: String)
+    /// The header of the weights holds a key.
+    case keyInHeader
 }
 
 extension Refusal: CustomStringConvertible {
@@ -84,6 +86,8 @@ extension Refusal: CustomStringConvertible {
         case .modules(let fault): "\(fault)"
         case .pickledModule(let folder):
             "the module in \(folder) cannot be loaded without these weights, and pickle is not read; convert it to safetensors, or copy it unread with --include"
+        case .keyInHeader:
+            "a mergeproof secret key stands in the file's header and would be published with it; take it out first"
         case .modelTensors(let tensor):
             "holds the model's own tensor \(tensor), unprotected; protect that module by itself or remove it"
         }

@@ -2,12 +2,6 @@ import Glibc
 
 /// What lies in a model directory, and what becomes of each entry in a copy: decided once, here, for all who ask.
 struct DirectoryListing {
-    /// A directory below the model's own from which something is copied.
-    struct Folder: Sendable, Equatable {
-        let relativePath: String
-        let mode: mode_t
-    }
-
     let path: String
     let names: [String]
     private let system: any SystemCalls
@@ -23,13 +17,13 @@ struct DirectoryListing {
     /// Hidden directories of tools, whose many files are not listed one by one.
     static let toolFolders: Set = [".git", ".cache", ".huggingface", ".github", ".hg", ".svn", ".vscode", ".idea"]
 
-    /// Every entry below the directory, by path. Directories behind links are not followed, as they may lead in circles, but for
-    /// those of modules.
+    /// Every entry below the directory, by path, and the modes of the directories that were gone through. Directories behind links
+    /// are not followed, as they may lead in circles, but for those of modules.
     func entries(
         weights: Set<String>, modules list: Result<ModuleList, ModuleFault>
-    ) throws(CheckpointError) -> (entries: [DirectoryEntry], folders: [Folder]) {
+    ) throws(CheckpointError) -> (entries: [DirectoryEntry], folders: [String: mode_t]) {
         let modules = (try? list.get()) ?? ModuleList()
-        var (entries, folders, pending) = ([DirectoryEntry](), [Folder](), [""])
+        var (entries, folders, pending) = ([DirectoryEntry](), [String: mode_t](), [""])
         while let folder = pending.popLast() {
             let prefix = folder.isEmpty ? "" : folder + "/"
             for name in folder.isEmpty ? names : try system.list(path + "/" + folder) {
@@ -41,7 +35,7 @@ struct DirectoryListing {
                 if let status, isDirectory, !Self.toolFolders.contains(name), !Self.isRemains(name),
                     !isLink || modules.folders.contains(relative)
                 {
-                    folders.append(Folder(relativePath: relative, mode: status.mode))
+                    folders[relative] = status.mode
                     pending.append(relative)
                     continue
                 }

@@ -12,11 +12,12 @@ struct ModuleList {
     init(_ document: JSONDocument) throws(ModuleFault) {
         guard let modules = document.root.array else { throw .malformed }
         for module in modules {
-            guard let path = module["path"]?.string, let type = module["type"]?.string else { throw .malformed }
+            guard let written = module["path"]?.string, let type = module["type"]?.string else { throw .malformed }
+            let path = written.hasSuffix("/") ? String(written.dropLast()) : written
             let components = path.split(separator: "/", omittingEmptySubsequences: false)
-            guard !path.isEmpty, path != "." else { continue }
+            guard !written.isEmpty, path != "." else { continue }
             guard !path.utf8.contains(0), components.allSatisfy({ !$0.isEmpty && !$0.hasPrefix(".") }) else {
-                throw .unsafePath(path)
+                throw .unsafePath(written)
             }
             let kind = type.split(separator: ".").last.map(String.init) ?? type
             guard !Self.transformers.contains(kind) else { throw .transformerInFolder(path) }

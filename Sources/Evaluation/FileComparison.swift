@@ -112,7 +112,7 @@ extension FileComparison {
         let kept = original.shards.compactMap(\.header.metadata)
         for shard in protected.shards {
             if let metadata = shard.header.metadata {
-                if !kept.contains(metadata) {
+                if !kept.contains(where: { JSONComparison($0, metadata).differences.isEmpty }) {
                     faults.append("\(shard.fileName): its __metadata__ is none of the original's")
                 }
             } else if kept.count == original.shards.count {
@@ -128,18 +128,34 @@ extension FileComparison {
                 differences.append("the weights lie in \(after.count) files, in the original in \(before.count)")
             }
         }
-        guard before == after || (original.index != nil && protected.index != nil) else { return }
-        let isResharded = before != after
-        guard let a = original.index, let b = protected.index else {
-            if (original.index == nil) != (protected.index == nil) {
-                faults.append("\(Checkpoint.indexName) is in one of the two only")
+        compareIndex(isResharded: before != after)
+    }
+
+    /// transformers takes the dtype from an index that names one.
+    private mutating func compareIndex(isResharded: Bool) {
+        let name = Checkpoint.indexName
+        guard let after = protected.index else {
+            if let before = original.index, !isResharded || before["metadata"]?["dtype"] != nil {
+                faults.append("\(name) is missing from \(protected.path), and a loader may read it")
             }
             return
         }
-        let found = JSONComparison(a.root, b.root, without: isResharded ? ["weight_map", "total_size"] : [])
-        faults += found.differences.map { "\(Checkpoint.indexName): \($0)" }
-        if found.differences.isEmpty, a.bytes != b.bytes, !isResharded {
-            differences.append("\(Checkpoint.indexName) says the same in other words")
+        let isNew = original.index == nil
+        let ignored: Set = isResharded || isNew ? ["weight_map", "total_size", "total_parameters"] : []
+        let found = JSONComparison(
+            Self.withMetadata(original.index?.root ?? .object([:])), Self.withMetadata(after.root), without: ignored)
+        faults += found.differences.map { "\(name): \($0)" }
+        guard found.differences.isEmpty else { return }
+        if isNew, !isResharded {
+            differences.append("\(name) is not in \(original.path)")
+        } else if !isResharded, original.index?.bytes != after.bytes {
+            differences.append("\(name) says the same in other words")
         }
+    }
+
+    private static func withMetadata(_ root: JSONValue) -> JSONValue {
+        guard var object = root.object, object["metadata"] == nil else { return root }
+        object["metadata"] = .object([:])
+        return .object(object)
     }
 }

@@ -75,7 +75,10 @@ import Testing
     }
 
     @Test func listsThatLeadElsewhereAreRefused() throws {
-        for path in ["../x", "/etc", "a/../../b", ".hidden", "a//b", "a/.b"] {
+        try writeModules([("", "Transformer"), ("2_Dense/", "Dense")])
+        try Files.write(dense(), to: directory("2_Dense/model.safetensors"))
+        #expect(try copied().contains("2_Dense/model.safetensors"))
+        for path in ["../x", "/", "/etc", "a/../../b", ".hidden", "a//b", "a/.b"] {
             try writeModules([("", "Transformer"), (path, "Dense")])
             try refuses("modules.json", .modules(.unsafePath(path)))
         }
@@ -85,6 +88,15 @@ import Testing
             try Files.write(text, to: directory("modules.json"))
             try refuses("modules.json", .modules(.malformed))
         }
+    }
+
+    @Test func aKeyInTheHeaderIsRefused() throws {
+        var builder = SafetensorsBuilder()
+        builder.metadata =
+            "{\"note\":\"mergeproof secret key, version 1\\n\(String(repeating: "a1", count: 32))\\n\"}"
+        builder.add("x", "U8", [3], byteCount: 3)
+        try Files.write(builder.build(), to: directory("model.safetensors"))
+        try refuses("model.safetensors", .keyInHeader)
     }
 
     @Test func adaptersAreRefused() throws {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Evaluation
+import Foundation
 import Glibc
 import Protections
 import TestSupport
@@ -153,7 +154,7 @@ import Testing
             try Files.write(JSONValue.object(model.config).serialized(indented: true), to: protected + "/config.json")
             let report = try verify()
             #expect(report.holds == key.hasPrefix("_"), "\(key): \(report.problems)")
-            #expect(key.hasPrefix("_") || report.problems[0].contains(key), "\(report.problems)")
+            #expect(key.hasPrefix("_") || report.problems.first?.contains(key) == true, "\(report.problems)")
             model.config = before
         }
         let members = model.config.members.reversed().map { ($0.key, $0.value) }
@@ -175,6 +176,25 @@ import Testing
         #expect(try verify().problems.count == 2)
     }
 
+    /// transformers asks the header for the framework that the weights were written by.
+    @Test func anotherFrameworkInTheHeaderIsAFault() throws {
+        let checkpoint = try Checkpoint(opening: original)
+        let tensors = checkpoint.tensors.values.map { ($0.name, $0.type, $0.shape, $0.byteCount) }
+        let data = checkpoint.tensors.values.flatMap { Array(checkpoint.bytes(of: $0)) }
+        func write(_ metadata: JSONValue?, to path: String) throws {
+            try Files.write(
+                SafetensorsHeader.bytes(for: tensors, metadata: metadata) + data, to: path + "/model.safetensors")
+        }
+        try write(.object(["format": .string("pt")]), to: folder("o"))
+        for (metadata, isFault) in [
+            (.object(["format": .string("pt")]), false), (.object(["format": .string("mlx")]), true), (nil, false),
+            (.object([:]), true),
+        ] as [(JSONValue?, Bool)] {
+            try write(metadata, to: folder("p"))
+            #expect(try verify().holds == !isFault)
+        }
+    }
+
     /// The same tensors in other files: only where a loader still finds them.
     @Test func layoutsMustBeFound() throws {
         rename(protected + "/model.safetensors", protected + "/weights.safetensors")
@@ -188,5 +208,26 @@ import Testing
         #expect(report.holds && report.differences.contains { $0.contains("files") }, "\(report.problems)")
         unlink(protected + "/model.safetensors.index.json")
         #expect(try verify().problems.contains { $0.contains("index") })
+    }
+
+    /// An index may come with new shards; what it says beside the map must be what the original says.
+    @Test func anIndexMayComeWithShards() throws {
+        Files.remove(protected)
+        var options = ProtectionOptions(method: .lossless)
+        options.maximumShardSize = 60_000
+        _ = try Protector().protect(
+            Checkpoint(opening: original), to: protected, key: SecretKey(bytes: [UInt8](0..<32)), options: options)
+        let index = protected + "/model.safetensors.index.json"
+        // The same shards without an index.
+        Files.remove(original)
+        try FileManager.default.copyItem(atPath: protected, toPath: original)
+        Files.remove(original + "/model.safetensors.index.json")
+        Files.remove(original + "/mergeproof.json")
+        Files.remove(protected + "/mergeproof.json")
+        let report = try verify()
+        #expect(report.holds && report.differences == ["model.safetensors.index.json is not in \(original)"])
+        let text = String(decoding: try Files.read(index), as: UTF8.self)
+        try Files.write(text.replacing("\"total_size\"", with: "\"dtype\": \"float16\", \"total_size\""), to: index)
+        #expect(try verify().problems.contains { $0.hasPrefix("model.safetensors.index.json: metadata.dtype") })
     }
 }
