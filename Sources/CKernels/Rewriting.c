@@ -54,6 +54,21 @@ MP_KERNELS(f64, double, double, SAME, SAME, QUOTIENT_DIFFERS)
 MP_ROTATE(f32, float)
 MP_ROTATE(f64, double)
 
-CLONES void mp_add_squares_f64(mp_f64 *restrict sum, const mp_f64 *restrict x, size_t n) {
-    for (size_t i = 0; i < n; i++) sum[i] += x[i] * x[i];
-}
+// Lanes in a fixed order, so that the sum is the same on every CPU.
+#define LANES 16
+#define MP_SQUARES(NAME)                                                                                            \
+    CLONES double mp_squares_##NAME(const mp_##NAME *x, size_t n) {                                                 \
+        double lanes[LANES] = {0}, sum = 0;                                                                         \
+        size_t whole = n / LANES * LANES;                                                                           \
+        for (size_t i = 0; i < whole; i += LANES)                                                                   \
+            for (int l = 0; l < LANES; l++) lanes[l] += (double)x[i + l] * (double)x[i + l];                        \
+        for (size_t i = whole; i < n; i++) sum += (double)x[i] * (double)x[i];                                      \
+        for (int l = 0; l < LANES; l++) sum += lanes[l];                                                            \
+        return sum;                                                                                                 \
+    }                                                                                                               \
+    CLONES void mp_add_squares_##NAME(mp_f64 *restrict sum, const mp_##NAME *restrict x, size_t n) {                \
+        for (size_t i = 0; i < n; i++) sum[i] += (double)x[i] * (double)x[i];                                       \
+    }
+
+MP_SQUARES(f32)
+MP_SQUARES(f64)

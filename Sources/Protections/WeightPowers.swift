@@ -20,12 +20,11 @@ public struct WeightPowers: Sendable {
     public init(of sites: [Site], in checkpoint: Checkpoint, threads: Int? = nil) throws {
         var work: [(axis: Axis, tensor: TensorRecord)] = []
         var seen: Set<Axis> = []
-        for site in sites {
-            let tensors = site.slices.compactMap { checkpoint.tensors[$0.tensor] }
-            guard site.group.isSensitive(to: tensors.map(\.type)) else { continue }
-            for (slice, tensor) in zip(site.slices, tensors) where tensor.type.isComputable {
-                let axis = Axis(tensor: tensor.name, axis: slice.axis)
-                if tensor.name == slice.tensor, seen.insert(axis).inserted { work.append((axis, tensor)) }
+        for site in sites where site.group.isSensitive {
+            for slice in site.slices {
+                let axis = Axis(tensor: slice.tensor, axis: slice.axis)
+                guard let tensor = checkpoint.tensors[slice.tensor], tensor.type.isComputable else { continue }
+                if seen.insert(axis).inserted { work.append((axis, tensor)) }
             }
         }
         let jobs = work
@@ -68,22 +67,33 @@ public struct WeightPowers: Sendable {
 
     /// The sum of squares at every index along one axis.
     private static func squares(_ tensor: TensorRecord, axis: Int, in checkpoint: Checkpoint) -> [Double] {
+        tensor.type == .f64
+            ? squares(
+                tensor, axis, checkpoint, of: Double.self, { tensor.type.widen($0, into: $1, $2) }, mp_squares_f64,
+                mp_add_squares_f64)
+            : squares(
+                tensor, axis, checkpoint, of: Float.self, { tensor.type.widen($0, into: $1, $2) }, mp_squares_f32,
+                mp_add_squares_f32)
+    }
+
+    private static func squares<Real>(
+        _ tensor: TensorRecord, _ axis: Int, _ checkpoint: Checkpoint, of type: Real.Type,
+        _ widen: (UnsafeRawPointer, UnsafeMutablePointer<Real>, Int) -> Void,
+        _ sum: (UnsafePointer<Real>, Int) -> Double,
+        _ add: (UnsafeMutablePointer<Double>, UnsafePointer<Real>, Int) -> Void
+    ) -> [Double] {
         let (rows, columns) = tensor.matrixShape
         var sums = [Double](repeating: 0, count: axis == 0 ? rows : columns)
         guard let base = checkpoint.bytes(of: tensor).baseAddress else { return sums }
         let width = tensor.type.bitWidth / 8
         sums.withUnsafeMutableBufferPointer { sums in
-            withUnsafeTemporaryAllocation(of: Double.self, capacity: chunk) { buffer in
+            withUnsafeTemporaryAllocation(of: Real.self, capacity: chunk) { buffer in
                 guard let values = buffer.baseAddress, let sums = sums.baseAddress else { return }
                 for row in 0..<rows {
                     for start in stride(from: 0, to: columns, by: chunk) {
                         let count = min(chunk, columns - start)
-                        tensor.type.widen(base + (row * columns + start) * width, into: values, count)
-                        if axis == 0 {
-                            sums[row] += mp_sum_of_squares_f64(values, count, 0)
-                        } else {
-                            mp_add_squares_f64(sums + start, values, count)
-                        }
+                        widen(base + (row * columns + start) * width, values, count)
+                        if axis == 0 { sums[row] += sum(values, count) } else { add(sums + start, values, count) }
                     }
                 }
             }
@@ -93,14 +103,13 @@ public struct WeightPowers: Sendable {
 }
 
 extension Group {
-    /// Whether what rounding costs depends on how large the channels are: where channels are mixed it does. Turning a pair costs
-    /// nothing, but for subnormal numbers, and those are in reach of weights in f16 alone.
-    fileprivate func isSensitive(to types: [ElementType]) -> Bool {
+    /// Whether what rounding costs depends on how large the channels are: where channels or the members of pairs are mixed.
+    fileprivate var isSensitive: Bool {
         switch self {
         case .generalLinear(let n): n > 1
-        case .torus: types.contains(.f16)
-        case .product(let factors): factors.contains { $0.isSensitive(to: types) }
-        case .torusPhases, .pairSigns, .pairScales, .monomial: false
+        case .torus, .torusPhases: true
+        case .product(let factors): factors.contains(where: \.isSensitive)
+        case .pairSigns, .pairScales, .monomial: false
         }
     }
 }

@@ -3,7 +3,10 @@ import LinearAlgebra
 extension Element {
     /// A·diag(2^e): the channels are scaled first, exactly, and acted on then.
     ///
-    /// - Precondition: one exponent per channel, equal on both members of a rotary pair.
+    /// The members of a rotary pair cannot be scaled against each other. Both take the real one's exponent, and where the imaginary
+    /// one's differs, z becomes the nearest of i, -1 and -i times its modulus, which exchanges the members without mixing them.
+    ///
+    /// - Precondition: one exponent per channel.
     public func balanced(by exponents: [Int]) -> Element {
         precondition(exponents.count == dimension, "one exponent per channel")
         func power(_ exponent: Int) -> Double { Double(sign: .plus, exponent: exponent, significand: 1) }
@@ -20,11 +23,19 @@ extension Element {
             return .linear(
                 InvertibleMatrix(matrix: matrix, inverse: inverse, condition: a.condition * power(spread)))
         case .torus(let torus):
-            let scales = (0..<torus.pairing.pairCount).map { power(exponents[torus.pairing.channels(ofPair: $0).real]) }
-            return .torus(
-                Torus(
-                    pairing: torus.pairing, real: zip(torus.real, scales).map { $0 * $1 },
-                    imaginary: zip(torus.imaginary, scales).map { $0 * $1 }))
+            var (real, imaginary) = (torus.real, torus.imaginary)
+            for pair in real.indices {
+                let (x, y) = torus.pairing.channels(ofPair: pair)
+                if exponents[x] != exponents[y] {
+                    let modulus = (real[pair] * real[pair] + imaginary[pair] * imaginary[pair]).squareRoot()
+                    let isReal = real[pair].magnitude > imaginary[pair].magnitude
+                    (real[pair], imaginary[pair]) =
+                        isReal ? (-modulus, 0) : (0, imaginary[pair] < 0 ? -modulus : modulus)
+                }
+                real[pair] *= power(exponents[x])
+                imaginary[pair] *= power(exponents[x])
+            }
+            return .torus(Torus(pairing: torus.pairing, real: real, imaginary: imaginary))
         case .monomial(let monomial):
             return .monomial(
                 Monomial(

@@ -11,8 +11,8 @@ extension Group {
     ///
     /// `e_i = round(¼ log₂(b_i/a_i) - φ)`, with a_i and b_i the channels' sums of squares on the two sides and one offset φ, an eighth
     /// or more, that rounds most kindly. Channels that hardly take part in the product are moved only so far that
-    /// what restoring rounds stays in proportion to the whole tensor. Where each element acts on channels or pairs alone, there
-    /// is nothing to balance but what lies at the ends of the type's range.
+    /// what restoring rounds stays in proportion to the whole tensor. On a torus a pair's exponents are 0, but at the ends of the
+    /// type's range; where they differ, the pair is not to be mixed at all (`Element.balanced`).
     public func balancingExponents(_ sampler: Sampler, condition: Double, powers: SitePowers) -> [Int] {
         let exponents = exponents(sampler, condition: condition, powers: powers)
         return exponents.contains { $0 != 0 } ? exponents : []
@@ -32,11 +32,10 @@ extension Group {
         case .generalLinear(let n):
             guard n > 1, powers.areUsable else { return none }
             return mixedExponents(sampler, condition: condition, powers: powers) ?? none
-        case .torus(let pairing):
+        case .torus(let pairing), .torusPhases(let pairing):
             guard powers.areUsable else { return none }
-            return pairedExponents(
-                pairing, condition: sampler == .orthogonal ? 1 : min(condition, 10), powers: powers)
-        case .torusPhases, .pairSigns, .pairScales, .monomial: return none
+            return pairedExponents(pairing, sampler, condition: condition, powers: powers)
+        case .pairSigns, .pairScales, .monomial: return none
         }
     }
 
@@ -52,21 +51,31 @@ extension Group {
         return lowest < Self.gain * plain ? exponents : nil
     }
 
-    private func pairedExponents(_ pairing: ChannelPairing, condition: Double, powers: SitePowers) -> [Int] {
-        let spread = Self.meanSquare(condition)
+    /// Equal exponents on both members of a pair where it lies at an end of the type's range; and where its members are unbalanced
+    /// against each other, which no element of a torus can balance, different ones, so that it is turned by quarter turns alone.
+    private func pairedExponents(
+        _ pairing: ChannelPairing, _ sampler: Sampler, condition: Double, powers: SitePowers
+    ) -> [Int] {
+        let spread = turningSpread(sampler, condition: condition)
         var exponents = [Int](repeating: 0, count: pairing.rotaryDimensions)
-        for pair in 0..<pairing.pairCount {
-            let (x, y) = pairing.channels(ofPair: pair)
-            let (a, b) = (
-                powers.direct.squares[x] + powers.direct.squares[y], powers.dual.squares[x] + powers.dual.squares[y]
-            )
-            guard a > 0, b > 0 else { continue }
-            var candidate = exponents
-            candidate[x] = Self.rounded(quarterOfBinaryLogarithm(b / a))
-            candidate[y] = candidate[x]
-            let balanced = powers.balanced(by: candidate).turningCost((x, y), spread: spread)
-            let overflows = max(a / powers.direct.largest, b / powers.dual.largest) * condition > 1
-            if overflows || balanced < Self.gain * powers.turningCost((x, y), spread: spread) { exponents = candidate }
+        var excesses: [(pair: Int, cost: Double)] = []
+        for number in 0..<pairing.pairCount {
+            let (x, y) = pairing.channels(ofPair: number)
+            let pair = powers.pair(x, y)
+            func cost(_ exponent: Int) -> Double { pair.turningCost((exponent, exponent), spread: spread) }
+            let (a, b) = (pair.direct.sum, pair.dual.sum)
+            if case .torus = self, a > 0, b > 0 {
+                let wish = Self.rounded(quarterOfBinaryLogarithm(b / a))
+                let isBetter = pair.mayOverflow(condition: min(condition, 10)) || cost(wish) < Self.gain * cost(0)
+                if isBetter { (exponents[x], exponents[y]) = (wish, wish) }
+            }
+            excesses.append((number, max(0, cost(exponents[x]) - pair.floor)))
+        }
+        excesses.sort { ($0.cost, $1.pair) > ($1.cost, $0.pair) }
+        var excess = excesses.reduce(0) { $0 + $1.cost }
+        for (number, cost) in excesses where excess > (1 / Self.gain - 1) * powers.floor {
+            exponents[pairing.channels(ofPair: number).imaginary] += 1
+            excess -= cost
         }
         return exponents
     }

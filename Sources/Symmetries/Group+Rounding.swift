@@ -8,7 +8,9 @@ extension Group {
     /// GL(n) spreads every channel over all: in the mean over Haar Q, `D·Q` and `Q` cost `(T + 2X)/(n + 2)` with `T = Σa Σb` and
     /// `X = Σ a_i b_i`, which is as much only where a and b are alike. For `U·diag(s)·Vᵀ` it is
     /// `(2X + P + R ((n + 2) g² - 3))/(n + 2)`, where `P = (T + 2X)/(n + 2)`, `R = (T - P)/(n - 1)`, and g is what it costs where all
-    /// channels are alike. A torus turns pairs, whose rotations mix both members anyway: it costs nothing but for subnormal numbers.
+    /// channels are alike. A torus mixes the two
+    /// members of each pair, as for n = 2; a pair whose exponents differ is turned by quarter turns alone (`Element.balanced`), which
+    /// mix nothing. Pairs are looked at where the rotations of queries and keys agree, as those of low frequency do everywhere.
     ///
     /// - Parameter exponents: the powers of two that go before the element, one per channel; empty for none.
     public func roundingMultiple(
@@ -31,34 +33,31 @@ extension Group {
         case .generalLinear(let n):
             guard sampler != .exact, n > 1, powers.areUsable else { return 1 }
             return (mixingCost(sampler, condition: condition, powers: balanced) / powers.floor).squareRoot()
-        case .torus(let pairing):
+        case .torus(let pairing), .torusPhases(let pairing):
             guard sampler != .exact, powers.areUsable else { return 1 }
-            let spread = Self.meanSquare(sampler == .orthogonal ? 1 : min(condition, 10))
-            var (cost, floor) = (0.0, 0.0)
-            for pair in 0..<pairing.pairCount {
-                cost += balanced.turningCost(pairing.channels(ofPair: pair), spread: spread)
-                floor += powers.turningCost(pairing.channels(ofPair: pair), spread: 1)
+            let spread = turningSpread(sampler, condition: condition)
+            let cost = (0..<pairing.pairCount).reduce(0.0) { sum, pair in
+                let (x, y) = pairing.channels(ofPair: pair)
+                let exponents = exponents.isEmpty ? (0, 0) : (exponents[x], exponents[y])
+                return sum + powers.pair(x, y).turningCost(exponents, spread: spread)
             }
-            return floor > 0 ? (cost / floor).squareRoot() : 1
-        case .torusPhases, .pairSigns, .pairScales, .monomial: return 1
+            return (cost / powers.floor).squareRoot()
+        case .pairSigns, .pairScales, .monomial: return 1
         }
     }
 
     /// The squared error of the product after a random matrix of GL(n), as `roundingMultiple` has it.
     func mixingCost(_ sampler: Sampler, condition: Double, powers: SitePowers) -> Double {
-        let n = Double(dimension)
-        let (a, b) = (powers.direct.sum, powers.dual.sum)
-        let alike = zip(powers.direct.squares, powers.dual.squares).reduce(0.0) { $0 + $1.0 * $1.1 }
-        let own = (a * b + 2 * alike) / (n + 2)
-        let other = (a * b - own) / (n - 1)
         let multiple = expectedRoundingMultiple(sampler, condition: condition)
-        let cost = (2 * alike + own + other * ((n + 2) * multiple * multiple - 3)) / (n + 2)
         // A whole side may lie so low that rounding is absolute; there D, which is taken out again behind it, costs its mean square.
-        let spread = sampler == .diagonalOrthogonal ? Self.meanSquare(condition) : 1
-        func widened(_ side: SidePowers) -> Double {
-            side.sum > 0 ? side.roundoff * max(1, n * spread * side.subnormal / side.sum) : 0
-        }
-        return (widened(powers.direct) + widened(powers.dual)) * cost
+        return powers.mixingCost(
+            multiple: multiple, spread: sampler == .diagonalOrthogonal ? Self.meanSquare(condition) : 1)
+    }
+
+    /// The mean square of the moduli that are drawn on a torus.
+    func turningSpread(_ sampler: Sampler, condition: Double) -> Double {
+        guard case .torus = self, sampler != .orthogonal else { return 1 }
+        return Self.meanSquare(min(condition, 10))
     }
 
     /// The mean of s² for log s uniform between K^(-1/2) and K^(1/2): `(K - 1/K) / (2 ln K)`.
@@ -68,14 +67,35 @@ extension Group {
 }
 
 extension SitePowers {
-    /// The squared error of one rotary pair's products in the mean over positions: every channel of one side meets both of the other.
-    func turningCost(_ pair: (real: Int, imaginary: Int), spread: Double) -> Double {
-        func own(_ side: SidePowers) -> Double { side.squares[pair.real] + side.squares[pair.imaginary] }
-        func noise(_ side: SidePowers) -> Double {
-            spread == 1
-                ? side.noise(side.squares[pair.real]) + side.noise(side.squares[pair.imaginary])
-                : side.roundoff * max(own(side), 2 * spread * side.subnormal)
+    /// The squared error of the product after a random matrix that costs `multiple` where all channels are alike, and whose rows have
+    /// this mean square, taken out again behind them.
+    fileprivate func mixingCost(multiple: Double, spread: Double) -> Double {
+        let n = Double(direct.squares.count)
+        let (a, b) = (direct.sum, dual.sum)
+        let alike = zip(direct.squares, dual.squares).reduce(0.0) { $0 + $1.0 * $1.1 }
+        let own = (a * b + 2 * alike) / (n + 2)
+        let other = (a * b - own) / (n - 1)
+        let cost = (2 * alike + own + other * ((n + 2) * multiple * multiple - 3)) / (n + 2)
+        func widened(_ side: SidePowers) -> Double {
+            side.sum > 0 ? side.roundoff * max(1, n * spread * side.subnormal / side.sum) : 0
         }
-        return (noise(direct) * own(dual) + own(direct) * noise(dual)) / 2
+        return (widened(direct) + widened(dual)) * cost
+    }
+
+    func pair(_ x: Int, _ y: Int) -> SitePowers {
+        SitePowers(direct: direct.only([x, y]), dual: dual.only([x, y]))
+    }
+
+    /// The squared error of a pair's product after turning it, with a modulus of this mean square and these exponents: by any angle
+    /// where they are the same, by quarter turns where they differ.
+    func turningCost(_ exponents: (Int, Int), spread: Double) -> Double {
+        let balanced = balanced(by: [exponents.0, exponents.0])
+        guard exponents.0 != exponents.1 else { return balanced.mixingCost(multiple: 1, spread: spread) }
+        let (direct, dual) = (balanced.direct, balanced.dual)
+        return zip(direct.squares, dual.squares).reduce(0.0) { sum, channel in
+            let (a, b) = channel
+            return sum + direct.roundoff * max(a, spread * direct.subnormal) * b
+                + a * dual.roundoff * max(b, spread * dual.subnormal)
+        }
     }
 }

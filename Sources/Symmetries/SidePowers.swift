@@ -21,8 +21,9 @@ public struct SidePowers: Sendable, Equatable {
     /// What rounding adds to a channel of this sum of squares.
     func noise(_ square: Double) -> Double { roundoff * max(square, subnormal) }
 
-    func channels(_ range: Range<Int>) -> SidePowers {
-        SidePowers(squares: Array(squares[range]), roundoff: roundoff, subnormal: subnormal, largest: largest)
+    func only(_ channels: some Sequence<Int>) -> SidePowers {
+        SidePowers(
+            squares: channels.map { squares[$0] }, roundoff: roundoff, subnormal: subnormal, largest: largest)
     }
 
     /// Every channel times 2 to its exponent.
@@ -47,7 +48,7 @@ public struct SitePowers: Sendable, Equatable {
     var areUsable: Bool { floor > 0 && (direct.sum + dual.sum + floor).isFinite }
 
     func channels(_ range: Range<Int>) -> SitePowers {
-        SitePowers(direct: direct.channels(range), dual: dual.channels(range))
+        SitePowers(direct: direct.only(range), dual: dual.only(range))
     }
 
     /// After diag(2^e), which takes from one side what it gives the other.

@@ -74,6 +74,30 @@ import Testing
         }
     }
 
+    /// The members of a rotary pair that turns slowly, rescaled against each other: no element of the torus balances them.
+    @Test(arguments: [3, 6], [Sampler.diagonalOrthogonal, .orthogonal])
+    func unbalancedPairs(exponent: Int, sampler: Sampler) throws {
+        var model = try EditableModel(reading: Fixtures.path("llama"))
+        for name in model.tensors.map(\.name) where name.contains("q_proj") || name.contains("k_proj") {
+            let sign = name.contains("k_proj") ? 1 : -1
+            try model.edit(name) { values in
+                for place in values.indices {
+                    let channel = place / 48 % 12
+                    guard channel % 6 >= 3 else { continue }
+                    values[place] *= Float(
+                        sign: .plus, exponent: (channel < 6 ? sign : -sign) * exponent, significand: 1)
+                }
+            }
+        }
+        try model.round(to: .bf16)
+        let original = try Checkpoint(opening: try model.write(to: folder("m")))
+        let (ratio, predicted) = try drift(original, "llama", sampler, draws: 6)
+        #expect(ratio < 1.2 && predicted < 1.1, "\(ratio) of \(predicted)")
+        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(5))
+        #expect(
+            try Restoration(original: original, restored: Checkpoint(opening: folder("r"))).largestError < 0x1p-6)
+    }
+
     /// Balanced sides come back to rounding, channel by channel, and only with the table that the manifest keeps.
     @Test(arguments: names, weights.filter { $0.reach == 12 })
     func comesBackToRounding(name: String, weights: Weights) throws {

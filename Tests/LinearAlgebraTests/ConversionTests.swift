@@ -162,8 +162,14 @@ import Testing
 
     @Test func squaresAreAddedUp() {
         let x = (0..<37).map { Double($0) - 11.5 }
-        var sums = x.map { 3 * $0 }
+        let singles = x.map { Float($0) }
+        let all = x.reduce(0) { $0 + $1 * $1 }
+        #expect(mp_squares_f64(x, x.count) == all && mp_squares_f32(singles, x.count) == all)
+        // Squares that an f32 cannot hold.
+        #expect(mp_squares_f32([0x1p100, 0], 2) == 0x1p200)
+        var (sums, others) = (x.map { 3 * $0 }, x.map { 3 * $0 })
         mp_add_squares_f64(&sums, x, x.count)
-        #expect(sums == x.map { 3 * $0 + $0 * $0 })
+        mp_add_squares_f32(&others, singles, x.count)
+        #expect(sums == x.map { 3 * $0 + $0 * $0 } && others == sums)
     }
 }

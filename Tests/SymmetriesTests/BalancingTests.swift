@@ -121,14 +121,58 @@ import Testing
     @Test func exactAndUnmixedElementsAreLeftAlone() {
         let planted = rescalings(reach: 6)
         let (v, o) = sides(planted.map(power), planted.map { power(-$0) })
-        let pairing = ChannelPairing(rotaryDimensions: Self.n, layout: .halfSplit)
+        // Equal on both members of a pair.
+        let pairing = ChannelPairing(rotaryDimensions: Self.n, layout: .interleaved)
+        let paired = planted.indices.map { planted[$0 / 2] }
+        let (k, q) = sides(paired.map(power), paired.map { power(-$0) })
         #expect(Self.group.balancingExponents(.exact, condition: 4, powers: powers(v, o)).isEmpty)
         #expect(Self.group.roundingMultiple(.exact, condition: 4, powers: powers(v, o)) == 1)
         for group in [
             Group.torus(pairing), .torusPhases(pairing), .pairSigns(pairing), .monomial(Self.n, scales: .signs),
         ] {
-            #expect(group.balancingExponents(.diagonalOrthogonal, condition: 10, powers: powers(v, o)).isEmpty)
-            #expect(group.roundingMultiple(.diagonalOrthogonal, condition: 10, powers: powers(v, o)) == 1)
+            #expect(group.balancingExponents(.diagonalOrthogonal, condition: 10, powers: powers(k, q)).isEmpty)
+            #expect(group.roundingMultiple(.diagonalOrthogonal, condition: 10, powers: powers(k, q)) < 1.05)
+        }
+    }
+
+    /// Members of a pair that are unbalanced against each other are exchanged or turned round, never mixed; the others are turned by
+    /// any angle.
+    @Test(arguments: [ChannelPairing.Layout.halfSplit, .interleaved], [Sampler.diagonalOrthogonal, .orthogonal])
+    func membersThatCannotBeBalanced(layout: ChannelPairing.Layout, sampler: Sampler) throws {
+        let pairing = ChannelPairing(rotaryDimensions: Self.n, layout: layout)
+        var planted = [Int](repeating: 0, count: Self.n)
+        for pair in [2, 3, 7] {
+            planted[pairing.channels(ofPair: pair).real] = 5
+            planted[pairing.channels(ofPair: pair).imaginary] = -5
+        }
+        let (v, o) = sides(planted.map(power), planted.map { power(-$0) })
+        for group in [Group.torus(pairing), .torusPhases(pairing)] {
+            let (powers, condition) = (powers(v, o), sampler.defaultCondition)
+            let exponents = group.balancingExponents(sampler, condition: condition, powers: powers)
+            try #require(exponents.count == Self.n)
+            #expect(group.roundingMultiple(sampler, condition: condition, powers: powers) > 50)
+            #expect(
+                group.roundingMultiple(sampler, condition: condition, powers: powers, exponents: exponents) < 1.05)
+            for draw in 0..<20 {
+                var stream = KeyedRandomStream(secret: [9], info: "\(draw)")
+                let drawn = try group.sample(sampler, condition: condition, using: &stream)
+                guard case .torus(let plain) = drawn, case .torus(let torus) = drawn.balanced(by: exponents) else {
+                    Issue.record("not a torus")
+                    return
+                }
+                for pair in 0..<pairing.pairCount {
+                    let (x, y) = pairing.channels(ofPair: pair)
+                    let (re, im) = (torus.real[pair], torus.imaginary[pair])
+                    #expect((exponents[x] != exponents[y]) == [2, 3, 7].contains(pair))
+                    if exponents[x] == exponents[y] {
+                        #expect(re == plain.real[pair] && im == plain.imaginary[pair])
+                    } else {
+                        #expect((re < 0 && im == 0) || (re == 0 && im != 0))
+                        let square = plain.real[pair] * plain.real[pair] + plain.imaginary[pair] * plain.imaginary[pair]
+                        #expect((re * re + im * im - square).magnitude < 1e-12 * square)
+                    }
+                }
+            }
         }
     }
 

@@ -43,7 +43,10 @@ size_t mp_gather_f64(mp_f64 *dst, const mp_f64 *src, const mp_i32 *index, const 
 void mp_rotate_f32(mp_f32 *out_re, mp_f32 *out_im, const mp_f32 *re, const mp_f32 *im, size_t n, float x, float y);
 void mp_rotate_f64(mp_f64 *out_re, mp_f64 *out_im, const mp_f64 *re, const mp_f64 *im, size_t n, double x, double y);
 
-// sum[i] += x[i]^2.
+// Sums of squares in f64: of all n values, and of each with what is there already (sum[i] += x[i]^2).
+double mp_squares_f32(const mp_f32 *x, size_t n);
+double mp_squares_f64(const mp_f64 *x, size_t n);
+void mp_add_squares_f32(mp_f64 *sum, const mp_f32 *x, size_t n);
 void mp_add_squares_f64(mp_f64 *sum, const mp_f64 *x, size_t n);
 
 // Parts of a forward pass, in place unless there is a dst. sigmoid(x) = 1 / (1 + exp(-alpha x)); quick_gelu = x sigmoid(x).
