@@ -25,7 +25,7 @@ extension ArchitectureError: CustomStringConvertible {
         case .noModelType(let path):
             "\(path)/config.json: model_type is missing; add the model's type, such as \"llama\""
         case .unknownModelType(let path, let found, let nearest):
-            "\(path)/config.json: model_type \"\(found)\" is not known; the nearest that is, \(nearest), may be laid out otherwise and is not assumed (`mergeproof families` lists all)"
+            "\(path)/config.json: model_type \"\(found)\" is not supported; the nearest that is, \(nearest), may be laid out otherwise and is not assumed (`mergeproof families` lists all)"
         case .missingConfigValue(let path, let keys):
             "\(path)/config.json: \(keys.joined(separator: " or ")) is missing; restore the original config.json"
         case .invalidConfigValue(let path, let key, let found, let expected):

@@ -21,6 +21,15 @@ extension BlockBuilder {
             }
             tokens = tokens ?? found
         }
+        // Of two tied tensors a file may keep the head alone.
+        if tokens == nil, description.stacks.count == 1, let head = description.language,
+            reader.className(endsWith: head.classes), try reader.tiedHead()
+        {
+            tokens = try claims.find(
+                demand(
+                    head.projection.weight, "token_embedding", [vocabulary, size], place,
+                    isPrefixed: head.projection.isPrefixed))
+        }
         if tokens == nil, let name = template.tokens.first {
             tokens = try tensor(name + ".weight", "token_embedding", [vocabulary, size], place)
         }

@@ -10,7 +10,8 @@ enum Quantization {
     /// - Returns: a sentence where config.json names a quantisation that the stored weights have not undergone.
     static func note(config: JSONValue, checkpoint: Checkpoint) throws(ArchitectureError) -> String? {
         let settings = config["quantization_config"].flatMap { $0.isNull ? nil : $0 }
-        let method = settings?["quant_method"]?.string ?? "of unknown method"
+        let isWord = { (text: String) in text.utf8.count < 40 && text.utf8.allSatisfy { (0x21...0x7e).contains($0) } }
+        let method = settings?["quant_method"]?.string.flatMap { isWord($0) ? $0 : nil } ?? "of unknown method"
         for tensor in checkpoint.tensors.values {
             let isScale = tensorEndings.contains { tensor.name.hasSuffix($0) }
             let type = tensor.type.rawValue

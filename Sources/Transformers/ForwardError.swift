@@ -47,7 +47,7 @@ extension ForwardError: CustomStringConvertible {
         case .notFinite(let path, let position):
             "\(path): the scores at position \(position) are not finite; the weights hold NaN or infinite values, or overflow"
         case .notGenerative(let path, let family):
-            "\(path): \(family) models do not generate text; give a decoder with a language head"
+            "\(path): this \(family) model does not generate text; give a causal decoder with a language head"
         case .noEndOfText(let sequence, let token):
             "sequence \(sequence) (from 0) does not hold the end-of-text token \(token), where this classifier reads; append it"
         case .decoderDoesNotFit(let tokens, let decoder):

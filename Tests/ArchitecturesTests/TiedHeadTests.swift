@@ -26,6 +26,26 @@ import Testing
         #expect(head(try ChangedFixture("llama_tied").resolve()) == "model.embed_tokens.weight")
     }
 
+    /// What is tied may be stored as the head alone, for a class that has one and ties it.
+    @Test func aHeadAloneIsTheEmbedding() throws {
+        let fixture = try ChangedFixture("llama_tied")
+        let rename = { (model: inout EditableModel) in model.rename([("model.embed_tokens.", "lm_head.")]) }
+        let model = try fixture.resolve(rename)
+        #expect(model.hasTiedHead && head(model) == "lm_head.weight")
+        #expect(model.roles["lm_head.weight"]?.name == "token_embedding")
+        let missing = ArchitectureError.missingTensor(
+            path: fixture.path, tensor: "model.embed_tokens.weight", family: "llama")
+        for change in [
+            ("architectures", JSONValue.array([.string("LlamaModel")])), ("tie_word_embeddings", .bool(false)),
+        ] {
+            let found = try fixture.error {
+                rename(&$0)
+                $0.config[change.0] = change.1
+            }
+            #expect(found == missing)
+        }
+    }
+
     /// Encoder and decoder would each have a table of their own.
     @Test(arguments: ["t5", "bart"])
     func embeddingsThatDifferAreRefused(name: String) throws {

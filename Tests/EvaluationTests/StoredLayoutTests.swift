@@ -28,6 +28,10 @@ import Transformers
         case "mixtral":
             model.rename([("block_sparse_moe.", "mlp.")])
             try model.fuseExperts("mlp.experts.", parts: ("w1", "w3", "w2"))
+        // One of two tied tensors.
+        case "llama_tied", "gemma": model.rename([("model.embed_tokens.", "lm_head.")])
+        case "gpt2": model.rename([("transformer.wte.", "lm_head.")])
+        case "bert_masked_lm": model.rename([("bert.embeddings.word_embeddings.", "cls.predictions.decoder.")])
         case "gpt_neox": model.rename([("embed_out.", "lm_head.")])
         default: try model.fuseExperts("mlp.experts.", parts: ("gate_proj", "up_proj", "down_proj"))
         }
@@ -37,7 +41,7 @@ import Transformers
         arguments: [
             "vit", "deit", "deit_classifier", "dinov2", "dinov2_swiglu", "mixtral", "qwen2_moe", "qwen3_moe",
             "deepseek_v3",
-            "deepseek_v3_plain", "gpt_neox",
+            "deepseek_v3_plain", "gpt_neox", "llama_tied", "gemma", "gpt2", "bert_masked_lm",
         ])
     func modelsAreTheSame(name: String) throws {
         var model = try EditableModel(reading: Fixtures.path(name))
