@@ -33,9 +33,15 @@ public struct FunctionalReport: Sendable {
                 .object(["block": .string(fault.block), "tensors": .array(fault.tensors.map(JSONValue.string))])
             } ?? .null,
             "not_finite": comparison.notFinite.map(JSONValue.string) ?? .null,
+            "routing": comparison.routing.map(Self.json) ?? .null,
             "layers": .array(
-                comparison.layers.map {
-                    .object(["name": .string($0.name), "drift": .double($0.drift), "rounding_floor": .double($0.floor)])
+                comparison.layers.map { layer in
+                    .object([
+                        "name": .string(layer.name), "drift": .double(layer.drift),
+                        "rounding_floor": .double(layer.floor),
+                        "own_drift": .double(layer.own?.drift ?? 0),
+                        "own_rounding_floor": .double(layer.own?.floor ?? 0),
+                    ])
                 }),
         ])
     }
@@ -47,6 +53,14 @@ public struct FunctionalReport: Sendable {
             "largest_divergence": .double(outputs.largestDivergence), "rows": .int(outputs.rows),
             "decided_rows": .int(outputs.decided), "agreeing_rows": .int(outputs.agreeing),
             "largest_similarity_change": outputs.largestSimilarityChange.map(JSONValue.double) ?? .null,
+        ])
+    }
+
+    private static func json(_ routing: Comparison.Routing) -> JSONValue {
+        .object([
+            "decisions": .int(routing.decisions), "turned": .int(routing.turned),
+            "turned_share": .double(Double(routing.turned) / Double(max(routing.decisions, 1))),
+            "turned_by_rounding": .double(routing.turnedByRounding), "turned_beyond_rounding": .int(routing.overturned),
         ])
     }
 }

@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Synchronization
 import Transformers
 
 /// Proves by evaluation that two checkpoints compute the same function: both read the same inputs, layer by layer in step, and what
@@ -12,15 +13,20 @@ public struct FunctionalVerification: Sendable {
     }
 
     private static let smallModel = 1 << 30
+    private static let tinyModel = 1 << 24
 
     private let threads: Int?
     private let precision: Precision
+    private let draws: Int?
     private let seed: UInt64
 
-    /// - Parameter seed: chooses the noise of the rounding floor.
-    public init(threads: Int? = nil, precision: Precision = .automatic, seed: UInt64 = 1) {
+    /// - Parameters:
+    ///   - draws: how often the noise of the rounding floor is drawn; nil for as often as the model's size asks for.
+    ///   - seed: chooses the noise.
+    public init(threads: Int? = nil, precision: Precision = .automatic, draws: Int? = nil, seed: UInt64 = 1) {
         self.threads = threads
         self.precision = precision
+        self.draws = draws
         self.seed = seed
     }
 
@@ -32,12 +38,14 @@ public struct FunctionalVerification: Sendable {
         let a = try Model(original, threads: threads)
         // The protected weights in the original's architecture: what is compared is the weights.
         let b = Model(architecture: a.architecture, weights: Weights(protected), threads: threads)
-        let moved = Self.movedTensors(original, protected)
+        let moved = try Self.movedTensors(original, protected, threads: a.threads)
         let inDouble = usesDouble(original)
         let tolerance = try Self.tolerance(original, protected, a.architecture, inDouble: inDouble)
         let comparison = try Comparison.run(
-            a, b, try inputs ?? RandomInputs.make(for: a.architecture), inDouble: inDouble, moved: moved,
-            groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance, seed: seed, progress: progress)
+            a, b, try inputs ?? Self.randomInputs(a.architecture, original), inDouble: inDouble, moved: moved,
+            groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance,
+            draws: draws ?? Self.draws(original),
+            seed: seed, progress: progress)
         return FunctionalReport(comparison: comparison, tolerance: tolerance, inDouble: inDouble)
     }
 
@@ -51,15 +59,30 @@ public struct FunctionalVerification: Sendable {
         }
     }
 
-    static func movedTensors(_ a: Checkpoint, _ b: Checkpoint) -> Set<String> {
-        var moved: Set<String> = []
-        for tensor in a.tensors.values {
+    /// A small model's noise scatters from draw to draw, and draws of it cost little.
+    private static func draws(_ checkpoint: Checkpoint) -> Int { checkpoint.tensorBytes < tinyModel ? 4 : 1 }
+
+    /// A large model has so many channels that few positions say as much; a mixture of experts needs some for each expert.
+    private static func randomInputs(_ architecture: Architecture, _ checkpoint: Checkpoint) throws -> ModelInputs {
+        let isSparse = architecture.stacks.flatMap(\.layers).flatMap(\.sublayers).contains { sublayer in
+            if case .experts = sublayer.operation { true } else { false }
+        }
+        guard checkpoint.tensorBytes >= smallModel, !isSparse else { return try RandomInputs.make(for: architecture) }
+        return try RandomInputs.make(for: architecture, sequences: 2, length: 16)
+    }
+
+    /// Tensors of `a` that `b` lacks or has otherwise, to the bit.
+    static func movedTensors(_ a: Checkpoint, _ b: Checkpoint, threads: Int) throws -> Set<String> {
+        let tensors = Array(a.tensors.values)
+        let moved = Mutex(Set<String>())
+        try WorkerThreads.forEach(tensors.count, threads: threads) { number, _ in
+            let tensor = tensors[number]
             guard let twin = b.tensors[tensor.name], same(a.bytes(of: tensor), b.bytes(of: twin)) else {
-                moved.insert(tensor.name)
-                continue
+                moved.withLock { _ = $0.insert(tensor.name) }
+                return
             }
         }
-        return moved
+        return moved.withLock { $0 }
     }
 
     /// What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as

@@ -21,11 +21,31 @@ public struct Comparison: Sendable {
 
     /// The residual stream after one block.
     public struct Layer: Sendable, Equatable {
+        public struct Drift: Sendable, Equatable {
+            /// ‖b - a‖ / ‖a‖ of the residual stream.
+            public let drift: Double
+            /// The same of the original with its moved weights rounded once more: the root mean square over the draws of noise.
+            public let floor: Double
+        }
+
         public let name: String
-        /// ‖b - a‖ / ‖a‖ of the residual stream.
         public let drift: Double
-        /// The same of the original with its moved weights rounded once more.
         public let floor: Double
+        /// What this block alone does, on the original's stream; nil where its weights are the same.
+        public let own: Drift?
+    }
+
+    /// What the routers of mixtures of experts decided, over all layers and tokens.
+    public struct Routing: Sendable, Equatable {
+        /// Choices of the original, each of some experts for one token in one layer.
+        public var decisions = 0
+        /// Those that the protected model's router would take otherwise, by no more than rounding: it is evaluated as the original
+        /// decided.
+        public var turned = 0
+        /// Those that rounding the original's weights once more turns, on average.
+        public var turnedByRounding = 0.0
+        /// Those that the protected model takes otherwise by more than rounding.
+        public var overturned = 0
     }
 
     public let kind: OutputKind
@@ -33,6 +53,8 @@ public struct Comparison: Sendable {
     /// The rounding floor: the original against itself with noise of half an ulp on every weight that differs between the two.
     public let floor: Outputs
     public let layers: [Layer]
+    /// Nil where no block has a router.
+    public let routing: Routing?
     /// The first block whose drift cannot be rounding, `head` where it lies behind all layers, and what in it must be put back to
     /// heal it.
     public let firstFault: Fault?
@@ -63,19 +85,31 @@ public struct Comparison: Sendable {
 
     /// - Parameters:
     ///   - moved: tensors that differ: the noise goes there.
+    ///   - draws: how often noise is drawn, each an evaluation of its own: of small models one draw says little.
     ///   - seed: chooses the noise.
     ///   - groups: for each block's name the sets of tensors that are moved together, smallest first, to find a fault by.
     public static func run(
         _ original: Model, _ protected: Model, _ inputs: ModelInputs, inDouble: Bool, moved: Set<String>,
-        groups: [String: [Set<String>]], tolerance: Tolerance, seed: UInt64 = 1,
+        groups: [String: [Set<String>]], tolerance: Tolerance, draws: Int = 1, seed: UInt64 = 1,
         progress: ((Double) -> Void)? = nil
     ) throws -> Comparison {
+        let seeds = (0..<max(draws, 1)).map { seed &+ UInt64($0) &* 0x9e37_79b9_7f4a_7c15 }
         func run<Real: ComputeScalar>(_ type: Real.Type) throws -> Comparison {
             try LockStep<Real>(
                 original: original, protected: protected, inputs: inputs, moved: moved, groups: groups,
-                tolerance: tolerance, seed: seed
+                tolerance: tolerance, seeds: seeds
             ).run(progress)
         }
         return try inDouble ? run(Double.self) : run(Float.self)
+    }
+}
+
+extension Comparison.Routing {
+    /// Adds one block's decisions, and those of the rounded originals there.
+    mutating func count(_ routing: RoutingDecisions, beside noisy: [RoutingDecisions]) {
+        decisions += routing.rows.count
+        turned += routing.count(.turned)
+        overturned += routing.count(.overturned)
+        turnedByRounding += Double(noisy.reduce(0) { $0 + $1.count(.turned) }) / Double(max(noisy.count, 1))
     }
 }

@@ -10,15 +10,30 @@ final class ForwardRun<Real: ComputeScalar> {
         let sublayer: Int
     }
 
+    /// The residual stream between two steps.
+    struct Stream: Equatable {
+        fileprivate(set) var states: States<Real>
+        /// What the layer's first sublayer read, for layers whose sublayers run side by side.
+        fileprivate var layerInput: States<Real>
+
+        /// Bit for bit.
+        static func == (a: Stream, b: Stream) -> Bool {
+            a.states.isIdentical(to: b.states) && a.layerInput.isIdentical(to: b.layerInput)
+        }
+    }
+
     let architecture: Architecture
     let maps: LinearMaps<Real>
     let inputs: ModelInputs
     let cache: KeyValueCache<Real>?
 
-    private(set) var states: States<Real>
+    /// Decisions of another run that the next step's router follows where they are ties.
+    var guide: RoutingGuide?
+    /// What the last step's router decided; nil where it had none.
+    private(set) var routing: RoutingDecisions?
+    /// The residual stream, whose states are never changed in place.
+    var stream: Stream
     private(set) var positions = Positions(lengths: [])
-    /// The input of a layer whose sublayers run side by side.
-    private var layerInput: States<Real>
     /// Last states of the stacks that have run.
     private(set) var finished: [(states: States<Real>, positions: Positions)] = []
     private var rotaries: [(rotary: Rotary, table: RotaryTable<Real>)] = []
@@ -33,8 +48,13 @@ final class ForwardRun<Real: ComputeScalar> {
         maps = LinearMaps(weights: weights, threads: threads, observer: observer)
         self.inputs = inputs
         self.cache = cache
-        states = States(rows: 0, columns: 0)
-        layerInput = states
+        let empty = States<Real>(rows: 0, columns: 0)
+        stream = Stream(states: empty, layerInput: empty)
+    }
+
+    private(set) var states: States<Real> {
+        get { stream.states }
+        set { stream.states = newValue }
     }
 
     /// Goes on from the last states of an encoder that has run.
@@ -100,19 +120,41 @@ final class ForwardRun<Real: ComputeScalar> {
         return .wrongInputs(path: maps.weights.checkpoint.path, expected: expected, found: found)
     }
 
-    /// Runs one sublayer; `input` replaces the residual stream first.
+    /// Runs one sublayer.
     func apply(_ step: Step) throws {
-        let layer = architecture.stacks[step.stack].layers[step.layer]
-        if step.sublayer == 0 { layerInput = states }
-        let sublayer = layer.sublayers[step.sublayer]
-        let branch = try output(of: sublayer, on: layer.isParallel ? layerInput : states, layer: step.layer)
-        branch.add(states)
-        states = try sublayer.residual.map { try LoadedNorm($0, maps.weights).apply(branch) } ?? branch
-        maps.observer?.note(Self.name(of: step, in: architecture), states)
+        routing = nil
+        try add(output(of: sublayer(step), on: input(of: step), layer: step.layer), step)
     }
 
-    /// For comparing a sublayer on another model's stream.
-    func replaceStates(_ other: States<Real>) { states = other }
+    /// Runs one sublayer of several runs in one pass through its weights, which are the first run's for all of them. It works on each
+    /// position by itself and has no router: no attention, no experts.
+    static func apply(_ step: Step, to runs: [ForwardRun]) throws {
+        guard let first = runs.first else { return }
+        let inputs = runs.map { $0.input(of: step) }
+        let all = try first.output(of: first.sublayer(step), on: States(stacking: inputs), layer: step.layer)
+        var start = 0
+        for (run, input) in zip(runs, inputs) {
+            run.routing = nil
+            try run.add(all.gathered(Array(start..<start + input.rows)), step)
+            start += input.rows
+        }
+    }
+
+    private func sublayer(_ step: Step) -> Sublayer {
+        architecture.stacks[step.stack].layers[step.layer].sublayers[step.sublayer]
+    }
+
+    private func input(of step: Step) -> States<Real> {
+        if step.sublayer == 0 { stream.layerInput = states }
+        return architecture.stacks[step.stack].layers[step.layer].isParallel ? stream.layerInput : states
+    }
+
+    /// Adds what a sublayer computed to the residual stream.
+    private func add(_ branch: States<Real>, _ step: Step) throws {
+        branch.add(states)
+        states = try sublayer(step).residual.map { try LoadedNorm($0, maps.weights).apply(branch) } ?? branch
+        maps.observer?.note(Self.name(of: step, in: architecture), states)
+    }
 
     /// What a sublayer adds to the residual stream.
     func output(of sublayer: Sublayer, on x: States<Real>, layer: Int) throws -> States<Real> {
@@ -121,7 +163,7 @@ final class ForwardRun<Real: ComputeScalar> {
         switch sublayer.operation {
         case .attention(let block): y = try attention(block, input, layer: layer)
         case .mlp(let block): y = try FeedForwardRunner(maps: maps)(block, input)
-        case .experts(let block): y = try FeedForwardRunner(maps: maps)(block, input)
+        case .experts(let block): (y, routing) = try FeedForwardRunner(maps: maps)(block, input, guide: guide)
         }
         // What a block returns may be its input's own memory only where nothing was computed.
         if y === x { y = States(y) }

@@ -1,112 +1,121 @@
 import Architectures
 import LinearAlgebra
 
-/// Runs the original, the protected model and the rounded original side by side.
+/// Runs the original, the protected model and rounded originals side by side: each through all its layers, and block by block on the
+/// original's own stream, where no noise of earlier layers hides what a block does. Routers follow the original's decisions where
+/// these are ties, as `RoutingGuide` has it.
 struct LockStep<Real: ComputeScalar> {
-    private static var fewOutputs: Int { 1000 }
-
     let original: Model
     let protected: Model
     let inputs: ModelInputs
     let moved: Set<String>
     let groups: [String: [Set<String>]]
     let tolerance: Comparison.Tolerance
-    let seed: UInt64
+    /// Seeds of the noises, one for each rounded original.
+    let seeds: [UInt64]
+    /// Stored names by layer.
+    private let tensors: [Int: [String]]
 
-    private func start(_ model: Model, _ weights: Weights) -> ForwardRun<Real> {
+    init(
+        original: Model, protected: Model, inputs: ModelInputs, moved: Set<String>, groups: [String: [Set<String>]],
+        tolerance: Comparison.Tolerance, seeds: [UInt64]
+    ) {
+        (self.original, self.protected, self.inputs) = (original, protected, inputs)
+        (self.moved, self.groups, self.tolerance, self.seeds) = (moved, groups, tolerance, seeds)
+        var tensors: [Int: [String]] = [:]
+        for (name, role) in original.architecture.roles {
+            if let layer = role.layer { tensors[layer, default: []].append(name) }
+        }
+        self.tensors = tensors
+    }
+
+    func start(_ model: Model, _ weights: Weights) -> ForwardRun<Real> {
         ForwardRun(model.architecture, weights, inputs, threads: model.threads)
+    }
+
+    private func companions() -> Companions {
+        Companions(
+            protected: start(protected, protected.weights),
+            noisy: seeds.map { start(original, original.weights.rerounded(moved, seed: $0)) }, tolerance: tolerance)
     }
 
     func run(_ progress: ((Double) -> Void)?) throws -> Comparison {
         let a = start(original, original.weights)
-        let b = start(protected, protected.weights)
-        let noisy = start(original, original.weights.rerounded(moved, seed: seed))
-        let runs = [a, b, noisy]
+        let (through, alone) = (companions(), companions())
         let steps = ForwardRun<Real>.steps(of: original.architecture)
         var layers: [Comparison.Layer] = []
+        var routing = Comparison.Routing()
         var fault: Comparison.Fault?
         var notFinite: String?
-        var done = 0
-        for stack in original.architecture.stacks.indices {
-            for run in runs { try run.begin(stack: stack) }
-            if notFinite == nil, !a.states.isFinite {
-                notFinite = original.architecture.stacks[stack].name + ".embedding"
-            }
-            var layerStart = a.states
-            for step in steps where step.stack == stack {
-                if step.sublayer == 0 { layerStart = a.states }
-                for run in runs { try run.apply(step) }
-                let name = ForwardRun<Real>.name(of: step, in: original.architecture)
-                let layer = Comparison.Layer(
-                    name: name, drift: Self.distance(a.states, b.states), floor: Self.distance(a.states, noisy.states))
-                layers.append(layer)
-                if notFinite == nil, !a.states.isFinite { notFinite = name }
-                if fault == nil, notFinite == nil, !tolerance.allows(layer.drift, floor: layer.floor) {
-                    fault = try heal(step, name, from: layerStart, expected: a, floor: layer.floor)
+        for (number, stack) in original.architecture.stacks.enumerated() {
+            for run in alone.runs { run.resume(after: a.finished) }
+            for run in [a] + through.runs + alone.runs { try run.begin(stack: number) }
+            if notFinite == nil, !a.states.isFinite { notFinite = stack.name + ".embedding" }
+            for step in steps where step.stack == number {
+                let before = a.stream
+                let isMoved = touches(step)
+                let place = try isMoved ? through.apply(step, beside: a) : through.applyUnmoved(step, beside: a)
+                let own = try isMoved ? alone.apply(step, from: before, beside: a) : nil
+                if let decisions = through.protected.routing {
+                    routing.count(decisions, beside: through.noisy.compactMap(\.routing))
                 }
-                done += 1
-                progress?(Double(done) / Double(max(steps.count, 1)))
+                layers.append(place.layer(through.protected, own: own.map { $0.drift(alone.protected) }))
+                if notFinite == nil, !a.states.isFinite { notFinite = place.name }
+                if fault == nil, notFinite == nil {
+                    if let own, !own.isRounding(alone.protected) {
+                        fault = try heal(own, from: before, encoder: a.finished)
+                    } else if !place.isRounding(through.protected) {
+                        fault = .init(block: place.name, tensors: [])
+                    }
+                }
+                if step.sublayer == stack.layers[step.layer].sublayers.count - 1 { release(layer: step.layer) }
+                progress?(Double(layers.count) / Double(max(steps.count, 1)))
             }
-            for run in runs { try run.end(stack: stack) }
+            for run in [a] + through.runs { try run.end(stack: number) }
         }
-        let (kind, values) = try a.output()
-        if notFinite == nil, !values.allSatisfy({ $0.elements.allSatisfy(\.isFinite) }) { notFinite = "head" }
-        let (changed, rounded) = (try b.output().values, try noisy.output().values)
-        var drift = Comparison.Outputs(of: changed, beside: values, kind)
-        var floor = Comparison.Outputs(of: rounded, beside: values, kind)
-        // A few outputs, such as class scores, are a small sample: by chance their floor is low, then that of the layers stands in
-        // for it, or their drift high.
-        let count = values.reduce(0) { $0 + $1.elements.count }
-        let chance = 1 + 2 / Double(max(count, 1)).squareRoot()
-        let settled = count < Self.fewOutputs ? layers.map(\.floor).max() ?? 0 : 0
-        if fault == nil, notFinite == nil,
-            !tolerance.allows(drift.relativeError, floor: chance * max(floor.relativeError, settled))
-        {
+        let outputs = try LockStepOutputs(
+            a.output(), through.protected.output().values, through.noisy.map { try $0.output().values })
+        if notFinite == nil, !outputs.areFinite { notFinite = "head" }
+        if fault == nil, notFinite == nil, !outputs.areRounding(tolerance, layers: layers) {
             fault = .init(block: "head", tensors: [])
         }
-        // Ties are what rounding could turn.
-        let largest = values.reduce(0.0) { max($0, $1.elements.reduce(0.0) { max($0, Double($1.magnitude)) }) }
-        let margin = 2 * max(tolerance.multiple * chance * floor.largestError, tolerance.absolute * largest)
-        drift.countAgreement(of: changed, with: values, margin: margin)
-        floor.countAgreement(of: rounded, with: values, margin: margin)
+        let (drift, floor) = outputs.counted(tolerance)
         return Comparison(
-            kind: kind, drift: drift, floor: floor, layers: layers, firstFault: fault, notFinite: notFinite)
+            kind: outputs.kind, drift: drift, floor: floor, layers: layers,
+            routing: routing.decisions > 0 ? routing : nil, firstFault: fault, notFinite: notFinite)
     }
 
-    /// ‖b - a‖ / ‖a‖, infinite where b is not finite.
-    private static func distance(_ a: States<Real>, _ b: States<Real>) -> Double {
-        guard a.rows == b.rows, a.columns == b.columns else { return .infinity }
-        var (difference, size) = (0.0, 0.0)
-        for i in 0..<a.count {
-            let (x, y) = (Double(a.base[i]), Double(b.base[i]))
-            difference += (y - x) * (y - x)
-            size += x * x
+    /// Lets go of the pages of a layer's weights: all have read them.
+    private func release(layer: Int) {
+        for name in tensors[layer] ?? [] {
+            for checkpoint in [original.weights.checkpoint, protected.weights.checkpoint] {
+                if let tensor = checkpoint.tensors[name] { checkpoint.releasePages(of: tensor) }
+            }
         }
-        if difference == 0 { return 0 }
-        let ratio = (difference / size).squareRoot()
-        return ratio.isFinite ? ratio : .infinity
     }
 
-    /// Replays one layer of the protected model on the original's stream with some tensors put back.
+    private func touches(_ step: ForwardRun<Real>.Step) -> Bool {
+        let sublayer = original.architecture.stacks[step.stack].layers[step.layer].sublayers[step.sublayer]
+        return sublayer.feedForwardTensors.map { !moved.isDisjoint(with: $0) } ?? true
+    }
+
+    /// Runs a block of the protected model again, on the original's stream, with some tensors put back.
     private func heal(
-        _ step: ForwardRun<Real>.Step, _ name: String, from start: States<Real>, expected: ForwardRun<Real>,
-        floor: Double
+        _ place: Place, from stream: ForwardRun<Real>.Stream,
+        encoder: [(states: States<Real>, positions: Positions)]
     ) throws -> Comparison.Fault {
+        let step = place.step
         let layer = original.architecture.stacks[step.stack].layers[step.layer]
         let block = layer.sublayers[step.sublayer].operation.blockName
         for group in groups[block] ?? [] {
-            let run = self.start(
-                protected, protected.weights.replacing(group, from: original.weights.checkpoint))
-            run.resume(after: expected.finished)
+            let run = start(protected, protected.weights.replacing(group, from: original.weights.checkpoint))
+            run.resume(after: encoder)
             try run.begin(stack: step.stack)
-            run.replaceStates(start)
-            for sublayer in 0...step.sublayer {
-                try run.apply(.init(stack: step.stack, layer: step.layer, sublayer: sublayer))
-            }
-            if tolerance.allows(Self.distance(expected.states, run.states), floor: floor) {
-                return .init(block: name, tensors: group.sorted())
-            }
+            run.stream = stream
+            run.guide = place.guide
+            try run.apply(step)
+            if place.isRounding(run) { return .init(block: place.name, tensors: group.sorted()) }
         }
-        return .init(block: name, tensors: [])
+        return .init(block: place.name, tensors: [])
     }
 }

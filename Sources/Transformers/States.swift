@@ -1,3 +1,4 @@
+import Glibc
 import LinearAlgebra
 
 /// A matrix of activations, one row per position, in memory that threads fill side by side.
@@ -21,6 +22,16 @@ final class States<Real: ComputeScalar>: @unchecked Sendable {
     convenience init(zeros rows: Int, _ columns: Int) {
         self.init(rows: rows, columns: columns)
         base.update(repeating: 0, count: rows * columns)
+    }
+
+    /// One below the other; all of the same width.
+    convenience init(stacking parts: [States]) {
+        self.init(rows: parts.reduce(0) { $0 + $1.rows }, columns: parts.first?.columns ?? 0)
+        var start = 0
+        for part in parts {
+            row(start).update(from: part.base, count: part.count)
+            start += part.rows
+        }
     }
 
     deinit { base.deallocate() }
@@ -67,6 +78,20 @@ final class States<Real: ComputeScalar>: @unchecked Sendable {
     }
 
     var isFinite: Bool { (0..<count).allSatisfy { base[$0].isFinite } }
+
+    /// Bit for bit.
+    func isIdentical(to other: States) -> Bool {
+        rows == other.rows && columns == other.columns
+            && memcmp(base, other.base, count * MemoryLayout<Real>.stride) == 0
+    }
+
+    /// ‖b - a‖ / ‖a‖ of another's b, infinite where b is not finite.
+    func distance(to other: States) -> Double {
+        guard rows == other.rows, columns == other.columns else { return .infinity }
+        var sum = RelativeDistance()
+        for i in 0..<count { sum.add(Double(base[i]), Double(other.base[i])) }
+        return sum.value
+    }
 
     var matrix: Matrix<Real> {
         Matrix(rows: rows, columns: columns, elements: Array(UnsafeBufferPointer(start: base, count: count)))

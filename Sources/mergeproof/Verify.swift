@@ -160,6 +160,7 @@ struct Verify: ParsableCommand {
         } else if drift.rows > drift.decided {
             lines.append("ties within rounding: \(drift.rows - drift.decided) of \(drift.rows) rows")
         }
+        if let routing = report.comparison.routing { lines.append(text(routing)) }
         if let place = report.comparison.notFinite {
             lines.append(
                 "FAILED \(place): the original's own values are not finite from there on; nothing can be compared")
@@ -171,6 +172,12 @@ struct Verify: ParsableCommand {
             lines.append("FAILED outputs: drift \(scientific(drift.relativeError)) is no rounding")
         }
         return lines
+    }
+
+    private func text(_ routing: Comparison.Routing) -> String {
+        var line = "routing of experts: \(routing.turned) of \(routing.decisions) decisions turned within rounding"
+        line += " (rounding alone turns \(fixed(routing.turnedByRounding, 1))), evaluated as the original decides"
+        return routing.overturned > 0 ? line + "; \(routing.overturned) turned by more than rounding" : line
     }
 }
 

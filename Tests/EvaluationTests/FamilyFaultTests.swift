@@ -25,7 +25,8 @@ import Testing
         let changed = try Checkpoint(opening: folder("changed"))
         #expect(try !AlgebraicVerification(threads: 1).verify(source, changed).holds)
         let inputs = try RecordedReference(name).inputs
-        let report = try FunctionalVerification(threads: 1, precision: .f64).verify(source, changed, inputs: inputs)
+        let report = try FunctionalVerification(threads: 1, precision: .f64, draws: 1)
+            .verify(source, changed, inputs: inputs)
         #expect(!report.holds, "drift \(report.drift.relativeError), floor \(report.floor.relativeError)")
         #expect(report.comparison.firstFault != nil)
     }
