@@ -10,6 +10,7 @@ struct Resolver {
 
     func resolve() throws(ArchitectureError) -> Architecture {
         try reader.refuseUndescribedFeatures()
+        try reader.refuseUnreadKeys(modelType)
         let dimensions = try reader.dimensions()
         var best: (prefix: String, hits: Int)?
         for prefix in description.prefixes {
