@@ -95,7 +95,8 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Architectures", dependencies: ["Checkpoints", collections],
-            resources: families.map { .embedInCode("Descriptions/\($0).json") }, swiftSettings: strict),
+            resources: [.embedInCode("ConfigTable.json")] + families.map { .embedInCode("Descriptions/\($0).json") },
+            swiftSettings: strict),
         .target(
             name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
         .target(

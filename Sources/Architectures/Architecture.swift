@@ -92,8 +92,14 @@ public struct Architecture: Sendable, Equatable {
         guard let modelType = config["model_type"]?.string else { throw .noModelType(path: path) }
         let library = try ModelDescription.library()
         let candidates = library.filter { $0.modelTypes.contains(modelType) }
-        let readers = candidates.map { ConfigReader(config: config, description: $0, path: path) }
-        guard let reader = readers.first(where: \.matches) ?? readers.first else {
+        let spelling = try Spelling(config, modelType: modelType, path: path)
+        let standards = try ConfigTable.entry(of: modelType)?.keys ?? [:]
+        let readers = candidates.map {
+            ConfigReader(
+                config: spelling.root, description: $0, path: path, spelling: spelling.written, standards: standards)
+        }
+        if let reader = readers.first, !readers.contains(where: \.matches) { throw reader.unmatched() }
+        guard let reader = readers.first(where: \.matches) else {
             if let refused = library.flatMap(\.refusedTypes).first(where: { $0.modelType == modelType }) {
                 throw .refusedFeature(path: path, key: "model_type", found: "\"\(modelType)\"", reason: refused.reason)
             }

@@ -5,6 +5,8 @@ public enum ArchitectureError: Error, Sendable, Equatable {
     case unknownModelType(path: String, found: String, nearest: String)
     case missingConfigValue(path: String, keys: [String])
     case invalidConfigValue(path: String, key: String, found: String, expected: String)
+    /// Two keys that mean the same, or of which one follows from the other, say different things.
+    case contradiction(path: String, key: String, found: String, other: String, otherFound: String)
     /// A feature that changes what the weights mean in a way that is not described.
     case refusedFeature(path: String, key: String, found: String, reason: String)
     case quantized(path: String, found: String)
@@ -30,6 +32,8 @@ extension ArchitectureError: CustomStringConvertible {
             "\(path)/config.json: \(keys.joined(separator: " or ")) is missing; restore the original config.json"
         case .invalidConfigValue(let path, let key, let found, let expected):
             "\(path)/config.json: \(key) is \(found), expected \(expected); restore the original config.json"
+        case .contradiction(let path, let key, let found, let other, let otherFound):
+            "\(path)/config.json: \(key) is \(found), but \(other) is \(otherFound), and the two must agree; keep what the model was trained with"
         case .refusedFeature(let path, let key, let found, let reason):
             "\(path)/config.json: \(key) is \(found), which is not supported: \(reason)"
         case .quantized(let path, let found):

@@ -38,7 +38,9 @@ extension BlockBuilder {
     func activation(_ template: ActivationTemplate) throws(ArchitectureError) -> Activation {
         switch template {
         case .family:
-            try reader.activation(keys: description.activationKeys, standard: description.activationDefault)
+            try reader.activation(
+                keys: description.activationKeys, standard: description.activationDefault,
+                checks: description.activationChecks)
         case .fixed(let activation): activation
         case .config(let keys, let standard): try reader.activation(keys: keys, standard: standard)
         }

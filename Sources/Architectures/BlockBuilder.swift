@@ -40,7 +40,7 @@ struct BlockBuilder {
     /// What config.json calls the first dimension of an expression.
     func configKey(of expression: DimensionExpression) -> String {
         guard let name = expression.names?.first else { return expression.text }
-        return description.dimensions.first { $0.name == name }?.keys.first ?? name
+        return reader.written(description.dimensions.first { $0.name == name }?.keys.first ?? name)
     }
 
     func value(_ expression: DimensionExpression) throws(ArchitectureError) -> Int {

@@ -45,15 +45,13 @@ extension ConfigReader {
     ) throws(ArchitectureError) -> Double? {
         var found: Double?
         var key = template.keys.first ?? name
-        for candidate in template.keys {
-            guard let value = lookup(candidate) else { continue }
-            if value.isNull {
-                if template.isNullable { return nil }
-                continue
-            }
-            found = try number(value, candidate, in: domain)
-            key = candidate
-            break
+        if let stated = try agreed(template.keys) {
+            found = try number(stated.value, stated.key, in: domain)
+            key = stated.key
+        } else if let null = template.keys.first(where: { lookup($0) != nil }) {
+            // To transformers null is no number, and never its default.
+            if template.isNullable || template.literal == nil && template.fallback == nil { return nil }
+            throw invalid(null, .null, expected: domain.expected)
         }
         guard let found = found ?? template.literal ?? template.fallback?.value(in: dimensions).map(Double.init) else {
             return nil
@@ -64,6 +62,7 @@ extension ConfigReader {
                 path: path, key: key, found: "\(found)",
                 expected: template.power == 1 ? domain.expected : "a number whose power \(template.power) is finite")
         }
+        try check(template.checks, state: .double(found), as: key)
         return number
     }
 
@@ -86,10 +85,19 @@ extension ConfigReader {
             throw .invalidDescription(family: description.family, field: "flags.\(name)")
         }
         let found = lookup(flag.key).flatMap { $0.isNull ? nil : $0 }
+        let holds = try value(of: flag, found, layer: layer, dimensions: dimensions, claims: claims)
+        try check(flag.checks, state: .bool(holds), as: "what follows from \(written(flag.key))")
+        return holds
+    }
+
+    private func value(
+        of flag: ModelDescription.Flag, _ found: JSONValue?, layer: Int?, dimensions: [String: Int], claims: Claims
+    ) throws(ArchitectureError) -> Bool {
         for source in flag.sources {
             switch source {
             case .bool(let standard):
-                guard let found else { return standard }
+                // To transformers null is false, whatever stands where there is nothing.
+                guard let found else { return lookup(flag.key) == nil && standard }
                 guard let value = found.bool else { throw invalid(flag.key, found, expected: "true or false") }
                 return value
             case .oneOf(let accepted, let standard): return found.map { accepted.contains($0) } ?? standard
@@ -101,6 +109,12 @@ extension ConfigReader {
                 guard let found, found.array?.isEmpty != true else { continue }
                 guard let list = found.array, let layer, layer < list.count else {
                     throw invalid(flag.key, found, expected: "a list with an entry for every layer")
+                }
+                return accepted.contains(list[layer])
+            case .repeated(let accepted):
+                guard let found else { continue }
+                guard let list = Self.repeated(found), let layer, layer < list.count else {
+                    throw invalid(flag.key, found, expected: "kinds of layers with counts, one kind for every layer")
                 }
                 return accepted.contains(list[layer])
             case .index:
@@ -117,4 +131,18 @@ extension ConfigReader {
         }
         return false
     }
+
+    /// `[[["global", "local"], 12]]`: each list as often as the number behind it says (GPT-Neo).
+    private static func repeated(_ value: JSONValue) -> [JSONValue]? {
+        var list: [JSONValue] = []
+        for item in value.array ?? [] {
+            guard let pair = item.array, pair.count == 2, let names = pair[0].array, let count = pair[1].int,
+                (0...mostLayers).contains(count), names.count <= mostLayers
+            else { return nil }
+            for _ in 0..<count where list.count <= mostLayers { list += names }
+        }
+        return list
+    }
+
+    private static let mostLayers = 1 << 12
 }

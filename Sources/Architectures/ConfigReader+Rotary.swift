@@ -16,16 +16,29 @@ extension ConfigReader {
         }
         let settings = try rotarySettings(template)
         if template.fraction == nil { try refusePartial(lookup("partial_rotary_factor"), key: "partial_rotary_factor") }
-        var theta = try setting(settings, "rope_theta")
-        for key in template.thetaKeys where theta == nil {
-            guard let value = lookup(key), !value.isNull else { continue }
-            theta = try number(value, key, in: .positive)
-        }
-        let base = theta ?? template.theta
+        let theta = try theta(settings, template)
         return Rotary(
-            dimensions: count, offset: offset, layout: template.layout, theta: base,
-            scaling: try scaling(settings, template, channels: count, theta: base),
+            dimensions: count, offset: offset, layout: template.layout, theta: theta,
+            scaling: try scaling(settings, template, channels: count, theta: theta),
             restartsWhenLong: template.restarts)
+    }
+
+    /// The base of the settings, else that of the config, else the family's; all that are there must be the same.
+    private func theta(_ settings: JSONValue?, _ template: RotaryTemplate) throws(ArchitectureError) -> Double {
+        let outer = try agreed(template.thetaKeys)
+        let stated = try outer.map { found throws(ArchitectureError) in
+            try number(found.value, found.key, in: .positive)
+        }
+        var inner: Double?
+        if let found = settings?["rope_theta"] {
+            inner = try number(found, "rope_parameters.rope_theta", in: .positive)
+            if let outer { try agree((outer.key, outer.value), ("rope_parameters.rope_theta", found), path: path) }
+        } else if outer == nil, let null = template.thetaKeys.first(where: { lookup($0) != nil }) {
+            throw invalid(null, .null, expected: NumberDomain.positive.expected)
+        }
+        let theta = inner ?? stated ?? template.theta
+        try check(template.thetaChecks, state: .double(theta), as: "the base of the rotary embedding")
+        return theta
     }
 
     /// m² with m = 0.1·mscale_all_dim·ln(factor) + 1 where the settings scale frequencies and have both.
@@ -43,29 +56,82 @@ extension ConfigReader {
     }
 
     /// What the config says of these layers' rotary embedding, else what the description has in its place.
+    ///
+    /// Version 5 of transformers writes `rope_parameters`, version 4 `rope_scaling`, which wins where a file has both.
     private func rotarySettings(_ template: RotaryTemplate) throws(ArchitectureError) -> JSONValue? {
-        var settings: JSONValue?
-        var isThere = false
+        var found: [String: JSONValue] = [:]
         for key in ["rope_parameters", "rope_scaling"] {
-            guard let found = lookup(key), !found.isNull else { continue }
-            isThere = true
-            guard found.object != nil else { throw invalid(key, found, expected: "an object") }
-            let inner = try section(of: found, key: key, template)
-            if key == "rope_parameters" || template.readsScaling { settings = settings ?? inner }
-            guard let inner else { continue }
-            try check(inner, key: key, template)
+            guard let value = lookup(key), !value.isNull else { continue }
+            guard value.object != nil else { throw invalid(key, value, expected: "an object") }
+            if key == "rope_scaling", !template.readsScaling { continue }
+            found[key] = try section(of: value, key: key, template)
+            if let value = found[key] { try check(value, key: key, template) }
         }
-        return isThere ? settings : template.settings
+        let (modern, legacy) = (found["rope_parameters"], found["rope_scaling"].flatMap(Self.unlessEmpty))
+        guard let legacy else {
+            return lookup("rope_parameters")?.object == nil ? template.settings : modern
+        }
+        guard let modern = modern.flatMap(Self.unlessEmpty) else { return legacy }
+        let names = ("rope_scaling", "rope_parameters")
+        if template.section == nil {
+            let (old, new) = (completed(legacy, template), completed(modern, template))
+            try agree((names.0, old), (names.1, new), path: path)
+            return legacy
+        }
+        var merged = modern.object ?? [:]
+        for member in legacy.object?.members ?? [] {
+            try agree(
+                ("\(names.0).\(member.key)", member.value),
+                ("\(names.1).\(template.section ?? "").\(member.key)", modern[member.key] ?? .null), path: path)
+            merged[member.key] = member.value
+        }
+        return .object(merged)
     }
 
+    private static func unlessEmpty(_ settings: JSONValue) -> JSONValue? {
+        settings.object?.members.isEmpty == false ? settings : nil
+    }
+
+    /// With what stands outside of the settings, and the kind under its later name.
+    private func completed(_ settings: JSONValue, _ template: RotaryTemplate) -> JSONValue {
+        guard var object = settings.object else { return settings }
+        object["rope_type"] = object["rope_type"] ?? object["type"] ?? .string("default")
+        object["type"] = nil
+        object["rope_theta"] =
+            object["rope_theta"] ?? template.thetaKeys.compactMap(lookup).first ?? .double(template.theta)
+        object["partial_rotary_factor"] =
+            object["partial_rotary_factor"] ?? lookup("partial_rotary_factor") ?? standards["partial_rotary_factor"]
+        return .object(object)
+    }
+
+    /// The settings of these layers. Where each kind of layer has settings of its own, transformers takes no others, and version 4's
+    /// only under their later names.
     private func section(
         of settings: JSONValue, key: String, _ template: RotaryTemplate
     ) throws(ArchitectureError) -> JSONValue? {
-        guard let nested = settings.object?.members.first(where: { $0.value.object != nil }) else { return settings }
-        guard let section = template.section else {
+        let nested = settings.object?.members.first { $0.value.object != nil }
+        let flat = settings.object?.members.first { $0.value.object == nil && !$0.value.isNull }
+        let isOld = key == "rope_scaling"
+        if template.section == nil || isOld, let nested {
             throw .refusedFeature(
                 path: path, key: "\(key).\(nested.key)", found: nested.value.serialized(),
-                reason: "this family is described with one kind of rotary embedding in all layers")
+                reason: template.section == nil
+                    ? "this family is described with one kind of rotary embedding in all layers"
+                    : "transformers reads settings for each kind of layer in rope_parameters alone")
+        }
+        guard let section = template.section else { return settings }
+        if isOld {
+            if settings["rope_type"] == nil, let type = settings["type"], type.string != "default" {
+                throw .refusedFeature(
+                    path: path, key: "rope_scaling.type", found: type.serialized(),
+                    reason: "transformers does not read it for this family; call it rope_type")
+            }
+            return settings
+        }
+        if let flat {
+            throw .refusedFeature(
+                path: path, key: "\(key).\(flat.key)", found: flat.value.serialized(),
+                reason: "this family has rotary parameters for each kind of layer")
         }
         return settings[section].flatMap { $0.isNull ? nil : $0 }
     }
@@ -78,6 +144,19 @@ extension ConfigReader {
                     path: path, key: key, found: type.serialized(),
                     reason: "known kinds of rotary scaling are \(template.scaling.joined(separator: ", "))")
             }
+        }
+        if let first = settings["rope_type"], let second = settings["type"], !first.isNull, !second.isNull {
+            try agree(("\(key).rope_type", first), ("\(key).type", second), path: path)
+        }
+        // transformers takes the one outside, other programs the one inside.
+        let original = "original_max_position_embeddings"
+        if template.section == nil, let inner = settings[original], let outer = lookup(original), !outer.isNull {
+            try agree((original, outer), ("\(key).\(original)", inner), path: path)
+        }
+        if template.section != nil, let truncate = settings["truncate"], truncate != .bool(true) {
+            throw .refusedFeature(
+                path: path, key: "\(key).truncate", found: truncate.serialized(),
+                reason: "transformers does not read it where each kind of layer has its own settings")
         }
         if template.fraction == nil {
             try refusePartial(settings["partial_rotary_factor"], key: "\(key).partial_rotary_factor")
@@ -192,7 +271,7 @@ extension ConfigReader {
             attention = magnitude(1)
         }
         var truncates = true
-        if let value = settings["truncate"], !value.isNull {
+        if let value = settings["truncate"] {
             guard let flag = value.bool else {
                 throw invalid("rope_parameters.truncate", value, expected: "true or false")
             }

@@ -6,9 +6,14 @@ struct ConfigReader {
     /// No number of a real model comes near this; products of a few stay far from overflow checks' limits.
     static let largestDimension = 1 << 31
 
+    /// Every key under its first name.
     let config: JSONValue
     let description: ModelDescription
     let path: String
+    /// What config.json calls a key, where it uses a second name.
+    var spelling: [String: String] = [:]
+    /// What stands for keys that config.json lacks, as far as transformers has a fixed value.
+    var standards: JSONObject = [:]
 
     func dimensions() throws(ArchitectureError) -> OrderedDictionary<String, Int> {
         var values: OrderedDictionary<String, Int> = [:]
@@ -21,18 +26,15 @@ struct ConfigReader {
     private func value(
         of dimension: ModelDescription.Dimension, known: OrderedDictionary<String, Int>
     ) throws(ArchitectureError) -> Int {
-        var fallback = dimension.fallback
-        for key in dimension.keys {
-            guard let found = lookup(key) else { continue }
-            if found.isNull {
-                fallback = dimension.nullFallback
-                continue
-            }
+        if let (key, found) = try agreed(dimension.keys) {
             guard let number = found.int, number >= dimension.minimum, number < Self.largestDimension else {
                 throw invalid(key, found, expected: "a positive whole number")
             }
+            try check(dimension.checks, state: found, as: key)
             return number
         }
+        let isNull = dimension.keys.contains { lookup($0) != nil }
+        let fallback = isNull ? dimension.nullFallback : dimension.fallback
         guard let fallback else { throw .missingConfigValue(path: path, keys: dimension.keys) }
         let names = Dictionary(uniqueKeysWithValues: known.map { ($0.key, $0.value) })
         guard let number = fallback.value(in: names), number >= dimension.minimum, number < Self.largestDimension else {
@@ -42,6 +44,7 @@ struct ConfigReader {
                 found: "to be derived as \(fallback.text) from \(given)",
                 expected: "a positive whole number")
         }
+        try check(dimension.checks, state: .int(number), as: "\(dimension.name) as \(fallback.text)")
         return number
     }
 
@@ -58,7 +61,19 @@ struct ConfigReader {
 
     /// Whether this description is meant, where several share a model type.
     var matches: Bool {
-        description.match.allSatisfy { key, accepted in accepted.contains(lookup(key) ?? .null) }
+        description.match.allSatisfy { key, accepted in accepted.contains(lookup(key) ?? standards[key] ?? .null) }
+    }
+
+    /// Why no description of the model type is meant.
+    func unmatched() -> ArchitectureError {
+        let misfit = description.match.first { key, accepted in
+            !accepted.contains(lookup(key) ?? standards[key] ?? .null)
+        }
+        guard let (key, accepted) = misfit else {
+            return .invalidDescription(family: description.family, field: "match")
+        }
+        return invalid(
+            key, lookup(key) ?? .null, expected: "one of " + accepted.map { $0.serialized() }.joined(separator: ", "))
     }
 
     var namesClasses: Bool { !(config["architectures"]?.array?.isEmpty ?? true) }
@@ -88,13 +103,19 @@ struct ConfigReader {
         return value
     }
 
-    func activation(keys: [String], standard: String) throws(ArchitectureError) -> Activation {
-        let key = keys.first { !(lookup($0)?.isNull ?? true) }
-        let found = key.flatMap { lookup($0) } ?? .string(standard)
-        guard let name = found.string, let activation = Activation(configName: name) else {
-            throw invalid(
-                key ?? "activation", found,
-                expected: "one of \(Activation.allCases.map(\.rawValue).joined(separator: ", "))")
+    func activation(keys: [String], standard: String, checks: [String] = []) throws(ArchitectureError) -> Activation {
+        let found = try agreed(keys) ?? (key: keys.first ?? "activation", value: .string(standard))
+        func read(_ key: String, _ value: JSONValue) throws(ArchitectureError) -> Activation {
+            guard let name = value.string, let activation = Activation(configName: name) else {
+                throw invalid(
+                    key, value, expected: "one of \(Activation.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            return activation
+        }
+        let activation = try read(found.key, found.value)
+        for key in checks {
+            guard let value = lookup(key), !value.isNull, try read(written(key), value) != activation else { continue }
+            try agree((written(key), value), found, path: path)
         }
         return activation
     }
@@ -103,11 +124,12 @@ struct ConfigReader {
         for refusal in description.refusals {
             guard let found = lookup(refusal.key), !found.isNull else { continue }
             if refusal.accepted?.contains(found) ?? !refusal.refused.contains(found) { continue }
-            throw .refusedFeature(path: path, key: refusal.key, found: found.serialized(), reason: refusal.reason)
+            throw .refusedFeature(
+                path: path, key: written(refusal.key), found: found.serialized(), reason: refusal.reason)
         }
     }
 
     func invalid(_ key: String, _ found: JSONValue, expected: String) -> ArchitectureError {
-        .invalidConfigValue(path: path, key: key, found: found.serialized(), expected: expected)
+        .invalidConfigValue(path: path, key: written(key), found: found.serialized(), expected: expected)
     }
 }

@@ -25,10 +25,13 @@ extension ModelDescription {
         numbers = try Self.numbers(&fields)
         fields.vocabulary.numbers = Set(numbers.keys)
         let activation = try fields.object("activation") { value throws(ArchitectureError) in
-            (try value.optionalStrings("keys") ?? [], try value.string("default"))
+            (
+                try value.optionalStrings("keys") ?? [], try value.string("default"),
+                try value.optionalStrings("checks") ?? []
+            )
         }
         guard let activation else { throw fields.fault("activation") }
-        (activationKeys, activationDefault) = activation
+        (activationKeys, activationDefault, activationChecks) = activation
         rotaries = Dictionary(
             uniqueKeysWithValues: try fields.dictionary("rotary") { _, value throws(ArchitectureError) in
                 try RotaryTemplate(&value)
@@ -74,6 +77,12 @@ extension ModelDescription {
         }
         layouts = try Self.layouts(&fields, of: root, named: name)
         tensors = try fields.objects("tensors") { value throws(ArchitectureError) in try Tensor(&value) }
+        let ignored = try fields.optionalStrings("ignored") ?? []
+        let named = dimensions.flatMap { $0.keys + $0.checks } + numbers.values.flatMap { $0.keys + $0.checks }
+        let other = activationKeys + activationChecks + refusals.map(\.key) + match.map(\.key)
+        configKeys = Self.activationKeys(root)
+            .union(named + other + ignored + rotaries.values.flatMap { $0.thetaKeys + $0.thetaChecks })
+            .union(flags.values.flatMap { ($0.readsConfig ? [$0.key] : []) + $0.checks })
         try fields.end()
     }
 
@@ -89,6 +98,17 @@ extension ModelDescription {
             layouts.append(try ModelDescription(decoding: merged(.object(plain), change), named: name))
         }
         return layouts
+    }
+
+    /// Keys of activations other than the family's, which stand in blocks and heads.
+    private static func activationKeys(_ value: JSONValue) -> Set<String> {
+        var keys: Set<String> = []
+        for member in value.object?.members ?? [] {
+            if member.key == "activation" { keys.formUnion(member.value["keys"]?.array?.compactMap(\.string) ?? []) }
+            keys.formUnion(activationKeys(member.value))
+        }
+        for item in value.array ?? [] { keys.formUnion(activationKeys(item)) }
+        return keys
     }
 
     /// Each may refer to those before it.
@@ -108,7 +128,7 @@ extension ModelDescription {
             let other = fixed ?? fallback
             return Dimension(
                 name: name, keys: keys ?? [], fallback: other, nullFallback: null ?? other,
-                minimum: try value.int("minimum", default: 1))
+                minimum: try value.int("minimum", default: 1), checks: try value.optionalStrings("checks") ?? [])
         }
         fields.vocabulary.dimensions = known
         return dimensions.map(\.value)
@@ -120,7 +140,7 @@ extension ModelDescription {
         guard let object = value.object else { throw fields.fault("flags") }
         for member in object.members where !member.value.isNull {
             if let standard = member.value.bool {
-                flags[member.key] = Flag(key: member.key, sources: [.bool(default: standard)])
+                flags[member.key] = Flag(key: member.key, sources: [.bool(default: standard)], checks: [])
             } else {
                 var value = try Fields(
                     member.value, family: fields.family, path: "flags.\(member.key)", vocabulary: fields.vocabulary)
@@ -141,7 +161,8 @@ extension ModelDescription {
                 keys: keys, literal: standard?.double,
                 fallback: try text.map { text throws(ArchitectureError) in try value.expression(text, "default") },
                 power: try value.double("power", default: 1),
-                isNullable: try value.bool("nullable", default: false), condition: try value.condition("when"))
+                isNullable: try value.bool("nullable", default: false), condition: try value.condition("when"),
+                checks: try value.optionalStrings("checks") ?? [])
         }
         return Dictionary(uniqueKeysWithValues: numbers.map { ($0.name, $0.value) })
     }
@@ -162,6 +183,10 @@ extension ModelDescription.Flag {
             guard let values = values.array else { throw fields.fault("listed") }
             sources.append(.listed(values))
         }
+        if let values = fields.take("repeated") {
+            guard let values = values.array else { throw fields.fault("repeated") }
+            sources.append(.repeated(values))
+        }
         if let values = fields.take("in") {
             guard let values = values.array else { throw fields.fault("in") }
             sources.append(.oneOf(values, default: try fields.bool("default", default: false)))
@@ -172,6 +197,7 @@ extension ModelDescription.Flag {
         if let start = try fields.optionalExpression("from") { sources.append(.from(start)) }
         if sources.isEmpty { sources = [.bool(default: try fields.bool("default", default: false))] }
         self.sources = sources
+        checks = try fields.optionalStrings("checks") ?? []
     }
 }
 

@@ -12,6 +12,8 @@ package struct ModelDescription: Sendable {
         /// Where a key is there and null; the same as `fallback` unless the description says otherwise.
         let nullFallback: DimensionExpression?
         let minimum: Int
+        /// Keys that, where they are there, must state the same value.
+        let checks: [String]
     }
 
     /// A real number: from the config, else the fallback, which may be an expression over dimensions; then raised to a power.
@@ -24,6 +26,8 @@ package struct ModelDescription: Sendable {
         let isNullable: Bool
         /// Without this the number is absent.
         let condition: Condition
+        /// Keys that transformers does not read here, and that must say the same where they are there.
+        let checks: [String]
     }
 
     /// Something that is so or not, for the whole model or for each layer.
@@ -41,6 +45,8 @@ package struct ModelDescription: Sendable {
             case tensor(String)
             /// Whether the layer's entry of a config list is one of some.
             case listed([JSONValue])
+            /// Whether the layer's entry is one of some in a list that the config writes as parts with counts.
+            case repeated([JSONValue])
             /// Whether a config list holds the layer's number.
             case index
             /// layer % period == remainder (the last of each period where it is -1).
@@ -51,6 +57,17 @@ package struct ModelDescription: Sendable {
         let key: String
         /// The first whose config key is there decides.
         let sources: [Source]
+        /// Keys that, where they are there, must state what the flag is.
+        let checks: [String]
+
+        var readsConfig: Bool {
+            sources.contains { source in
+                switch source {
+                case .bool, .oneOf, .present, .listed, .repeated, .index: true
+                case .differ, .tensor, .every, .from: false
+                }
+            }
+        }
     }
 
     /// Token ids that mean something to a head; nil where the family has none unless the config names it.
@@ -113,6 +130,8 @@ package struct ModelDescription: Sendable {
     let flags: [String: Flag]
     let activationKeys: [String]
     let activationDefault: String
+    /// Keys that, where they are there, must name the same activation.
+    let activationChecks: [String]
     let rotaries: [String: RotaryTemplate]
     let refusals: [Refusal]
     let stacks: [StackTemplate]
@@ -127,4 +146,6 @@ package struct ModelDescription: Sendable {
     let copied: [CopiedLayers]
     /// The same family under other names or with tensors fused in another way, as some version of transformers stores it.
     let layouts: [ModelDescription]
+    /// Every key of config.json that the description mentions, or ignores because transformers does in the case described.
+    let configKeys: Set<String>
 }

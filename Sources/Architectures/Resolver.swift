@@ -14,6 +14,7 @@ struct Resolver {
 
     func resolve() throws(ArchitectureError) -> Architecture {
         try reader.refuseUndescribedFeatures()
+        try reader.refuseUnreadKeys(modelType)
         let dimensions = try reader.dimensions()
         let (description, prefix) = try nearestLayout(dimensions)
         let claims = try Claims(checkpoint: checkpoint, description: description, prefix: prefix, isProbe: false)

@@ -8,6 +8,8 @@ struct RotaryTemplate: Sendable {
     let offset: DimensionExpression
     let thetaKeys: [String]
     let theta: Double
+    /// Keys that transformers does not read here, and that must say the same where they are there.
+    let thetaChecks: [String]
     /// The member of `rope_parameters` that holds for these layers, where that has one per kind of layer.
     let section: String?
     let scaling: [String]
@@ -28,6 +30,7 @@ struct RotaryTemplate: Sendable {
         fraction = try fields.number("fraction")
         offset = try fields.expression("offset", default: "0")
         thetaKeys = try fields.optionalStrings("theta_keys") ?? ["rope_theta"]
+        thetaChecks = try fields.optionalStrings("theta_checks") ?? []
         theta = try fields.double("theta", default: 10000)
         section = try fields.optionalString("section")
         scaling = try fields.strings("scaling")

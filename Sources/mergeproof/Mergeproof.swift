@@ -17,7 +17,7 @@ struct Mergeproof: ParsableCommand {
         version: version,
         subcommands: [
             Inspect.self, Keygen.self, Protect.self, Restore.self, Verify.self, Evaluate.self, Generate.self,
-            Families.self, Doctor.self, Demo.self, Bench.self,
+            Outputs.self, Families.self, Doctor.self, Demo.self, Bench.self,
         ])
 }
 

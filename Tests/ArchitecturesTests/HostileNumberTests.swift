@@ -33,7 +33,10 @@ import Testing
             named: "num_attention_heads"),
         Case(
             fixture: "deepseek_v3",
-            changes: ["num_attention_heads": huge, "qk_nope_head_dim": .int(1 << 30), "v_head_dim": huge],
+            changes: [
+                "num_attention_heads": huge, "num_key_value_heads": huge, "qk_nope_head_dim": .int(1 << 30),
+                "v_head_dim": huge,
+            ],
             named: "num_attention_heads"),
         // Loops and memory without bound.
         Case(fixture: "albert", changes: ["num_hidden_layers": huge], named: "num_hidden_layers"),
@@ -168,7 +171,9 @@ import Testing
     }
 
     /// A count of experts bounds nothing until a tensor has shown it.
-    @Test(arguments: [("mixtral", "num_local_experts"), ("gpt_oss", "num_local_experts"), ("qwen3_moe", "num_experts")])
+    @Test(arguments: [
+        ("mixtral", "num_local_experts"), ("gpt_oss", "num_local_experts"), ("qwen3_moe", "num_local_experts"),
+    ])
     func twoBillionExpertsEndAtOnce(name: String, key: String) throws {
         let found = try ChangedFixture(name).configError { $0[key] = Self.huge }
         switch found {

@@ -1,0 +1,103 @@
+import Checkpoints
+import TestSupport
+import Testing
+
+@testable import Architectures
+
+/// The descriptions against what transformers reads of config.json and takes where it says nothing.
+@Suite struct ConfigTableTests {
+    /// Keys that this version of transformers does not read: earlier ones or other programs do, and what they say is refused or must
+    /// agree with the rest.
+    private static let others: Set<String> = [
+        "position_embedding_type", "net_structure_type", "add_cross_attention", "is_decoder", "is_encoder_decoder",
+        "normalize_before", "add_final_layer_norm", "normalize_embedding", "static_position_embeddings",
+        "architectures",
+        "scoring_func", "topk_method", "moe_layer_freq", "rope_theta", "partial_rotary_factor", "rope_parameters",
+        "tie_word_embeddings", "num_key_value_heads", "hidden_activation", "scale_attn_by_inverse_layer_idx",
+        // Read in layers of a kind that no recorded model has, and by no expert of GPT-OSS.
+        "intermediate_size", "hidden_act",
+    ]
+
+    struct Case: CustomTestStringConvertible, Sendable {
+        let description: ModelDescription
+        let modelType: String
+        var testDescription: String { "\(description.family) as \(modelType)" }
+    }
+
+    static let cases: [Case] =
+        (try? ModelDescription.library().flatMap { family in
+            family.modelTypes.map { Case(description: family, modelType: $0) }
+        }) ?? []
+
+    private func entry(_ modelType: String) throws -> ConfigTable.Entry {
+        try #require(try ConfigTable.entry(of: modelType), "\(modelType) is not in the table: run make_config_table.py")
+    }
+
+    /// The entry that a dotted key reaches into, and the key there; rotary settings are members of what is one key.
+    private func place(_ key: String, _ entry: ConfigTable.Entry) throws -> (ConfigTable.Entry, String) {
+        let parts = key.split(separator: ".", maxSplits: 1).map(String.init)
+        if parts.count == 2, let inner = entry.parts[parts[0]] { return (try self.entry(inner), parts[1]) }
+        return (entry, parts[0])
+    }
+
+    @Test func everyModelTypeIsThere() throws {
+        #expect(Self.cases.count > 50)
+        for example in Self.cases { _ = try entry(example.modelType) }
+    }
+
+    @Test(arguments: cases)
+    func keysAreFirstNamesThatTransformersReads(_ example: Case) throws {
+        for key in example.description.configKeys {
+            let (entry, name) = try place(key, try entry(example.modelType))
+            #expect(entry.aliases[name] == nil, "\(key) is a second name")
+            #expect(entry.keys[name] != nil || Self.others.contains(name), "\(key)")
+        }
+    }
+
+    @Test(arguments: cases)
+    func defaultsOfNumbersAreThoseOfTransformers(_ example: Case) throws {
+        let entry = try entry(example.modelType)
+        func expect(_ keys: [String], _ found: JSONValue?) throws {
+            for key in keys where !key.hasPrefix("rope_") {
+                let (entry, name) = try place(key, entry)
+                // Nothing there is derived, which a description says by an expression, or read from what follows.
+                guard let standard = entry.keys[name], let found, !standard.isNull else { continue }
+                #expect(found.means(standard), "\(key)")
+            }
+        }
+        for dimension in example.description.dimensions where !dimension.keys.isEmpty {
+            guard let fallback = dimension.fallback else { continue }
+            let standard = try dimension.keys.compactMap { key in
+                let (entry, name) = try place(key, entry)
+                return entry.keys[name]
+            }.first
+            if let number = Int(fallback.text) {
+                #expect(standard?.int == number, "\(dimension.name): \(number)")
+            } else if let standard, !standard.isNull {
+                Issue.record("\(dimension.name) is \(fallback.text), transformers has \(standard)")
+            }
+        }
+        for number in example.description.numbers.values {
+            try expect(number.keys, number.literal.map(JSONValue.double))
+        }
+        for rotary in example.description.rotaries.values {
+            if let standard = entry.keys["rope_theta"], !standard.isNull, rotary.thetaKeys.contains("rope_theta") {
+                #expect(standard.double == rotary.theta)
+            }
+        }
+    }
+
+    @Test(arguments: cases)
+    func defaultsOfFlagsAndNamesAreThoseOfTransformers(_ example: Case) throws {
+        let (entry, family) = (try entry(example.modelType), example.description)
+        for (name, flag) in family.flags {
+            guard case .bool(let standard)? = flag.sources.first, let known = entry.keys[flag.key] else { continue }
+            #expect(known.bool ?? standard == standard, "\(name)")
+        }
+        for key in family.activationKeys {
+            let (entry, name) = try place(key, entry)
+            #expect(entry.keys[name]?.string ?? family.activationDefault == family.activationDefault, "\(key)")
+        }
+        #expect(entry.keys["tie_word_embeddings"]?.bool ?? family.tiedHeadDefault == family.tiedHeadDefault)
+    }
+}
