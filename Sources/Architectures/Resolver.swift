@@ -11,14 +11,17 @@ struct Resolver {
     func resolve() throws(ArchitectureError) -> Architecture {
         try reader.refuseUndescribedFeatures()
         let dimensions = try reader.dimensions()
+        let records = try Claims.modernNames(of: checkpoint, description)
         var best: (prefix: String, hits: Int)?
         for prefix in description.prefixes {
-            let probe = try Claims(checkpoint: checkpoint, description: description, prefix: prefix, isProbe: true)
+            let probe = Claims(
+                checkpoint: checkpoint, description: description, records: records, prefix: prefix, isProbe: true)
             _ = try builder(probe, dimensions).stacks(layerLimit: 1)
             if probe.hits > best?.hits ?? -1 { best = (prefix, probe.hits) }
         }
-        let claims = try Claims(
-            checkpoint: checkpoint, description: description, prefix: best?.prefix ?? "", isProbe: false)
+        let claims = Claims(
+            checkpoint: checkpoint, description: description, records: records, prefix: best?.prefix ?? "",
+            isProbe: false)
         let builder = builder(claims, dimensions)
         let stacks = try builder.stacks(layerLimit: .max)
         let head = try builder.head(stacks)

@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import LinearAlgebra
+import OrderedCollections
 import Protections
 import Symmetries
 import Synchronization
@@ -15,7 +16,7 @@ public struct AlgebraicVerification: Sendable {
 
     private let threads: Int
 
-    public init(threads: Int? = nil) { self.threads = threads ?? WorkerThreads.availableCores }
+    public init(threads: Int? = nil) { self.threads = WorkerThreads.count(threads) }
 
     /// - Throws: `ArchitectureError` when the original is of no known architecture; differences are reported, not thrown.
     public func verify(_ original: Checkpoint, _ protected: Checkpoint) throws -> VerificationReport {
@@ -110,8 +111,8 @@ public struct AlgebraicVerification: Sendable {
 
     private static func configDifferences(_ a: JSONValue?, _ b: JSONValue?) -> [String] {
         let members = [a, b].flatMap { $0?.object?.members ?? [] }
-        var keys: [String] = []
-        for member in members where !keys.contains(member.key) { keys.append(member.key) }
+        var keys: OrderedSet<String> = []
+        for member in members { keys.append(member.key) }
         return keys.filter { !irrelevantConfigKeys.contains($0) && a?[$0] != b?[$0] }
             .map { key in
                 let (before, after) = (a?[key]?.serialized() ?? "absent", b?[key]?.serialized() ?? "absent")

@@ -1,4 +1,5 @@
 import Architectures
+import Checkpoints
 import LinearAlgebra
 
 /// One evaluation of a model, layer by layer, so that several can go in step.
@@ -94,6 +95,7 @@ final class ForwardRun<Real: ComputeScalar> {
 
     /// Runs one sublayer; `input` replaces the residual stream first.
     func apply(_ step: Step) throws {
+        try Interruption.check()
         let layer = architecture.stacks[step.stack].layers[step.layer]
         if step.sublayer == 0 { layerInput = states }
         let sublayer = layer.sublayers[step.sublayer]

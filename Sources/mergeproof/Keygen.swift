@@ -16,7 +16,7 @@ struct Keygen: ParsableCommand {
         try reportingErrors {
             let key = SecretKey()
             try key.write(to: output)
-            print("wrote \(output) (key \(key.identifier))")
+            print(["wrote \(output) (key \(key.identifier))"])
         }
     }
 }

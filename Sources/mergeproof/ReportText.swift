@@ -10,7 +10,7 @@ enum ReportText {
             ? "exact elements"
             : "sampler \(manifest.sampler.rawValue), condition number \(fixed(manifest.condition, 1))"
         return """
-            protected \(output)
+            protected \(PrintableText.line(output))
               method     \(manifest.method.rawValue), \(drawn), key \(manifest.keyIdentifier)
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
@@ -23,7 +23,7 @@ enum ReportText {
     static func restored(_ report: Protector.Report, output: String, seconds: Double) -> String {
         let exactness = report.manifest.sampler == .exact ? "bit for bit" : "to rounding"
         return
-            "restored \(output) \(exactness) (\(report.sites) sites, \(ByteSize.format(report.tensorBytes)) in \(fixed(seconds, 2)) s)"
+            "restored \(PrintableText.line(output)) \(exactness) (\(report.sites) sites, \(ByteSize.format(report.tensorBytes)) in \(fixed(seconds, 2)) s)"
     }
 
     static func json(_ report: Protector.Report, output: String, seconds: Double) -> String {

@@ -22,10 +22,11 @@ struct Restore: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try SecretKey(readingFrom: key)
-            let source = try Checkpoint(opening: protected)
+            let source = try openModel(protected)
+            try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now
-            let report = try Protector { bar.update(done: $0, of: $1) }
+            let report = try Protector(notice: { warn("\($0)") }) { bar.update(done: $0, of: $1) }
                 .restore(source, to: output, key: secret, threads: cores.threads)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)

@@ -29,13 +29,21 @@ public enum CommandRunner {
         return process
     }
 
+    /// Runs a line of shell in which `$MP` is the program.
+    public static func shell(_ line: String) throws -> Outcome {
+        try run(URL(fileURLWithPath: "/bin/sh"), ["-c", line], ["MP": program.path])
+    }
+
     public static func run(_ words: String...) throws -> Outcome { try run(words) }
 
-    public static func run(_ words: [String]) throws -> Outcome {
+    public static func run(_ words: [String]) throws -> Outcome { try run(program, words, [:]) }
+
+    private static func run(_ file: URL, _ words: [String], _ variables: [String: String]) throws -> Outcome {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
-        process.executableURL = program
+        process.executableURL = file
         process.arguments = words
+        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         process.standardOutput = output
         process.standardError = errors
         try process.run()
