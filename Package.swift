@@ -106,7 +106,8 @@ let package = Package(
             name: "Transformers", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
             swiftSettings: strict),
         .target(
-            name: "Evaluation", dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
+            name: "Evaluation",
+            dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels", collections],
             swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],

@@ -27,6 +27,15 @@ static inline int mp_rename_noreplace(const char *from, const char *to) {
     return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 1u);
 }
 
+// Processors that this process may be scheduled on; 0 when that cannot be told.
+static inline int mp_affinity_count(void) {
+    unsigned long mask[4096] = {0};
+    long bytes = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask);
+    int count = 0;
+    for (long word = 0; word < bytes / (long)sizeof *mask; word++) count += __builtin_popcountl(mask[word]);
+    return count;
+}
+
 // Shares the source's blocks where the file system can (reflink).
 static inline int mp_ficlone(int destination, int source) {
     return ioctl(destination, FICLONE, source);

@@ -13,6 +13,7 @@ public struct Architecture: Sendable, Equatable {
     public let family: String
     public let modelType: String
     public let hiddenSize: Int
+    /// Layers of the stack that has most: each stack counts its own from 0.
     public let layerCount: Int
     /// Named dimensions of the family, in the order of its description.
     public let dimensions: OrderedDictionary<String, Int>
@@ -45,7 +46,7 @@ public struct Architecture: Sendable, Equatable {
         self.hasTiedHead = hasTiedHead
         self.notes = notes
         hiddenSize = stacks.last?.hiddenSize ?? 0
-        layerCount = stacks.reduce(0) { $0 + $1.layers.count }
+        layerCount = stacks.map(\.layers.count).max() ?? 0
         var layers = stacks.flatMap(\.layers)
         if case .contrastive(let head) = head {
             for tower in [head.text, head.image] {
@@ -53,6 +54,13 @@ public struct Architecture: Sendable, Equatable {
             }
         }
         (attention, mlp) = Self.blocks(of: layers)
+    }
+
+    /// The numbers of the layers, such as `0 to 5`, or `encoder 0 to 5` and `decoder 0 to 11`.
+    public var layerRanges: [String] {
+        stacks.map { stack in
+            (stacks.count > 1 ? stack.name + " " : "") + "0 to \(max(stack.layers.count, 1) - 1)"
+        }
     }
 
     private static func blocks(of layers: [Layer]) -> ([AttentionBlock], [MLPBlock]) {

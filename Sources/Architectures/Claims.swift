@@ -20,14 +20,15 @@ final class Claims {
     private(set) var notes: [String] = []
 
     init(
-        checkpoint: Checkpoint, description: ModelDescription, prefix: String, isProbe: Bool
-    ) throws(ArchitectureError) {
+        checkpoint: Checkpoint, description: ModelDescription, records: [String: TensorRecord], prefix: String,
+        isProbe: Bool
+    ) {
         path = checkpoint.path
         self.checkpoint = checkpoint
         family = description.family
         self.prefix = prefix
         self.isProbe = isProbe
-        records = try Self.modernNames(of: checkpoint, description)
+        self.records = records
     }
 
     /// A tensor as a part of the model: its canonical name, and what it must be.
@@ -128,10 +129,10 @@ final class Claims {
     }
 
     /// Records by their names, with old endings such as `.gamma` replaced.
-    private static func modernNames(
+    static func modernNames(
         of checkpoint: Checkpoint, _ description: ModelDescription
     ) throws(ArchitectureError) -> [String: TensorRecord] {
-        var names: [String: TensorRecord] = [:]
+        var names = [String: TensorRecord](minimumCapacity: checkpoint.tensors.count)
         for record in checkpoint.tensors.values {
             var name = record.name
             for alias in description.aliases where name.hasSuffix(alias.from) {

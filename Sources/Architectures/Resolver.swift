@@ -16,8 +16,9 @@ struct Resolver {
         try reader.refuseUndescribedFeatures()
         try reader.refuseUnreadKeys(modelType)
         let dimensions = try reader.dimensions()
-        let (description, prefix) = try nearestLayout(dimensions)
-        let claims = try Claims(checkpoint: checkpoint, description: description, prefix: prefix, isProbe: false)
+        let (description, prefix, records) = try nearestLayout(dimensions)
+        let claims = Claims(
+            checkpoint: checkpoint, description: description, records: records, prefix: prefix, isProbe: false)
         for note in notes { claims.note(note) }
         let builder = builder(claims, description, dimensions)
         let stacks = try builder.stacks(layerLimit: .max)
@@ -31,20 +32,25 @@ struct Resolver {
             roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" }, notes: claims.notes)
     }
 
-    /// The layout and the prefix under which most tensors are found; the first of several.
+    /// The layout and the prefix under which most tensors are found, the first of several; and the tensors under the layout's names.
     private func nearestLayout(
         _ dimensions: OrderedDictionary<String, Int>
-    ) throws(ArchitectureError) -> (ModelDescription, prefix: String) {
-        var best: (description: ModelDescription, prefix: String, hits: Int)?
+    ) throws(ArchitectureError) -> (ModelDescription, prefix: String, records: [String: TensorRecord]) {
         let layouts = [reader.description] + reader.description.layouts
-        for layout in layouts {
+        var best = (
+            description: reader.description, prefix: "",
+            records: try Claims.modernNames(of: checkpoint, reader.description), hits: -1
+        )
+        for (number, layout) in layouts.enumerated() {
+            let records = number == 0 ? best.records : try Claims.modernNames(of: checkpoint, layout)
             for prefix in layout.prefixes {
-                let probe = try Claims(checkpoint: checkpoint, description: layout, prefix: prefix, isProbe: true)
+                let probe = Claims(
+                    checkpoint: checkpoint, description: layout, records: records, prefix: prefix, isProbe: true)
                 _ = try builder(probe, layout, dimensions).stacks(layerLimit: layouts.count > 1 ? Self.probedLayers : 1)
-                if probe.hits > best?.hits ?? -1 { best = (layout, prefix, probe.hits) }
+                if probe.hits > best.hits { best = (layout, prefix, records, probe.hits) }
             }
         }
-        return best.map { ($0.description, $0.prefix) } ?? (reader.description, "")
+        return (best.description, best.prefix, best.records)
     }
 
     private func builder(

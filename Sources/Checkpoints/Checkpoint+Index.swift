@@ -9,6 +9,7 @@ extension Checkpoint {
         let file = path + "/" + indexName
         guard let map = index["weight_map"]?.object else { throw .index(file: file, .noWeightMap) }
         var names: OrderedSet<String> = []
+        let present = Set(listing.names)
         for member in map.members {
             guard let name = member.value.string else {
                 throw .index(file: file, .shardNotString(tensor: member.key))
@@ -16,7 +17,7 @@ extension Checkpoint {
             guard names.append(name).inserted else { continue }
             guard name.hasSuffix(".safetensors"), !name.contains("/"), !name.utf8.contains(0), !name.hasPrefix(".")
             else { throw .index(file: file, .unsafeShardName(name)) }
-            guard listing.names.contains(name) else { throw .index(file: file, .missingShard(name)) }
+            guard present.contains(name) else { throw .index(file: file, .missingShard(name)) }
         }
         guard !names.isEmpty else { throw .index(file: file, .noWeightMap) }
         if let stray = listing.names.first(where: { ($0 == singleName || isShardName($0)) && !names.contains($0) }) {
@@ -84,7 +85,8 @@ extension Checkpoint {
     static func collect(
         _ shards: [Shard], path: String
     ) throws(CheckpointError) -> OrderedDictionary<String, TensorRecord> {
-        var tensors: OrderedDictionary<String, TensorRecord> = [:]
+        var tensors = OrderedDictionary<String, TensorRecord>(
+            minimumCapacity: shards.reduce(0) { $0 + $1.header.tensors.count })
         for shard in shards {
             for record in shard.header.tensors {
                 if let twin = tensors.updateValue(record, forKey: record.name) {

@@ -7,6 +7,8 @@ extension CheckpointError: CustomStringConvertible {
         case .json(let file, let fault): "\(file): \(fault); repair or download the file again"
         case .index(let file, let fault): "\(file): \(fault)"
         case .notFound(let path): "\(path): no such file or directory; check the path"
+        case .notInCache(let model, let cache):
+            "\(model): no such directory, and not in the Hugging Face cache \(cache); check the path, or download it with `hf download \(model)`"
         case .notAFileOrDirectory(let path):
             "\(path): neither a model directory nor a .safetensors file; give one of the two"
         case .noWeights(let directory):
@@ -26,15 +28,37 @@ extension CheckpointError: CustomStringConvertible {
             "\(output): the output lies inside the input \(input) or the other way round; choose a path beside it"
         case .outputParentMissing(let path): "\(path): the directory to write into does not exist; create it first"
         case .outputBusy(let path): "\(path): another run is writing this output; wait for it or choose another path"
+        case .partialOutput(let path):
+            "\(path): another run left this or is at work on it, and the file system has no locks to tell; remove it if no run is, or choose another output"
+        case .nameNotUTF8(let directory, let name):
+            "\(directory): the name of the file \"\(name)\" in it is not UTF-8; rename the file"
         case .notEnoughSpace(let path, let needed, let available):
             "\(path): the output needs \(needed) bytes, the disk has \(available) left; free space or choose another disk"
         case .diskFull(let path): "\(path): the disk is full; nothing was kept of the output, free space and run again"
-        case .systemCall(let call, let path, let code): "\(path): \(call) failed: \(String(cString: strerror(code)))"
+        case .systemCall(let call, let path, let code):
+            "\(path): \(call) failed: \(String(cString: strerror(code)))\(Self.advice(code))"
         case .invalidByteSize(let text):
             "\"\(text)\" is not a size; write a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 5GB"
         case .interrupted: "interrupted; nothing was kept of the output"
         case .tilesDoNotCover(let tensor, let bytes):
             "tensor \(tensor): the rewriting plan does not cover its \(bytes) bytes; this is a fault of mergeproof, please report it"
+        }
+    }
+}
+
+extension CheckpointError {
+    /// What to do about an errno.
+    private static func advice(_ code: Int32) -> String {
+        switch code {
+        case EACCES, EPERM: "; check the permissions"
+        case EFBIG: "; raise the limit on the size of files (ulimit -f)"
+        case EISDIR: "; give a file"
+        case EMFILE: "; raise the limit on open files (ulimit -n)"
+        case ENAMETOOLONG: "; choose a shorter name"
+        case ENOMEM: "; free memory or raise the limit on it (ulimit -v)"
+        case ENOTDIR: "; check the path"
+        case EROFS: "; choose a place that can be written to"
+        default: ""
         }
     }
 }

@@ -4,6 +4,8 @@ public enum CheckpointError: Error, Sendable, Equatable {
     case json(file: String, JSONFault)
     case index(file: String, IndexFault)
     case notFound(path: String)
+    /// An `org/name` that is neither a path nor in the Hugging Face cache.
+    case notInCache(model: String, cache: String)
     case notAFileOrDirectory(path: String)
     case noWeights(directory: String)
     /// Only pickled weights: loading those would run code from the checkpoint.
@@ -19,6 +21,9 @@ public enum CheckpointError: Error, Sendable, Equatable {
     case outputOverlapsInput(output: String, input: String)
     case outputParentMissing(path: String)
     case outputBusy(path: String)
+    /// What another run left or is at work on, where the file system has no locks to tell.
+    case partialOutput(path: String)
+    case nameNotUTF8(directory: String, name: String)
     case notEnoughSpace(path: String, needed: Int, available: Int)
     case diskFull(path: String)
     case systemCall(call: String, path: String, code: Int32)

@@ -11,15 +11,19 @@ public struct CheckpointWriter: Sendable {
     static let unitBytes = 4 << 20
 
     private let system: any SystemCalls
+    private let files: TolerantFiles
     private let threads: Int
     private let progress: (@Sendable (_ bytesDone: Int) -> Void)?
 
+    /// - Parameter notice: told once of each promise that the file system makes weaker.
     public init(
         system: any SystemCalls = PosixSystemCalls(), threads: Int? = nil,
+        notice: (@Sendable (FileSystemNotice) -> Void)? = nil,
         progress: (@Sendable (_ bytesDone: Int) -> Void)? = nil
     ) {
         self.system = system
-        self.threads = max(1, threads ?? WorkerThreads.availableCores)
+        files = TolerantFiles(system, notice: notice)
+        self.threads = WorkerThreads.count(threads)
         self.progress = progress
     }
 
@@ -34,8 +38,7 @@ public struct CheckpointWriter: Sendable {
         observer: (any TransferObserver)? = nil,
         rewriter: (TensorRecord) throws -> (any TensorRewriter)?
     ) throws {
-        let partial = try PartialDirectory(
-            for: path, input: source.path, mode: source.mode, system: system)
+        let partial = try PartialDirectory(for: path, input: source.path, mode: source.mode, files: files)
         do {
             let available = try partial.availableSpace()
             guard plan.totalBytes <= available else {
@@ -44,9 +47,9 @@ public struct CheckpointWriter: Sendable {
             for sidecar in plan.sidecars {
                 try copy(sidecar, from: source, into: partial.path, observer: observer)
             }
-            for folder in plan.sidecarFolders { try synchronize(partial.path + "/" + folder) }
+            for folder in plan.sidecarFolders { try files.synchronizeDirectory(partial.path + "/" + folder) }
             let schedule = try Schedule(
-                plan, source: source, into: partial.path, system: system, mayClone: observer == nil, rewriter: rewriter)
+                plan, source: source, into: partial.path, files: files, mayClone: observer == nil, rewriter: rewriter)
             try stream(schedule, source: source, observer: observer)
             try source.checkUnchanged()
             let late = try observer?.finish() ?? []
@@ -73,7 +76,7 @@ public struct CheckpointWriter: Sendable {
             while let number = queue.next() {
                 let unit = schedule.units[number]
                 do {
-                    if Interruption.isRequested { throw CheckpointError.interrupted }
+                    try Interruption.check()
                     // The buffer's address is congruent to the file offset, as direct writes need it.
                     let base = units.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
                     let output = UnsafeMutableRawBufferPointer(
@@ -115,14 +118,8 @@ public struct CheckpointWriter: Sendable {
         let descriptor = try system.open(path, flags: flags, mode: mode == nil ? 0o666 : 0o600)
         defer { system.close(descriptor) }
         try system.write(descriptor, bytes, offset: 0, path: path)
-        if let mode { try system.changeMode(descriptor, mode: mode, path: path) }
-        try system.synchronize(descriptor, path: path)
-    }
-
-    private func synchronize(_ directory: String) throws(CheckpointError) {
-        let descriptor = try system.open(directory, flags: O_RDONLY | O_DIRECTORY, mode: 0)
-        defer { system.close(descriptor) }
-        try system.synchronize(descriptor, path: directory)
+        if let mode { try files.changeMode(descriptor, mode: mode, path: path) }
+        try files.synchronize(descriptor, path: path)
     }
 
     private func makeParents(
@@ -139,7 +136,7 @@ public struct CheckpointWriter: Sendable {
             guard let mode = source.folders[folder] else { continue }
             let descriptor = try system.open(path, flags: O_RDONLY | O_DIRECTORY, mode: 0)
             defer { system.close(descriptor) }
-            try PartialDirectory.restrict(descriptor, to: mode, path: path, system)
+            try PartialDirectory.restrict(descriptor, to: mode, path: path, files)
         }
     }
 }

@@ -9,6 +9,8 @@ public enum JSONFault: Error, Sendable, Equatable {
     /// Two keys that Unicode calls equal but whose bytes differ.
     case equivalentKeys(String)
     case tooDeep(offset: Int)
+    /// A key with more combining marks in a row than any text has; comparing such takes long.
+    case endlessKey(offset: Int)
     case trailingBytes(offset: Int)
 }
 
@@ -23,6 +25,7 @@ extension JSONFault: CustomStringConvertible {
         case .duplicateKey(let key): "the key \"\(key)\" stands twice in one JSON object"
         case .equivalentKeys(let key): "the key \"\(key)\" stands twice in one JSON object in two Unicode spellings"
         case .tooDeep(let offset): "the JSON is nested too deeply at offset \(offset)"
+        case .endlessKey(let offset): "the key before offset \(offset) of the JSON has too many combining marks"
         case .trailingBytes(let offset): "unexpected bytes after the JSON at offset \(offset)"
         }
     }
@@ -64,7 +67,12 @@ struct JSONParser {
     }
 
     private mutating func skipSpace() {
-        while position < bytes.count, [0x20, 0x09, 0x0a, 0x0d].contains(bytes[position]) { position += 1 }
+        while position < bytes.count {
+            switch bytes[position] {
+            case 0x20, 0x09, 0x0a, 0x0d: position += 1
+            default: return
+            }
+        }
     }
 
     /// The next byte that is no white space.
@@ -115,6 +123,7 @@ struct JSONParser {
         while true {
             guard try peek() == UInt8(ascii: "\"") else { throw .unexpectedByte(offset: position) }
             let key = try string()
+            guard Self.isBounded(key) else { throw .endlessKey(offset: position) }
             // Set<String> compares by Unicode equivalence; the bytes say which fault it is.
             if let twin = seen.update(with: key) {
                 throw twin.utf8.elementsEqual(key.utf8) ? .duplicateKey(key) : .equivalentKeys(key)
@@ -129,6 +138,17 @@ struct JSONParser {
             if next == UInt8(ascii: "}") { return JSONObject(parsed: members) }
             guard next == UInt8(ascii: ",") else { throw .unexpectedByte(offset: position - 1) }
         }
+    }
+
+    /// At most 30 combining marks in a row, as in Unicode's stream-safe text: sorting them is quadratic.
+    private static func isBounded(_ key: String) -> Bool {
+        guard !key.utf8.allSatisfy({ $0 < 0x80 }) else { return true }
+        var run = 0
+        for scalar in key.unicodeScalars {
+            run = scalar.properties.canonicalCombiningClass == .notReordered ? 0 : run + 1
+            if run > 30 { return false }
+        }
+        return true
     }
 
     private mutating func array(depth: Int) throws(JSONFault) -> [JSONValue] {

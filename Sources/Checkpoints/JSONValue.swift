@@ -43,25 +43,60 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
         }
     }
 
-    public internal(set) var members: [Member]
+    public private(set) var members: [Member]
+    /// Where each key stands first; nil while there are so few that looking through them is as fast.
+    private var places: [ByteKey: Int]?
+
+    /// A key that is compared byte by byte.
+    private struct ByteKey: Hashable {
+        let text: String
+
+        static func == (a: ByteKey, b: ByteKey) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
+
+    private static let few = 16
 
     public init(_ members: [(String, JSONValue)] = []) {
-        self.members = members.map { Member(key: $0.0, value: $0.1, range: 0..<0) }
+        self.init(parsed: members.map { Member(key: $0.0, value: $0.1, range: 0..<0) })
     }
 
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self.init(elements) }
 
-    init(parsed members: [Member]) { self.members = members }
+    init(parsed members: [Member]) {
+        self.members = members
+        findPlaces()
+    }
+
+    private mutating func findPlaces() {
+        guard members.count > Self.few else { return places = nil }
+        let found = members.enumerated().map { (ByteKey(text: $0.element.key), $0.offset) }
+        places = Dictionary(found, uniquingKeysWith: { first, _ in first })
+    }
+
+    private func place(of key: String) -> Int? {
+        if let places { return places[ByteKey(text: key)] }
+        return members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
+    }
+
+    public static func == (a: JSONObject, b: JSONObject) -> Bool { a.members == b.members }
 
     /// Keys are compared byte by byte, not by Unicode equivalence. Setting keeps the place of a member that is there.
     public subscript(_ key: String) -> JSONValue? {
-        get { members.first { $0.key.utf8.elementsEqual(key.utf8) }?.value }
+        get { place(of: key).map { members[$0].value } }
         set {
-            let place = members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
-            switch (place, newValue) {
+            switch (place(of: key), newValue) {
             case (let place?, let value?): members[place].value = value
-            case (let place?, nil): members.remove(at: place)
-            case (nil, let value?): members.append(Member(key: key, value: value, range: 0..<0))
+            case (let place?, nil):
+                members.remove(at: place)
+                findPlaces()
+            case (nil, let value?):
+                members.append(Member(key: key, value: value, range: 0..<0))
+                if places == nil { findPlaces() } else { places?[ByteKey(text: key)] = members.count - 1 }
             case (nil, nil): break
             }
         }

@@ -20,13 +20,15 @@ final class OutputFile: Sendable {
     /// Set when the file is whole; until then only its owner can read it.
     private let mode: mode_t
     private let system: any SystemCalls
+    private let files: TolerantFiles
     private let state: Mutex<State>
 
-    init(path: String, size: Int, mode: mode_t, parts: Int, system: any SystemCalls) {
+    init(path: String, size: Int, mode: mode_t, parts: Int, files: TolerantFiles) {
         self.path = path
         self.size = size
         self.mode = mode
-        self.system = system
+        self.files = files
+        system = files.system
         state = Mutex(State(missingParts: parts))
     }
 
@@ -40,7 +42,7 @@ final class OutputFile: Sendable {
     private func open(_ state: inout State) throws(CheckpointError) {
         guard state.ordinary < 0 else { return }
         state.ordinary = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        try system.allocate(state.ordinary, size: size, path: path)
+        try files.allocate(state.ordinary, size: size, path: path)
         state.direct = (try? system.open(path, flags: O_WRONLY | mp_open_direct_flag(), mode: 0)) ?? -1
     }
 
@@ -55,8 +57,8 @@ final class OutputFile: Sendable {
                     try system.unlink(path)
                     return false
                 }
-                try system.changeMode(state.ordinary, mode: mode, path: path)
-                try system.synchronize(state.ordinary, path: path)
+                try files.changeMode(state.ordinary, mode: mode, path: path)
+                try files.synchronize(state.ordinary, path: path)
                 close(&state)
                 return true
             } catch {
@@ -78,7 +80,9 @@ final class OutputFile: Sendable {
             let whole = UnsafeRawBufferPointer(rebasing: bytes[start - offset..<end - offset])
             do throws(CheckpointError) { try system.write(direct, whole, offset: start, path: path) } catch {
                 // Some file systems refuse direct writes only when they come.
-                guard case .systemCall(_, _, EINVAL) = error else { throw error }
+                guard case .systemCall(_, _, let code) = error, code == EINVAL || code == EOPNOTSUPP else {
+                    throw error
+                }
                 try system.write(ordinary, whole, offset: start, path: path)
             }
             try system.write(
@@ -93,8 +97,8 @@ final class OutputFile: Sendable {
             return state.missingParts == 0
         }
         if isLast {
-            try system.changeMode(ordinary, mode: mode, path: path)
-            try system.synchronize(ordinary, path: path)
+            try files.changeMode(ordinary, mode: mode, path: path)
+            try files.synchronize(ordinary, path: path)
             state.withLock { close(&$0) }
         }
     }

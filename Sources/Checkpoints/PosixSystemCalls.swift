@@ -51,14 +51,19 @@ public struct PosixSystemCalls: SystemCalls {
         guard let directory = opendir(path) else { throw Self.failure("opendir", path) }
         defer { closedir(directory) }
         var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
-                String(validating: raw.prefix { $0 != 0 }, as: UTF8.self)
+        while true {
+            errno = 0
+            guard let entry = readdir(directory) else { break }
+            let (name, repaired) = withUnsafeBytes(of: &entry.pointee.d_name) { raw in
+                let bytes = raw.prefix { $0 != 0 }
+                return (String(validating: bytes, as: UTF8.self), String(decoding: bytes, as: UTF8.self))
             }
             // A name that is no text could not be given to any other call.
-            guard let name else { throw .systemCall(call: "readdir", path: path, code: EILSEQ) }
+            guard let name else { throw .nameNotUTF8(directory: path, name: repaired) }
             if name != ".", name != ".." { names.append(name) }
         }
+        // The end of a directory and a failure differ in errno alone.
+        guard errno == 0 else { throw Self.failure("readdir", path) }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
@@ -69,9 +74,12 @@ public struct PosixSystemCalls: SystemCalls {
     }
 
     public func map(_ descriptor: Int32, count: Int, path: String) throws(CheckpointError) -> UnsafeRawPointer {
-        guard let base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), base != MAP_FAILED else {
-            throw Self.failure("mmap", path)
+        var base = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0)
+        // Some network file systems give private mappings alone.
+        if base == MAP_FAILED, [ENODEV, EINVAL, EACCES].contains(errno) {
+            base = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
         }
+        guard let base, base != MAP_FAILED else { throw Self.failure("mmap", path) }
         return UnsafeRawPointer(base)
     }
 
@@ -154,8 +162,15 @@ public struct PosixSystemCalls: SystemCalls {
 
     public func renameWithoutReplacing(_ from: String, to: String) throws(CheckpointError) {
         if mp_rename_noreplace(from, to) == 0 { return }
-        if errno == EEXIST || errno == ENOTEMPTY { throw .outputExists(path: to) }
-        throw Self.failure("rename", to)
+        throw Self.renameFailure(to)
+    }
+
+    public func rename(_ from: String, to: String) throws(CheckpointError) {
+        if Glibc.rename(from, to) != 0 { throw Self.renameFailure(to) }
+    }
+
+    private static func renameFailure(_ target: String) -> CheckpointError {
+        [EEXIST, ENOTEMPTY, ENOTDIR].contains(errno) ? .outputExists(path: target) : failure("rename", target)
     }
 
     public func clone(_ destination: Int32, from source: Int32) -> Bool { mp_ficlone(destination, source) == 0 }
@@ -169,6 +184,8 @@ public struct PosixSystemCalls: SystemCalls {
     public func availableSpace(_ path: String) throws(CheckpointError) -> Int {
         var buffer = statvfs()
         _ = try retrying("statvfs", path) { statvfs(path, &buffer) }
+        // File systems that do not count blocks tell of none.
+        guard buffer.f_blocks > 0 else { return .max }
         let (bytes, overflow) = Int(buffer.f_bavail).multipliedReportingOverflow(by: Int(buffer.f_frsize))
         return overflow ? .max : bytes
     }

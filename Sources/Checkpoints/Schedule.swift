@@ -35,7 +35,7 @@ struct Schedule: Sendable {
     private let headers: [[UInt8]]
 
     init(
-        _ plan: OutputPlan, source: Checkpoint, into directory: String, system: any SystemCalls, mayClone: Bool,
+        _ plan: OutputPlan, source: Checkpoint, into directory: String, files tolerant: TolerantFiles, mayClone: Bool,
         rewriter: (TensorRecord) throws -> (any TensorRewriter)?
     ) throws {
         var units: [Unit] = []
@@ -55,7 +55,7 @@ struct Schedule: Sendable {
             let path = directory + "/" + file.name
             files.append(
                 OutputFile(
-                    path: path, size: file.size, mode: file.mode, parts: units.count - before, system: system))
+                    path: path, size: file.size, mode: file.mode, parts: units.count - before, files: tolerant))
             // A file without any rewritten tensor may share the source's blocks, unless its bytes are to be looked at.
             if mayClone, !isRewritten, let shard = file.mirroredShard,
                 try files[number].clone(from: source.shards[shard].file.descriptor)

@@ -37,6 +37,8 @@ public protocol SystemCalls: Sendable {
     func unlink(_ path: String) throws(CheckpointError)
     /// Fails with `outputExists` instead of replacing.
     func renameWithoutReplacing(_ from: String, to: String) throws(CheckpointError)
+    /// Replaces an empty directory, and nothing else where a directory is renamed.
+    func rename(_ from: String, to: String) throws(CheckpointError)
     /// Shares blocks with the source; false where the file system cannot.
     func clone(_ destination: Int32, from source: Int32) -> Bool
     /// Takes an exclusive lock; false when somebody holds it.

@@ -39,19 +39,25 @@ package enum WorkerThreads {
         for thread in threads { pthread_join(thread, nil) }
     }
 
-    /// Cores that this process may run on.
-    package static var availableCores: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+    /// More threads than this serve nobody.
+    package static let most = 1024
+
+    /// The number of threads to use where `wanted` were asked for, or all cores where none was.
+    package static func count(_ wanted: Int?) -> Int { min(max(wanted ?? availableCores, 1), most) }
 
     /// Calls `body` for 0 ..< count, spread over `threads` workers that take the next index when they are free. The first error
-    /// stops the rest and is thrown.
+    /// stops the rest and is thrown, and so does a request to stop.
     package static func forEach(
         _ count: Int, threads: Int, _ body: @escaping @Sendable (Int, WorkerScratch) throws -> Void
     ) throws {
         let queue = WorkQueue(count: count)
-        run(min(max(threads, 1), max(count, 1))) { _ in
+        run(min(self.count(threads), max(count, 1))) { _ in
             let scratch = WorkerScratch()
             while let index = queue.next() {
-                do { try body(index, scratch) } catch { queue.fail(error) }
+                do {
+                    try Interruption.check()
+                    try body(index, scratch)
+                } catch { queue.fail(error) }
             }
         }
         try queue.rethrow()

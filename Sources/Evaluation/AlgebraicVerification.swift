@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import LinearAlgebra
+import OrderedCollections
 import Protections
 import Symmetries
 import Synchronization
@@ -13,7 +14,7 @@ public struct AlgebraicVerification: Sendable {
 
     /// - Parameter isExhaustive: form the full products of every head's two sides instead of probing them.
     public init(threads: Int? = nil, isExhaustive: Bool = false) {
-        self.threads = threads ?? WorkerThreads.availableCores
+        self.threads = WorkerThreads.count(threads)
         self.isExhaustive = isExhaustive
     }
 

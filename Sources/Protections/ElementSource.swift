@@ -14,7 +14,7 @@ final class ElementSource: Sendable {
     }
 
     private let derivation: Derivation
-    private let sampler: Sampler
+    let sampler: Sampler
     private let condition: Double
     private let isInverse: Bool
     private let avoidsIdentity: Bool

@@ -17,8 +17,9 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case conditionTooLarge(condition: Double, multiple: Double, type: String)
     case invalidCondition(Double)
     case noSites(path: String, method: String)
-    case layerOutOfRange(layer: Int, layers: Int)
-    case samplerNotApplicable(method: String)
+    /// - Parameter stacks: the layers that there are, stack by stack.
+    case layerOutOfRange(layer: Int, stacks: [String])
+    case samplerNotApplicable(method: String, sampler: String, known: [String])
     /// A tensor is acted on along both axes, which no described architecture asks for.
     case bothAxes(tensor: String)
 }
@@ -44,7 +45,7 @@ extension ProtectionError: CustomStringConvertible {
         case .changed(let path, let changes):
             "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or go on with --accept-changes, which then proves nothing"
         case .nonFinite(let tensor, let count):
-            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with --allow-nonfinite"
+            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with `mergeproof protect --allow-nonfinite`"
         case .overflow(let tensor, let type):
             "tensor \(tensor): a protected value does not fit into \(type); choose --sampler orthogonal or a smaller --condition"
         case .inexactScaling(let tensor):
@@ -53,11 +54,13 @@ extension ProtectionError: CustomStringConvertible {
             "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; say --condition \(rounded(condition)) if you want that, or choose another --sampler"
         case .invalidCondition(let condition): "--condition \(condition): expected a finite number of at least 1"
         case .noSites(let path, let method):
-            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
-        case .layerOutOfRange(let layer, let layers):
-            "--layers: layer \(layer) does not exist; the model has layers 0 to \(layers - 1)"
-        case .samplerNotApplicable(let method):
-            "--sampler: the method \(method) knows only exact elements; leave the option out"
+            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --attention"
+        case .layerOutOfRange(let layer, let stacks):
+            "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
+        case .samplerNotApplicable(let method, let sampler, let known):
+            known.count > 1
+                ? "--sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or leave the option out"
+                : "--sampler \(sampler): the method \(method) draws in one way alone; leave the option out"
         case .bothAxes(let tensor):
             "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
         }

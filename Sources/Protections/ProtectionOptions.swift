@@ -42,14 +42,21 @@ struct ProtectionPlan: Sendable {
         let protection = options.method.protection
         let sampler = options.sampler ?? protection.defaultSampler
         guard protection.samplers.contains(sampler) else {
-            throw ProtectionError.samplerNotApplicable(method: options.method.rawValue)
+            throw ProtectionError.samplerNotApplicable(
+                method: options.method.rawValue, sampler: sampler.rawValue, known: protection.samplers.map(\.rawValue))
         }
         let condition = options.condition ?? sampler.defaultCondition
         guard condition.isFinite, condition >= 1 else { throw ProtectionError.invalidCondition(condition) }
+        if let stray = options.layers?.first(where: { $0 < 0 || $0 >= architecture.layerCount }) {
+            throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
+        }
         try self.init(
             method: options.method, sampler: sampler, condition: condition,
             siteKinds: protection.siteKinds.intersection(options.siteKinds ?? Set(Site.Kind.allCases)),
             layers: options.layers, architecture: architecture, checkpoint: checkpoint)
+        guard !sites.isEmpty else {
+            throw ProtectionError.noSites(path: checkpoint.path, method: options.method.rawValue)
+        }
         if options.condition == nil { try refuseCostlyRounding() }
     }
 
@@ -66,15 +73,13 @@ struct ProtectionPlan: Sendable {
             method: manifest.method, sampler: manifest.sampler, condition: manifest.condition,
             siteKinds: manifest.siteKinds, layers: manifest.layers, architecture: architecture, checkpoint: checkpoint)
         try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
+        guard !sites.isEmpty else { throw ProtectionError.manifest(path: checkpoint.path, field: "site_count") }
     }
 
     private init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
         architecture: Architecture, checkpoint: Checkpoint
     ) throws {
-        if let stray = layers?.first(where: { $0 < 0 || $0 >= architecture.layerCount }) {
-            throw ProtectionError.layerOutOfRange(layer: stray, layers: architecture.layerCount)
-        }
         self.method = method
         self.sampler = sampler
         self.condition = condition
@@ -85,7 +90,6 @@ struct ProtectionPlan: Sendable {
                 && site.group.isMoved(by: sampler, condition: condition)
         }
         self.siteKinds = Set(sites.map(\.kind))
-        guard !sites.isEmpty else { throw ProtectionError.noSites(path: checkpoint.path, method: method.rawValue) }
         edits = try TensorEdits.collect(sites, in: checkpoint)
         roundingMultiple =
             sites.map { $0.group.expectedRoundingMultiple(sampler, condition: condition) }.max() ?? 1

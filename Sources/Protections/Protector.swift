@@ -6,13 +6,15 @@ import Symmetries
 /// Protects a checkpoint and restores it: the same act with an element and with its inverse.
 public struct Protector: Sendable {
     private let system: any SystemCalls
+    private let notice: (@Sendable (FileSystemNotice) -> Void)?
     private let progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)?
 
     public init(
-        system: any SystemCalls = PosixSystemCalls(),
+        system: any SystemCalls = PosixSystemCalls(), notice: (@Sendable (FileSystemNotice) -> Void)? = nil,
         progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)? = nil
     ) {
         self.system = system
+        self.notice = notice
         self.progress = progress
     }
 
@@ -116,7 +118,7 @@ public struct Protector: Sendable {
             avoidsIdentity: manifest.avoidsIdentity, exponents: exponents)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
-        try CheckpointWriter(system: system, threads: threads, progress: report).write(
+        try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
             output, from: source, to: path, observer: observer
         ) { tensor in
             plan.edits[tensor.name].map {

@@ -29,7 +29,7 @@ public struct WeightPowers: Sendable {
         }
         let jobs = work
         let found = Mutex([Axis: [Double]]())
-        try WorkerThreads.forEach(jobs.count, threads: threads ?? WorkerThreads.availableCores) { number, _ in
+        try WorkerThreads.forEach(jobs.count, threads: WorkerThreads.count(threads)) { number, _ in
             if Interruption.isRequested { throw CheckpointError.interrupted }
             let (axis, tensor) = jobs[number]
             let sums = Self.squares(tensor, axis: axis.axis, in: checkpoint)

@@ -86,8 +86,9 @@ final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
     private func check(_ output: UnsafePointer<Storage.Stored>, count: Int, lost: Int) throws {
         if !allowsNonFinite, Storage.nonFinite(output, count) > 0 {
             let found = NonFinite.count(in: source.bytes(of: edits.tensor), of: edits.tensor.type)
-            throw found > 0
-                ? ProtectionError.nonFinite(tensor: edits.tensor.name, count: found)
+            if found > 0 { throw ProtectionError.nonFinite(tensor: edits.tensor.name, count: found) }
+            throw elements.sampler == .exact
+                ? ProtectionError.inexactScaling(tensor: edits.tensor.name)
                 : ProtectionError.overflow(tensor: edits.tensor.name, type: edits.tensor.type.rawValue)
         }
         if lost > 0 { throw ProtectionError.inexactScaling(tensor: edits.tensor.name) }

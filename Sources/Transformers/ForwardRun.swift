@@ -1,4 +1,5 @@
 import Architectures
+import Checkpoints
 import LinearAlgebra
 
 /// One evaluation of a model, layer by layer, so that several can go in step.
@@ -122,6 +123,7 @@ final class ForwardRun<Real: ComputeScalar> {
 
     /// Runs one sublayer.
     func apply(_ step: Step) throws {
+        try Interruption.check()
         routing = nil
         try add(output(of: sublayer(step), on: input(of: step), layer: step.layer), step)
     }

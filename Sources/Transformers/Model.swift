@@ -16,7 +16,7 @@ public struct Model: Sendable {
     public init(architecture: Architecture, weights: Weights, threads: Int? = nil) {
         self.architecture = architecture
         self.weights = weights
-        self.threads = threads ?? WorkerThreads.availableCores
+        self.threads = WorkerThreads.count(threads)
         BLASThreads.use(1)
     }
 

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Foundation
 import LinearAlgebra
 import Transformers
 
@@ -15,7 +14,7 @@ struct BenchForward: ParsableCommand {
             PyTorch.
             """)
 
-    @Argument(help: "Model directory.")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String?
 
     @Option(help: "Directory for the model that is made; removed afterwards.")
@@ -31,20 +30,24 @@ struct BenchForward: ParsableCommand {
 
     @OptionGroup var display: OutputOptions
 
+    func validate() throws {
+        try requireRange("--tokens", tokens, 1...1_000_000)
+        try requireRange("--rounds", rounds, 1...1_000_000)
+    }
+
     func run() throws {
         try reportingErrors {
-            let folder = work + "/mergeproof-bench-\(getpid())"
-            var source = model
-            if source == nil {
-                try PosixSystemCalls().makeDirectory(folder)
-                source = try BenchModel.make(
-                    in: folder, vocabulary: SyntheticModel().vocabulary, isQuiet: display.quiet)
-            }
-            defer { if model == nil { try? FileManager.default.removeItem(atPath: folder) } }
-            let network = try Model(try Checkpoint(opening: source ?? ""), threads: cores.threads)
+            let folder = try model == nil ? WorkFolder(in: work, for: "bench") : nil
+            defer { folder?.remove() }
+            let source =
+                try model.map { try HubCache.resolve($0) }
+                ?? BenchModel.make(
+                    in: folder?.path ?? work, vocabulary: SyntheticModel().vocabulary, isQuiet: display.quiet)
+            try AddressSpace.require(threads: cores.threads)
+            let network = try Model(try Checkpoint(opening: source), threads: cores.threads)
             let inputs = try RandomInputs.make(for: network.architecture, sequences: 1, length: tokens)
             var times: [Double] = []
-            for round in 0...max(rounds, 1) {
+            for round in 0...rounds {
                 let time = try ContinuousClock().measure { _ = try network.single(inputs) }
                 if round > 0 { times.append(seconds(time)) }
             }

@@ -26,17 +26,17 @@ struct BenchMemory: ParsableCommand {
     @OptionGroup var display: OutputOptions
 
     func validate() throws {
-        if let gigabytes, !(1...100_000).contains(gigabytes) { throw ValidationError("--gigabytes is 1 to 100000.") }
-        if tokens < 2 { throw ValidationError("--tokens is at least 2.") }
+        if let gigabytes { try requireRange("--gigabytes", gigabytes, 1...100_000) }
+        try requireRange("--tokens", tokens, 2...1_000_000)
     }
 
     func run() throws {
         try reportingErrors {
             let memory = Int(clamping: ProcessInfo.processInfo.physicalMemory)
             let synthetic = SyntheticModel.sparse(bytes: gigabytes.map { $0 * 1_000_000_000 } ?? 2 * memory)
-            let folder = work + "/mergeproof-bench-\(getpid())"
-            try PosixSystemCalls().makeDirectory(folder)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let workFolder = try WorkFolder(in: work, for: "bench")
+            defer { workFolder.remove() }
+            let folder = workFolder.path
             let bytes = try synthetic.write(to: folder + "/model")
             let ids = (0..<tokens).map { String($0 * 37 % synthetic.vocabulary) }.joined(separator: ",")
             try "[\(ids)]\n".write(toFile: folder + "/data.jsonl", atomically: false, encoding: .utf8)
@@ -51,20 +51,22 @@ struct BenchMemory: ParsableCommand {
                 warn("the loss is \(loss), expected ln \(synthetic.vocabulary)")
                 throw checkFailed
             }
-            print(
-                display.json
-                    ? JSONValue.object([
+            guard !display.json else {
+                return print(
+                    JSONValue.object([
                         "memory_bytes": .int(memory), "tensor_bytes": .int(bytes), "tokens": .int(tokens),
                         "seconds": .double(usage.seconds), "peak_anonymous_bytes": .int(usage.anonymousBytes),
                         "peak_resident_bytes": .int(usage.residentBytes), "core_type": .string(BLASInfo.coreType),
-                    ]).serialized(indented: true)
-                    : table([
-                        ["memory", "model", "tokens", "seconds", "peak memory", "with mapped weights"],
-                        [
-                            ByteSize.format(memory), ByteSize.format(bytes), "\(tokens)", fixed(usage.seconds, 1),
-                            ByteSize.format(usage.anonymousBytes), ByteSize.format(usage.residentBytes),
-                        ],
-                    ]))
+                    ]).serialized(indented: true))
+            }
+            print(
+                table([
+                    ["memory", "model", "tokens", "seconds", "peak memory", "with mapped weights"],
+                    [
+                        ByteSize.format(memory), ByteSize.format(bytes), "\(tokens)", fixed(usage.seconds, 1),
+                        ByteSize.format(usage.anonymousBytes), ByteSize.format(usage.residentBytes),
+                    ],
+                ]))
         }
     }
 }

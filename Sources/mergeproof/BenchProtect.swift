@@ -1,7 +1,6 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Foundation
 import LinearAlgebra
 import Protections
 
@@ -14,7 +13,7 @@ struct BenchProtect: ParsableCommand {
             Llama-shaped bf16 checkpoint of 1.4 GB (hidden 2048, 16 layers, 32 heads, 8 key/value heads) is made first.
             """)
 
-    @Argument(help: "Model directory.")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String?
 
     @Option(help: "Directory for the model and the outputs; everything in it that this command makes is removed.")
@@ -30,17 +29,28 @@ struct BenchProtect: ParsableCommand {
 
     @OptionGroup var display: OutputOptions
 
+    func validate() throws {
+        try requireRange("--rounds", rounds, 1...1_000_000)
+        try requireRange("--vocabulary", vocabulary, 1...10_000_000)
+    }
+
     func run() throws {
         try reportingErrors {
-            let folder = work + "/mergeproof-bench-\(getpid())"
-            try PosixSystemCalls().makeDirectory(folder)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
-            let source = try model ?? BenchModel.make(in: folder, vocabulary: vocabulary, isQuiet: display.quiet)
+            let workFolder = try WorkFolder(in: work, for: "bench")
+            defer { workFolder.remove() }
+            let folder = workFolder.path
+            let source =
+                try model.map { try HubCache.resolve($0) }
+                ?? BenchModel.make(in: folder, vocabulary: vocabulary, isQuiet: display.quiet)
             let key = folder + "/key"
             try SecretKey().write(to: key)
             let bytes = try Checkpoint(opening: source).tensorBytes
             let results = try measure(source: source, key: key, output: folder + "/out")
-            print(display.json ? json(results, bytes: bytes) : text(results, bytes: bytes))
+            if display.json {
+                print(json(results, bytes: bytes))
+            } else {
+                print(text(results, bytes: bytes))
+            }
         }
     }
 
@@ -55,7 +65,7 @@ struct BenchProtect: ParsableCommand {
     private func measure(source: String, key: String, output: String) throws -> [Measurement] {
         let myself = try PosixSystemCalls().realPath("/proc/self/exe")
         var commands: [(name: String, path: String, words: [String])] = [
-            ("cp -r && sync", "/bin/sh", ["-c", "cp -r \"$0\" \"$1\" && sync", source, output])
+            ("cp -r && sync", "/bin/sh", ["-c", "cp -rL \"$0\" \"$1\" && sync", source, output])
         ]
         for method in ProtectionMethod.allCases {
             var words = ["protect", source, "-o", output, "--method", method.rawValue, "--key", key, "--quiet"]
@@ -67,7 +77,7 @@ struct BenchProtect: ParsableCommand {
         for round in 0...rounds {
             for (number, command) in commands.enumerated() {
                 let usage = try ChildProcess.run(command.path, command.words)
-                try FileManager.default.removeItem(atPath: output)
+                WorkFolder.remove(output)
                 guard round > 0 else { continue }
                 results[number].seconds.append(usage.seconds)
                 results[number].ratios.append(usage.seconds / (results[0].seconds.last ?? usage.seconds))
@@ -80,7 +90,7 @@ struct BenchProtect: ParsableCommand {
         return results
     }
 
-    private func text(_ results: [Measurement], bytes: Int) -> String {
+    private func text(_ results: [Measurement], bytes: Int) -> [String] {
         let rows = results.map { result in
             let seconds = median(result.seconds)
             return [
@@ -92,7 +102,7 @@ struct BenchProtect: ParsableCommand {
         }
         let header = ["command", "median s", "rate", "ratio to cp", "range", "peak memory"]
         return table([header] + rows)
-            + "\n\(ByteSize.format(bytes)), \(rounds) rounds in turn; OpenBLAS kernels: \(BLASInfo.coreType)"
+            + ["\(ByteSize.format(bytes)), \(rounds) rounds in turn; OpenBLAS kernels: \(BLASInfo.coreType)"]
     }
 
     private func json(_ results: [Measurement], bytes: Int) -> String {

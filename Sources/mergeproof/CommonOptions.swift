@@ -1,6 +1,5 @@
 import ArgumentParser
 import Checkpoints
-import Glibc
 import Protections
 import Symmetries
 
@@ -18,25 +17,14 @@ struct ThreadOptions: ParsableArguments {
     var threads: Int?
 
     func validate() throws {
-        if let threads, threads < 1 { throw ValidationError("--threads must be at least 1.") }
+        if let threads { try requireRange("--threads", threads, 1...WorkerThreads.most) }
     }
 }
 
-/// A warning or an error, on standard error.
-func warn(_ message: String) { writeToStandardError("mergeproof: \(message)\n") }
-
-/// Unbuffered.
-func writeToStandardError(_ text: String) {
-    let bytes = Array(text.utf8)
-    _ = write(STDERR_FILENO, bytes, bytes.count)
-}
-
-/// Runs a command's body and turns what it throws into one sentence and exit code 1.
-func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
-    Interruption.listen()
-    do { return try body() } catch let code as ExitCode { throw code } catch {
-        warn("\(error)")
-        throw ExitCode(error as? CheckpointError == .interrupted ? 130 : 1)
+/// Refuses a count that an option cannot mean.
+func requireRange(_ option: String, _ value: Int, _ range: ClosedRange<Int>) throws {
+    guard range.contains(value) else {
+        throw ValidationError("\(option) is \(range.lowerBound) to \(range.upperBound), found \(value).")
     }
 }
 

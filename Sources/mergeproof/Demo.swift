@@ -10,7 +10,7 @@ struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Protect, verify and restore a model by every method, and show what came out.")
 
-    @Argument(help: "Model directory.")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
 
     @Option(
@@ -24,14 +24,16 @@ struct Demo: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let folder = work + "/mergeproof-demo-\(getpid())"
-            try PosixSystemCalls().makeDirectory(folder)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let workFolder = try WorkFolder(in: work, for: "demo")
+            defer { workFolder.remove() }
+            let folder = workFolder.path
             let key = SecretKey()
-            let source = try Checkpoint(opening: model)
-            print(
-                "\(model): \(try Inspection(source).family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)\n"
-            )
+            let source = try openModel(model)
+            try AddressSpace.require(threads: nil)
+            print([
+                "\(model): \(try Inspection(source).family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)",
+                "",
+            ])
             let inputs = try tokens.map(ModelInputs.init(readingLines:))
             var rows = [
                 [

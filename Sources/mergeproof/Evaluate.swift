@@ -12,7 +12,7 @@ struct Evaluate: ParsableCommand {
             their labels. No tokenizer is needed: ids come from the model's own.
             """)
 
-    @Argument(help: "Model directory.")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
 
     @Option(help: "Data file: .jsonl or .safetensors.")
@@ -30,9 +30,11 @@ struct Evaluate: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let network = try Model(try Checkpoint(opening: model), threads: cores.threads)
+            let checkpoint = try openModel(model)
+            try AddressSpace.require(threads: cores.threads)
+            let network = try Model(checkpoint, threads: cores.threads)
             let examples = try ModelEvaluation.examples(reading: data)
-            let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
+            let bar = ProgressBar("evaluating", of: .examples, quiet: display.quiet || display.json)
             let result = try ModelEvaluation(model: network, inDouble: double)
                 .evaluate(examples, metric) { bar.update(done: $0, of: examples.count) }
             bar.finish()

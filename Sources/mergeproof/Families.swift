@@ -26,32 +26,29 @@ struct Families: ParsableCommand {
                 print(table(rows))
                 return
             }
-            let scratch = FileManager.default.temporaryDirectory.path + "/mergeproof-families-\(getpid())"
-            let measured = FamilyTable(scratch: scratch)
-            let names = try FileManager.default.contentsOfDirectory(atPath: models + "/references")
-                .filter { $0.hasSuffix(".safetensors") }.map { String($0.dropLast(".safetensors".count)) }.sorted()
+            let scratch = try WorkFolder(in: FileManager.default.temporaryDirectory.path, for: "families")
+            defer { scratch.remove() }
+            let measured = FamilyTable(scratch: scratch.path + "/model")
+            let names = try PosixSystemCalls().list(models + "/references")
+                .filter { $0.hasSuffix(".safetensors") }.map { String($0.dropLast(".safetensors".count)) }
             let rows = try names.map { name in
                 try measured.row(
                     model: models + "/" + name,
                     reference: RecordedReference(reading: models + "/references/\(name).safetensors")
-                ) { path in
-                    if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
-                }
+                ) { WorkFolder.remove($0) }
             }
             print(try markdown(rows))
         }
     }
 
-    private func markdown(_ rows: [FamilyTable.Row]) throws -> String {
+    private func markdown(_ rows: [FamilyTable.Row]) throws -> [String] {
         let lines = rows.map { row in
             "| \(row.facts) | \(scientific(row.single)) | \(scientific(row.double)) | \(scientific(row.drift)) | \(fixed(row.ratio, 2)) |"
         }
-        return try
-            ([
-                "| model | family | sites: group, dimension | what is left out, and why | f32 | f64 | drift | drift / floor |",
-                "|---|---|---|---|---|---|---|---|",
-            ] + lines + ["", "| family | refused settings, and why |", "|---|---|"]
-            + FamilyTable.refusals().map { "| \($0) |" })
-            .joined(separator: "\n")
+        return [
+            "| model | family | sites: group, dimension | what is left out, and why | f32 | f64 | drift | drift / floor |",
+            "|---|---|---|---|---|---|---|---|",
+        ] + lines + ["", "| family | refused settings, and why |", "|---|---|"]
+            + (try FamilyTable.refusals().map { "| \($0) |" })
     }
 }

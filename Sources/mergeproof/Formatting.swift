@@ -1,3 +1,5 @@
+import Checkpoints
+
 /// `1.2e-07`, two digits.
 func scientific(_ value: Double) -> String {
     guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
@@ -29,8 +31,9 @@ func fixed(_ value: Double, _ digits: Int) -> String {
     return "\(sign)\(scaled / Int(factor)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
 }
 
-/// Columns padded to their widest cell, two spaces apart; the first is flush left, the others flush right.
-func table(_ rows: [[String]]) -> String {
+/// Lines with columns padded to their widest cell, two spaces apart; the first is flush left, the others flush right.
+func table(_ rows: [[String]]) -> [String] {
+    let rows = rows.map { $0.map(PrintableText.line) }
     let widths = (0..<(rows.map(\.count).max() ?? 0)).map { column in
         rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
     }
@@ -41,5 +44,4 @@ func table(_ rows: [[String]]) -> String {
         }
         .joined(separator: "  ")
     }
-    .joined(separator: "\n")
 }

@@ -10,7 +10,7 @@ struct Generate: ParsableCommand {
             for ties. The prompt is given and the continuation printed as token ids.
             """)
 
-    @Argument(help: "Model directory.")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
 
     @Option(
@@ -30,12 +30,14 @@ struct Generate: ParsableCommand {
     @OptionGroup var cores: ThreadOptions
 
     func validate() throws {
-        guard count > 0 else { throw ValidationError("--count must be at least 1, found \(count).") }
+        try requireRange("--count", count, 1...1_000_000)
     }
 
     func run() throws {
         try reportingErrors {
-            let network = try Model(try Checkpoint(opening: model), threads: cores.threads)
+            let checkpoint = try openModel(model)
+            try AddressSpace.require(threads: cores.threads)
+            let network = try Model(checkpoint, threads: cores.threads)
             let inputs = ModelInputs(
                 tokens: [prompt], decoderTokens: decoderPrompt.isEmpty ? [] : [decoderPrompt])
             let tokens = try network.generate(inputs, count: count, end: end)

@@ -10,42 +10,44 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show a model's architecture, symmetry sites, and what each method would do.")
 
-    @Argument(help: "Model directory.")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
 
     @OptionGroup var display: OutputOptions
 
     func run() throws {
         try reportingErrors {
-            let inspection = try Inspection(try Checkpoint(opening: model))
-            print(display.json ? inspection.json.serialized(indented: true) : text(inspection))
+            let inspection = try Inspection(try openModel(model))
+            if display.json {
+                print(inspection.json.serialized(indented: true))
+            } else {
+                print(text(inspection))
+            }
         }
     }
 
-    private func text(_ inspection: Inspection) -> String {
+    private func text(_ inspection: Inspection) -> [String] {
         let types = inspection.types.map { "\($0.name) \(ByteSize.format($0.bytes))" }.joined(separator: ", ")
         var lines = [
             "\(inspection.family) (model_type \(inspection.modelType)), \(inspection.tensorCount) tensors in \(inspection.fileCount) file\(inspection.fileCount == 1 ? "" : "s"): \(types)",
             inspection.dimensions.map { "\($0.name) \($0.value)" }.joined(separator: ", "),
             "",
-            table(
-                [["site", "count", "group of one", "continuous parameters"]]
-                    + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] }),
         ]
+        lines += table(
+            [["site", "count", "group of one", "continuous parameters"]]
+                + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] })
         lines += inspection.limits.map { "limited: \($0)" } + inspection.notes.map { "note: \($0)" }
-        lines += [
-            "",
-            table(
-                [["method", "sampler", "condition", "sites", "weights rewritten", "rounding"]]
-                    + inspection.methods.map {
-                        [
-                            $0.name, $0.sampler.rawValue + ($0.isDefault ? " (default)" : ""),
-                            fixed($0.sampler.defaultCondition, 0), "\($0.sites)", ByteSize.format($0.bytes),
-                            "\(fixed($0.roundingMultiple, 1)) x",
-                        ]
-                    }),
-            "disk space of an output: \(ByteSize.format(inspection.outputBytes))",
-        ]
+        lines += [""]
+        lines += table(
+            [["method", "sampler", "condition", "sites", "weights rewritten", "rounding"]]
+                + inspection.methods.map {
+                    [
+                        $0.name, $0.sampler.rawValue + ($0.isDefault ? " (default)" : ""),
+                        fixed($0.sampler.defaultCondition, 0), "\($0.sites)", ByteSize.format($0.bytes),
+                        "\(fixed($0.roundingMultiple, 1)) x",
+                    ]
+                })
+        lines += ["disk space of an output: \(ByteSize.format(inspection.outputBytes))"]
         if !inspection.leftOut.isEmpty {
             lines += ["", "left out of any output:"] + inspection.leftOut.map { "    \($0.path) \($0.reason)" }
         }
@@ -53,6 +55,6 @@ struct Inspect: ParsableCommand {
             lines += ["", "in the way of protection:"] + inspection.refused.map { "    \($0.path): \($0.reason)" }
         }
         if inspection.isProtected { lines += ["", "this model is protected already (mergeproof.json)"] }
-        return lines.joined(separator: "\n")
+        return lines
     }
 }

@@ -15,7 +15,7 @@ struct Keygen: ParsableCommand {
     func run() throws {
         try reportingErrors {
             try SecretKey().write(to: output)
-            print("wrote \(output)")
+            print(["wrote \(output)"])
         }
     }
 }

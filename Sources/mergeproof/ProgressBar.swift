@@ -2,20 +2,26 @@ import Checkpoints
 import Glibc
 import Synchronization
 
-/// A line on standard error that grows with the bytes done; silent when standard error is no terminal.
+/// A line on standard error that grows with what is done; silent when standard error is no terminal.
 final class ProgressBar: Sendable {
+    /// What is counted.
+    enum Unit { case bytes, examples, share }
+
+    private let unit: Unit
     private let label: String
     private let isShown: Bool
     private let started = ContinuousClock.now
     private let lastShown = Mutex<ContinuousClock.Instant?>(nil)
 
-    init(_ label: String, quiet: Bool) {
+    init(_ label: String, of unit: Unit = .bytes, quiet: Bool) {
         self.label = label
+        self.unit = unit
         isShown = !quiet && isatty(STDERR_FILENO) == 1
     }
 
     func update(done: Int, of total: Int) {
         guard isShown, total > 0 else { return }
+        let done = min(max(done, 0), total)
         let now = ContinuousClock.now
         let isDue = lastShown.withLock { last in
             if let shown = last, now - shown < .milliseconds(100), done < total { return false }
@@ -26,14 +32,21 @@ final class ProgressBar: Sendable {
         let share = Double(done) / Double(total)
         let filled = Int(share * 20)
         let bar = String(repeating: "█", count: filled) + String(repeating: " ", count: 20 - filled)
-        let rate = Int(Double(done) / max(seconds(now - started), 1e-3))
-        writeToStandardError(
-            "\r\(label): \(Int(share * 100))%|\(bar)| \(ByteSize.format(done))/\(ByteSize.format(total)) [\(ByteSize.format(rate))/s]  "
-        )
+        let elapsed = max(seconds(now - started), 1e-3)
+        let amount =
+            switch unit {
+            case .bytes:
+                "\(ByteSize.format(done))/\(ByteSize.format(total)) [\(ByteSize.format(Int(Double(done) / elapsed)))/s]"
+            case .examples: "\(done)/\(total)"
+            case .share: ""
+            }
+        Interruption.progressIsShown(true)
+        writeToStandardError("\r\(label): \(Int(share * 100))%|\(bar)| \(amount)  ")
     }
 
     func finish() {
         if isShown, lastShown.withLock({ $0 != nil }) { writeToStandardError("\n") }
+        Interruption.progressIsShown(false)
     }
 }
 

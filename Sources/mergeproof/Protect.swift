@@ -13,7 +13,7 @@ struct Protect: ParsableCommand {
             for bit. The source is never touched; the output directory appears whole or not at all.
             """)
 
-    @Argument(help: "Model directory (config.json and safetensors).")
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache (config.json and safetensors).")
     var model: String
 
     @Option(name: [.customShort("o"), .long], help: "Directory to make.")
@@ -36,7 +36,10 @@ struct Protect: ParsableCommand {
     @Option(help: "Sites of attention to act on (mergelock).")
     var attention: AttentionSites = .both
 
-    @Option(help: "Layers to act on, such as 0-11,23; all unless said otherwise.")
+    @Option(
+        help:
+            "Layers to act on, such as 0-11,23, counted from 0 in each stack (encoder and decoder alike); all unless said otherwise."
+    )
     var layers: LayerList?
 
     @Option(help: "Largest size of a shard, such as 5GB; the source's files are kept unless said otherwise.")
@@ -59,11 +62,12 @@ struct Protect: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try key.read()
-            let source = try Checkpoint(opening: model, including: copying.include)
+            let source = try openModel(model, including: copying.include)
             try source.refuseKey(at: key.path)
+            try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
-            let report = try Protector { bar.update(done: $0, of: $1) }
+            let report = try Protector(notice: { warn("\($0)") }) { bar.update(done: $0, of: $1) }
                 .protect(source, to: output, key: secret, options: options)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)

@@ -10,7 +10,7 @@ enum ReportText {
             ? "exact elements"
             : "sampler \(manifest.sampler.rawValue), condition number \(fixed(manifest.condition, 1))"
         return """
-            protected \(output)
+            protected \(PrintableText.line(output))
               method     \(manifest.method.rawValue), \(drawn), key \(manifest.keyIdentifier)
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
@@ -24,11 +24,11 @@ enum ReportText {
         let size = "(\(report.sites) sites, \(ByteSize.format(report.tensorBytes)) in \(fixed(seconds, 2)) s)"
         guard let proof = report.proof else {
             return
-                "restored \(output) \(size)\nnothing was proved: the model was protected before manifests were authenticated, so whether anything was changed since is not checked"
+                "restored \(PrintableText.line(output)) \(size)\nnothing was proved: the model was protected before manifests were authenticated, so whether anything was changed since is not checked"
         }
         guard proof.holds else {
             return
-                "restored \(output) \(size)\nnothing was proved: the model is not as mergeproof protect wrote it, and its changes were accepted"
+                "restored \(PrintableText.line(output)) \(size)\nnothing was proved: the model is not as mergeproof protect wrote it, and its changes were accepted"
         }
         let files =
             proof.identicalFiles > 1
@@ -36,10 +36,10 @@ enum ReportText {
             : "config.json is as mergeproof protect wrote it"
         guard !proof.isBitForBit else {
             return
-                "restored \(output) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
+                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
         }
         return
-            "restored \(output) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
+            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
     }
 
     static func json(restored report: Protector.Report, output: String, seconds: Double) -> String {

@@ -30,10 +30,11 @@ struct Restore: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let secret = try key.read()
-            let source = try Checkpoint(opening: protected, including: copying.include)
+            let source = try openModel(protected, including: copying.include)
+            try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now
-            let report = try Protector { bar.update(done: $0, of: $1) }
+            let report = try Protector(notice: { warn("\($0)") }) { bar.update(done: $0, of: $1) }
                 .restore(source, to: output, key: secret, threads: cores.threads, acceptsChanges: acceptChanges)
             bar.finish()
             for change in report.proof?.changes ?? [] { warn("\(protected): \(change)") }

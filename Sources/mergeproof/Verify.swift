@@ -16,7 +16,7 @@ struct Verify: ParsableCommand {
             protected has not moved.
             """)
 
-    @Argument(help: "The original model.")
+    @Argument(help: "The original model: a directory, or org/name in the Hugging Face cache.")
     var original: String
 
     @Argument(help: "The protected model.")
@@ -53,11 +53,12 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let (algebraic, functional) = try reportingErrors {
-            let (a, b) = (try Checkpoint(opening: original), try Checkpoint(opening: protected))
+            let (a, b) = (try openModel(original), try openModel(protected))
+            try AddressSpace.require(threads: cores.threads)
             let algebraic = try AlgebraicVerification(threads: cores.threads, isExhaustive: exhaustive).verify(a, b)
             // Weights that do not fit the original's shapes cannot be evaluated in its place.
             guard !weightsOnly, algebraic.canBeEvaluated else { return (algebraic, FunctionalReport?.none) }
-            let bar = ProgressBar("evaluating", quiet: display.quiet || display.json)
+            let bar = ProgressBar("evaluating", of: .share, quiet: display.quiet || display.json)
             let functional = try FunctionalVerification(threads: cores.threads, precision: precision)
                 .verify(a, b, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
             bar.finish()
@@ -70,8 +71,7 @@ struct Verify: ParsableCommand {
             object["outputs"] = functional?.json ?? .null
             print(JSONValue.object(object).serialized(indented: true))
         } else {
-            print((text(algebraic) + (functional.map(text) ?? [])).joined(separator: "\n"))
-            print("same function: \(holds ? "yes" : "NO")")
+            print(text(algebraic) + (functional.map(text) ?? []) + ["same function: \(holds ? "yes" : "NO")"])
         }
         if !holds { throw checkFailed }
     }
@@ -92,7 +92,7 @@ struct Verify: ParsableCommand {
                 fixed(report.displacementByKind[kind] ?? 0, 3),
             ])
         }
-        var lines = [table(rows), "displacement of all weights: \(fixed(report.displacement, 3))"]
+        var lines = table(rows) + ["displacement of all weights: \(fixed(report.displacement, 3))"]
         if !report.unmoved.isEmpty, report.unmoved.count < report.sites.count {
             let named = report.unmoved.prefix(5).map(\.path).joined(separator: ", ")
             lines.append("not moved: \(report.unmoved.count) of \(report.sites.count) sites (\(named) …)")
@@ -149,7 +149,7 @@ struct Verify: ParsableCommand {
                 "most drift in \(worst.name)", scientific(worst.drift), scientific(worst.floor), "",
             ])
         }
-        var lines = [table(rows)]
+        var lines = table(rows)
         if report.hasNothingToCompare {
             lines.append("no power: neither the lock nor rounding what it moved changes these outputs at all")
         }

@@ -29,15 +29,23 @@ public enum CommandRunner {
         return process
     }
 
+    /// Runs a line of bash in which `mergeproof` and `$MP` are the program.
+    public static func shell(_ line: String) throws -> Outcome {
+        try run(
+            URL(fileURLWithPath: "/bin/bash"), ["-c", "mergeproof() { \"$MP\" \"$@\"; }; \(line)"],
+            ["MP": program.path])
+    }
+
     public static func run(_ words: String...) throws -> Outcome { try run(words) }
 
-    public static func run(_ words: [String]) throws -> Outcome { try run(words, program) }
+    public static func run(_ words: [String]) throws -> Outcome { try run(program, words, [:]) }
 
-    private static func run(_ words: [String], _ program: URL) throws -> Outcome {
+    private static func run(_ file: URL, _ words: [String], _ variables: [String: String]) throws -> Outcome {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
-        process.executableURL = program
+        process.executableURL = file
         process.arguments = words
+        process.environment = ProcessInfo.processInfo.environment.merging(variables) { $1 }
         process.standardOutput = output
         process.standardError = errors
         try process.run()
@@ -47,12 +55,5 @@ public enum CommandRunner {
         return Outcome(
             code: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
             errors: String(decoding: errorText, as: UTF8.self))
-    }
-}
-
-extension CommandRunner {
-    /// Runs a script in which `mergeproof` is the program.
-    public static func shell(_ script: String) throws -> Outcome {
-        try run(["-c", "mergeproof() { \"\(program.path)\" \"$@\"; }; \(script)"], URL(fileURLWithPath: "/bin/bash"))
     }
 }

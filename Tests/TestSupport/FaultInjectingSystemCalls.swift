@@ -3,16 +3,17 @@ import Glibc
 import Synchronization
 
 /// The real system calls, of which the k-th from the start fails. With ENOSPC every later call that needs room fails too: a
-/// full disk stays full.
+/// full disk stays full. Calls named in `missing` fail always, as on a file system that lacks them.
 public final class FaultInjectingSystemCalls: SystemCalls {
     private let real = PosixSystemCalls()
     private let failing: Int
     private let code: Int32
     private let space: Int?
+    private let missing: [String: Int32]
     private let state = Mutex<[(call: String, path: String)]>([])
 
-    public init(failing: Int = .max, code: Int32 = EIO, space: Int? = nil) {
-        (self.failing, self.code, self.space) = (failing, code, space)
+    public init(failing: Int = .max, code: Int32 = EIO, space: Int? = nil, missing: [String: Int32] = [:]) {
+        (self.failing, self.code, self.space, self.missing) = (failing, code, space, missing)
     }
 
     /// The calls so far.
@@ -28,7 +29,9 @@ public final class FaultInjectingSystemCalls: SystemCalls {
     }
 
     private func count(_ call: String, _ path: String, needsRoom: Bool = false) throws(CheckpointError) {
-        guard fails(call, path, needsRoom: needsRoom) else { return }
+        let fails = fails(call, path, needsRoom: needsRoom)
+        if let code = missing[call] { throw .systemCall(call: call, path: path, code: code) }
+        guard fails else { return }
         throw code == ENOSPC ? .diskFull(path: path) : .systemCall(call: call, path: path, code: code)
     }
 
@@ -131,6 +134,11 @@ extension FaultInjectingSystemCalls {
     public func renameWithoutReplacing(_ from: String, to: String) throws(CheckpointError) {
         try count("rename", to)
         try real.renameWithoutReplacing(from, to: to)
+    }
+
+    public func rename(_ from: String, to: String) throws(CheckpointError) {
+        try count("plain rename", to)
+        try real.rename(from, to: to)
     }
 
     public func clone(_ destination: Int32, from source: Int32) -> Bool {
