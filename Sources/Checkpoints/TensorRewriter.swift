@@ -1,3 +1,5 @@
+import Glibc
+
 /// Writes the new bytes of one tensor, tile by tile, in any order and from any thread.
 public protocol TensorRewriter: AnyObject, Sendable {
     /// Byte ranges within the tensor's data: ascending, without gaps, from its first byte to its last. They follow from shapes
@@ -13,6 +15,7 @@ public protocol TensorRewriter: AnyObject, Sendable {
 
 /// Memory that one worker keeps from tile to tile.
 public final class WorkerScratch {
+    private static let largePage = 2 << 20
     private var buffers: [Int: UnsafeMutableRawBufferPointer] = [:]
 
     public init() {}
@@ -32,7 +35,10 @@ public final class WorkerScratch {
 
     private func allocate<T>(_ slot: Int, _ bytes: Int, _ type: T.Type) -> UnsafeMutablePointer<T> {
         buffers[slot]?.deallocate()
-        let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 4096)
+        // A large buffer asks for large pages, which direct writes pin with less work.
+        let isLarge = bytes >= Self.largePage
+        let base = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? Self.largePage : 4096)
+        if isLarge { madvise(base, bytes, Int32(MADV_HUGEPAGE)) }
         buffers[slot] = UnsafeMutableRawBufferPointer(start: base, count: bytes)
         return base.assumingMemoryBound(to: T.self)
     }

@@ -1,6 +1,8 @@
 import CSystemShims
 
 extension Double: RealScalar {
+    public static func _rounded(_ values: [Double]) -> [Self] { values }
+
     public static func _gemm(
         _ ta: Bool, _ tb: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
         _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int

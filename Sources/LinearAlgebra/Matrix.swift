@@ -23,6 +23,11 @@ public struct Matrix<Scalar: RealScalar>: Sendable, Equatable {
         self.init(rows: other.rows, columns: other.columns, elements: other.elements.map { Scalar($0) })
     }
 
+    /// A matrix in f64, rounded to nearest; compiled for each scalar, which matters where callers are generic.
+    public init(rounding other: Matrix<Double>) {
+        self.init(rows: other.rows, columns: other.columns, elements: Scalar._rounded(other.elements))
+    }
+
     public static func identity(_ n: Int) -> Matrix {
         var matrix = Matrix(rows: n, columns: n, repeating: 0)
         for i in 0..<n { matrix[i, i] = 1 }
@@ -34,12 +39,13 @@ public struct Matrix<Scalar: RealScalar>: Sendable, Equatable {
         set { elements[i * columns + j] = newValue }
     }
 
-    public var transposed: Matrix {
-        var result = Matrix(rows: columns, columns: rows, repeating: 0)
-        for i in 0..<rows {
-            for j in 0..<columns { result[j, i] = self[i, j] }
+    @inlinable public var transposed: Matrix {
+        var result: [Scalar] = []
+        result.reserveCapacity(elements.count)
+        for j in 0..<columns {
+            for i in 0..<rows { result.append(elements[i * columns + j]) }
         }
-        return result
+        return Matrix(rows: columns, columns: rows, elements: result)
     }
 
     /// sqrt(Σ a_ij²), summed in f64.

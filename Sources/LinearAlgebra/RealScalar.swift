@@ -2,6 +2,7 @@ import CSystemShims
 
 /// `Float` and `Double`: the scalars that BLAS and LAPACK compute in. The static requirements are the routines in use.
 public protocol RealScalar: BinaryFloatingPoint, BitwiseCopyable, Sendable {
+    static func _rounded(_ values: [Double]) -> [Self]
     static func _gemm(
         _ ta: Bool, _ tb: Bool, _ m: Int, _ n: Int, _ k: Int, _ alpha: Self, _ a: UnsafePointer<Self>, _ lda: Int,
         _ b: UnsafePointer<Self>, _ ldb: Int, _ beta: Self, _ c: UnsafeMutablePointer<Self>, _ ldc: Int)

@@ -46,7 +46,7 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
                 source: monomial.source.map(Int32.init), scale: monomial.scale,
                 kernelScale: monomial.scale.map { Storage.Scale($0) })
         case .torus(let torus) where forRows: .torus(torus)
-        case .dense, .torus, .monomial: .dense(Matrix<Storage.Real>(action.matrix))
+        case .dense, .torus, .monomial: .dense(Matrix<Storage.Real>(rounding: action.matrix))
         }
     }
 }

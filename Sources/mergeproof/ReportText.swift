@@ -44,18 +44,18 @@ enum ReportText {
 
     static func json(restored report: Protector.Report, output: String, seconds: Double) -> String {
         let proof = report.proof
-        let exactness = proof.map { !$0.holds ? "none" : $0.isBitForBit ? "bit for bit" : "to rounding" } ?? "none"
+        let held = proof.flatMap { $0.holds ? $0 : nil }
         return JSONValue.object([
             "output": .string(output),
             "method": .string(report.manifest.method.rawValue),
             "key_id": .string(report.manifest.keyIdentifier),
             "sites": .int(report.sites),
             "tensor_bytes": .int(report.tensorBytes),
-            "authenticated": .bool(proof?.holds ?? false),
-            "proved": .string(exactness),
-            "tensors": proof.map { .int($0.tensors) } ?? .null,
-            "identical_tensors": proof.map { .int($0.identicalTensors) } ?? .null,
-            "unchanged_files": proof.map { .int($0.identicalFiles) } ?? .null,
+            "authenticated": .bool(held != nil),
+            "proved": .string(held.map { $0.isBitForBit ? "bit for bit" : "to rounding" } ?? "none"),
+            "tensors": held.map { .int($0.tensors) } ?? .null,
+            "identical_tensors": held.map { .int($0.identicalTensors) } ?? .null,
+            "unchanged_files": held.map { .int($0.identicalFiles) } ?? .null,
             "changes": .array((proof?.changes ?? []).map { .string($0.description) }),
             "seconds": .double(seconds),
         ]).serialized(indented: true)
