@@ -193,7 +193,7 @@ import Testing
             kill(process.processIdentifier, signal)
             process.waitUntilExit()
             // A signal that comes before the program listens kills it, one that comes late finds it done.
-            if process.terminationReason == .exit, process.terminationStatus == 130 {
+            if process.terminationReason == .exit, process.terminationStatus == 128 + signal {
                 interrupted += 1
                 #expect(Set(Files.names(in: folder.path)) == before)
             }
