@@ -77,10 +77,12 @@ public struct FunctionalVerification: Sendable {
         let moved = Mutex(Set<String>())
         try WorkerThreads.forEach(tensors.count, threads: threads) { number, _ in
             let tensor = tensors[number]
+            defer { a.releasePages(of: tensor) }
             guard let twin = b.tensors[tensor.name], same(a.bytes(of: tensor), b.bytes(of: twin)) else {
                 moved.withLock { _ = $0.insert(tensor.name) }
                 return
             }
+            b.releasePages(of: twin)
         }
         return moved.withLock { $0 }
     }
