@@ -35,7 +35,8 @@ struct ManifestCheck {
         let multiple =
             sites.map { $0.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition) }.max() ?? 1
         // Libraries may differ in the last digits of a logarithm.
-        if !((manifest.roundingMultiple - multiple).magnitude <= 1e-6 * multiple) {
+        let isClose = (manifest.roundingMultiple - multiple).magnitude <= 1e-6 * multiple
+        if !isClose || !multiple.isFinite {
             agree("predicted_rounding_multiple", "\(manifest.roundingMultiple)", "\(multiple)")
         }
         return problems
