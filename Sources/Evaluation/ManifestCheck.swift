@@ -31,7 +31,8 @@ struct ManifestCheck {
         agree("site_count", "\(manifest.siteCount)", "\(allowance.sites.count)")
         let multiple = allowance.predicted
         // Libraries may differ in the last digits of a logarithm.
-        if !((manifest.roundingMultiple - multiple).magnitude <= 1e-6 * multiple) {
+        let isClose = (manifest.roundingMultiple - multiple).magnitude <= 1e-6 * multiple
+        if !isClose || !multiple.isFinite {
             agree("predicted_rounding_multiple", "\(manifest.roundingMultiple)", "\(multiple)")
         }
         return problems

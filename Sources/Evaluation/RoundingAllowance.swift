@@ -8,7 +8,7 @@ import Symmetries
 /// weights, the groups, sampler and condition number, never taken from the manifest under test. Both proofs hold a model to it.
 struct RoundingAllowance: Sendable {
     /// What a draw may lie above the mean of all draws.
-    static let slack = 2.5
+    static let slack = 2.0
     /// What would leave less of the weights than a tenth's error needs no proof: no claim goes further.
     private static let largestError = 0.1
 
