@@ -26,12 +26,12 @@ public struct CheckpointWriter: Sendable {
     /// - Parameters:
     ///   - plan: made from `source`.
     ///   - path: the directory to make; must not exist.
-    ///   - inspect: sees the bytes of every tensor that is copied, in pieces of whole elements.
+    ///   - observer: sees every byte that is moved.
     ///   - rewriter: the rewriter of a tensor, or nil to copy it.
-    /// - Throws: `CheckpointError`, or whatever `inspect` and the rewriters throw. Nothing is left behind.
+    /// - Throws: `CheckpointError`, or whatever the observer and the rewriters throw. Nothing is left behind.
     public func write(
         _ plan: OutputPlan, from source: Checkpoint, to path: String,
-        inspect: (@Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void)? = nil,
+        observer: (any TransferObserver)? = nil,
         rewriter: (TensorRecord) throws -> (any TensorRewriter)?
     ) throws {
         let partial = try PartialDirectory(for: path, input: source.path, system: system)
@@ -40,13 +40,18 @@ public struct CheckpointWriter: Sendable {
             guard plan.totalBytes <= available else {
                 throw CheckpointError.notEnoughSpace(path: path, needed: plan.totalBytes, available: available)
             }
-            for sidecar in plan.sidecars { try copy(sidecar, from: source.path, into: partial.path) }
-            for made in plan.generated { try write(made, into: partial.path) }
+            for sidecar in plan.sidecars {
+                try copy(sidecar, from: source.path, into: partial.path, observer: observer)
+            }
             for folder in plan.sidecarFolders { try synchronize(partial.path + "/" + folder) }
             let schedule = try Schedule(
-                plan, source: source, into: partial.path, system: system, mayClone: inspect == nil, rewriter: rewriter)
-            try stream(schedule, source: source, inspect: inspect)
+                plan, source: source, into: partial.path, system: system, mayClone: observer == nil, rewriter: rewriter)
+            try stream(schedule, source: source, observer: observer)
             try source.checkUnchanged()
+            let late = try observer?.finish() ?? []
+            for made in plan.generated {
+                try write(late.first { $0.name == made.name } ?? made, into: partial.path)
+            }
             try partial.publish()
         } catch {
             partial.discard()
@@ -57,7 +62,7 @@ public struct CheckpointWriter: Sendable {
 
     private func stream(
         _ schedule: Schedule, source: Checkpoint,
-        inspect: (@Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void)?
+        observer: (any TransferObserver)?
     ) throws {
         let queue = WorkQueue(count: schedule.units.count)
         let computing = DispatchSemaphore(value: threads)
@@ -75,7 +80,7 @@ public struct CheckpointWriter: Sendable {
                     computing.wait()
                     do {
                         defer { computing.signal() }
-                        try schedule.fill(unit, into: output, source: source, scratch: scratch, inspect: inspect)
+                        try schedule.fill(unit, into: output, source: source, scratch: scratch, observer: observer)
                     }
                     try schedule.files[unit.file].write(UnsafeRawBufferPointer(output), at: unit.offset)
                     reporter.add(unit.count)
@@ -86,9 +91,12 @@ public struct CheckpointWriter: Sendable {
     }
 
     /// Copies a small file, its permissions included, so that it can be read by whoever could read the original.
-    private func copy(_ sidecar: Sidecar, from source: String, into directory: String) throws(CheckpointError) {
+    private func copy(
+        _ sidecar: Sidecar, from source: String, into directory: String, observer: (any TransferObserver)?
+    ) throws {
         let file = try MappedFile(path: source + "/" + sidecar.relativePath, system: system)
-        guard file.bytes.count == sidecar.size else { throw .sourceChanged(file: file.path) }
+        guard file.bytes.count == sidecar.size else { throw CheckpointError.sourceChanged(file: file.path) }
+        try observer?.copied(sidecar, file.bytes)
         try makeParents(of: sidecar.relativePath, in: directory)
         try create(directory + "/" + sidecar.relativePath, file.bytes, mode: file.permissions | 0o600)
     }

@@ -105,13 +105,15 @@ struct Schedule: Sendable {
     /// Computes a unit's bytes.
     func fill(
         _ unit: Unit, into output: UnsafeMutableRawBufferPointer, source: Checkpoint, scratch: WorkerScratch,
-        inspect: (@Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void)?
+        observer: (any TransferObserver)?
     ) throws {
         switch unit.content {
         case .header: output.copyBytes(from: headers[unit.file])
         case .copied(let tensor, let range):
             output.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.bytes(of: tensor)[range]))
-            try inspect?(tensor, UnsafeRawBufferPointer(output))
+            // What was written is what is looked at: the mapping might change between two looks.
+            let copied = UnsafeRawBufferPointer(output)
+            try observer?.moved(tensor, range, from: copied, to: copied, isRewritten: false)
             if range.upperBound == tensor.byteCount { source.releasePages(of: tensor) }
         case .tiles(let rewriting, let run):
             let tiles = rewriting.rewriter.tiles
@@ -121,9 +123,13 @@ struct Schedule: Sendable {
                 try rewriting.rewriter.write(
                     tile, into: UnsafeMutableRawBufferPointer(rebasing: part), scratch: scratch)
             }
+            let (tensor, range) = (rewriting.tensor, start..<start + unit.count)
+            try observer?.moved(
+                tensor, range, from: UnsafeRawBufferPointer(rebasing: source.bytes(of: tensor)[range]),
+                to: UnsafeRawBufferPointer(output), isRewritten: true)
             if rewriting.remaining.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
                 rewriting.rewriter.finish()
-                source.releasePages(of: rewriting.tensor)
+                source.releasePages(of: tensor)
             }
         }
     }

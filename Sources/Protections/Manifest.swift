@@ -9,6 +9,7 @@ public struct Manifest: Sendable, Equatable {
     public static let fileName = "mergeproof.json"
     private static let format = "mergeproof-protection/"
     private static let newest = 3
+    private static let tagField = "tag"
 
     /// The version of the format, which says how elements follow from the key.
     let version: Int
@@ -37,8 +38,14 @@ public struct Manifest: Sendable, Equatable {
     /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
     public let blas: String
     public let coreType: String
+    /// What lies in the protected directory; nil before version 3.
+    var inventory: Inventory?
+    /// Everything above as the file has it, and what a newer version may have added; of what was read, not of what is to be written.
+    private var document: JSONValue?
+    /// Over everything else.
+    private var tag: AuthenticationTag?
 
-    var json: JSONValue {
+    private var json: JSONValue {
         var object: JSONObject = [
             "format": .string("\(Self.format)\(version)"),
             "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
@@ -54,12 +61,23 @@ public struct Manifest: Sendable, Equatable {
             "left_out": .array(leftOut.map(JSONValue.string)),
             "blas": .string(blas),
             "core_type": .string(coreType),
+            "header_metadata": inventory.map { .array($0.headerMetadata) } ?? .null,
+            "files": inventory?.filesJSON ?? .null,
+            "tensors": inventory?.tensorsJSON ?? .null,
         ]
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
         return .object(object)
     }
 
-    var bytes: [UInt8] { Array((json.serialized(indented: true) + "\n").utf8) }
+    /// The file, authenticated as a whole.
+    func bytes(sealedBy authenticator: Authenticator) -> [UInt8] {
+        var members = json.object ?? JSONObject()
+        members[Self.tagField] = .string(authenticator.tag(manifest: json).hexadecimal)
+        return Array((JSONValue.object(members).serialized(indented: true) + "\n").utf8)
+    }
+
+    /// Whether every field is as the key's owner wrote it.
+    func isAuthentic(_ authenticator: Authenticator) -> Bool { tag == authenticator.tag(manifest: document ?? json) }
 
     /// Reads the manifest of a protected model.
     /// - Throws: `ProtectionError.notProtected` when there is none.
@@ -84,6 +102,10 @@ public struct Manifest: Sendable, Equatable {
         guard let version = (1...Self.newest).first(where: { format == "\(Self.format)\($0)" }) else {
             throw ProtectionError.unknownFormat(path: path, found: format)
         }
+        // An older version with a newer one's tag would be the newer one robbed of its proof.
+        guard version >= 3 || root[Self.tagField] == nil else {
+            throw ProtectionError.manifest(path: path, field: "format")
+        }
         self.version = version
         nonce = version < 3 ? nil : try required(ProtectionNonce(hexadecimal: try string("nonce")), "nonce")
         method = try required(ProtectionMethod(rawValue: try string("method")), "method")
@@ -106,13 +128,20 @@ public struct Manifest: Sendable, Equatable {
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
         coreType = try string("core_type")
+        guard version >= 3 else { return }
+        var members = try required(root.object, "format")
+        tag = try required(AuthenticationTag(hexadecimal: try string(Self.tagField)), Self.tagField)
+        members[Self.tagField] = nil
+        document = .object(members)
+        inventory = try Inventory(members, path: path)
     }
 
     init(
         nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
         siteKinds: Set<Site.Kind>, layers: [Int]?,
         family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, balance: [UInt8]?,
-        leftOut: [String]
+        leftOut: [String],
+        inventory: Inventory
     ) {
         version = Self.newest
         self.nonce = nonce
@@ -129,5 +158,6 @@ public struct Manifest: Sendable, Equatable {
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType
+        self.inventory = inventory
     }
 }

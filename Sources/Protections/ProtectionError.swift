@@ -8,6 +8,8 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case manifest(path: String, field: String)
     case unknownFormat(path: String, found: String)
     case manifestDisagrees(path: String, field: String, expected: String, found: String)
+    /// A protected model is not as protect wrote it.
+    case changed(path: String, [Change])
     case nonFinite(tensor: String, count: Int)
     case overflow(tensor: String, type: String)
     /// A scaling by a power of two would have lost bits, so that the weights could not come back exactly.
@@ -39,6 +41,8 @@ extension ProtectionError: CustomStringConvertible {
             "\(path)/\(Manifest.fileName): format \"\(found)\" is unknown to this version; update mergeproof"
         case .manifestDisagrees(let path, let field, let expected, let found):
             "\(path)/\(Manifest.fileName): \(field) is \(found), the model says \(expected); the two do not belong together"
+        case .changed(let path, let changes):
+            "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or go on with --accept-changes, which then proves nothing"
         case .nonFinite(let tensor, let count):
             "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with --allow-nonfinite"
         case .overflow(let tensor, let type):
@@ -57,6 +61,12 @@ extension ProtectionError: CustomStringConvertible {
         case .bothAxes(let tensor):
             "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
         }
+    }
+
+    /// The first few.
+    private static func list(_ changes: [Change]) -> String {
+        let shown = changes.prefix(3).map(\.description).joined(separator: ", ")
+        return changes.count > 3 ? "\(shown) and \(changes.count - 3) more" : shown
     }
 
     private func rounded(_ value: Double) -> String {

@@ -25,6 +25,8 @@ public struct Protector: Sendable {
         public let tensorBytes: Int
         /// Powers of two were left out because they would have lost bits in some weight.
         public let scalesWereDropped: Bool
+        /// What restoring checked; nil for a protection, and for a model that was protected before there was anything to check.
+        public let proof: RestorationProof?
     }
 
     /// Writes the protected model to a new directory.
@@ -56,71 +58,64 @@ public struct Protector: Sendable {
         let nonce = options.nonce ?? ProtectionNonce()
         let derivation = Derivation(
             key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
+        let authenticator = Authenticator(derivation)
+        func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
+            options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
+                ?? OutputPlan.keepingShards(of: source, adding: made)
+        }
         let prediction = try RoundingPrediction(
             plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
+        let isRewritten: @Sendable (TensorRecord) -> Bool = { plan.edits[$0.name] != nil }
         let manifest = Manifest(
             nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
-            siteKinds: plan.siteKinds,
-            layers: plan.layers, family: try Architecture.resolve(source).family, siteCount: plan.sites.count,
-            keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
+            siteKinds: plan.siteKinds, layers: plan.layers, family: try Architecture.resolve(source).family,
+            siteCount: plan.sites.count, keyIdentifier: derivation.keyIdentifier,
+            roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),
-            leftOut: source.leftOut)
-        let made = [OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes)]
-        let output =
-            options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
-            ?? OutputPlan.keepingShards(of: source, adding: made)
-        try write(
-            output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: false,
-            exponents: prediction.exponents, threads: options.threads, allowsNonFinite: options.allowsNonFinite)
-        return report(manifest, plan, source, scalesWereDropped: scalesWereDropped)
-    }
-
-    /// Writes the original back from a protected model: bit for bit after exact elements, to rounding after others.
-    public func restore(
-        _ source: Checkpoint, to path: String, key: SecretKey, threads: Int? = nil
-    ) throws -> Report {
-        let manifest = try Manifest.read(from: source)
-        let derivation = Derivation(key: key, manifest: manifest)
-        guard manifest.keyIdentifier == derivation.keyIdentifier else {
-            throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
+            leftOut: source.leftOut,
+            inventory: Inventory(layout([]), of: source, isRewritten: isRewritten))
+        @Sendable func sealed(_ found: Inventory) -> Manifest {
+            var sealed = manifest
+            sealed.inventory?.tensors = found.tensors
+            sealed.inventory?.files = found.files
+            return sealed
         }
-        let architecture = try Architecture.resolve(source)
-        let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: source)
-        let output = OutputPlan.keepingShards(of: source, dropping: [Manifest.fileName])
+        @Sendable func file(_ manifest: Manifest) -> OutputPlan.Generated {
+            OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes(sealedBy: authenticator))
+        }
+        let observer = TaggingObserver(
+            source: source, collector: TagCollector(authenticator, isInverse: false),
+            refusesNonFinite: !options.allowsNonFinite, finishing: { [file(sealed($0))] }, isRewritten: isRewritten)
         try write(
-            output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: true,
-            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
-            threads: threads, allowsNonFinite: true)
-        return report(manifest, plan, source, scalesWereDropped: false)
+            layout([file(manifest)]), plan: plan, manifest, from: source, to: path, derivation: derivation,
+            isInverse: false, threads: options.threads, allowsNonFinite: options.allowsNonFinite, observer: observer)
+        return report(sealed(observer.inventory), plan, source, scalesWereDropped: scalesWereDropped, proof: nil)
     }
 
-    private func report(
-        _ manifest: Manifest, _ plan: ProtectionPlan, _ source: Checkpoint, scalesWereDropped: Bool
+    func report(
+        _ manifest: Manifest, _ plan: ProtectionPlan, _ source: Checkpoint, scalesWereDropped: Bool,
+        proof: RestorationProof?
     ) -> Report {
         Report(
             manifest: manifest, sites: plan.sites.count, rewrittenTensors: plan.edits.count,
             rewrittenBytes: plan.edits.values.reduce(0) { $0 + $1.tensor.byteCount },
-            tensorBytes: source.tensorBytes, scalesWereDropped: scalesWereDropped)
+            tensorBytes: source.tensorBytes, scalesWereDropped: scalesWereDropped, proof: proof)
     }
 
-    private func write(
+    func write(
         _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        derivation: Derivation, isInverse: Bool, exponents: [String: [Int]], threads: Int?, allowsNonFinite: Bool
+        derivation: Derivation, isInverse: Bool, threads: Int?, allowsNonFinite: Bool, observer: TaggingObserver?
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)
         let elements = ElementSource(
             derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
-            avoidsIdentity: manifest.avoidsIdentity, exponents: exponents)
+            avoidsIdentity: manifest.avoidsIdentity,
+            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path))
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
-        let refuseNonFinite: @Sendable (TensorRecord, UnsafeRawBufferPointer) throws -> Void = { tensor, bytes in
-            guard NonFinite.count(in: bytes, of: tensor.type) > 0 else { return }
-            throw ProtectionError.nonFinite(
-                tensor: tensor.name, count: NonFinite.count(in: source.bytes(of: tensor), of: tensor.type))
-        }
         try CheckpointWriter(system: system, threads: threads, progress: report).write(
-            output, from: source, to: path, inspect: allowsNonFinite ? nil : refuseNonFinite
+            output, from: source, to: path, observer: observer
         ) { tensor in
             plan.edits[tensor.name].map {
                 Self.rewriter($0, source: source, elements: elements, allowsNonFinite: allowsNonFinite)

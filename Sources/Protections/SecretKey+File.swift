@@ -25,8 +25,8 @@ extension SecretKey {
         // A named pipe must not keep us in open until somebody writes.
         let descriptor = isStandardInput ? STDIN_FILENO : try system.open(path, flags: O_RDONLY | O_NONBLOCK, mode: 0)
         defer { if !isStandardInput { system.close(descriptor) } }
-        let status = try system.status(descriptor, path: path)
         let name = isStandardInput ? "standard input" : path
+        let status = try system.status(descriptor, path: name)
         guard status.kind != .directory else { throw ProtectionError.notAKey(path: name) }
         // One byte more than a key file may have tells that there is more.
         let text = SecretBytes(count: Self.maximumFileBytes + 1)

@@ -21,9 +21,44 @@ enum ReportText {
     }
 
     static func restored(_ report: Protector.Report, output: String, seconds: Double) -> String {
-        let exactness = report.manifest.sampler == .exact ? "bit for bit" : "to rounding"
+        let size = "(\(report.sites) sites, \(ByteSize.format(report.tensorBytes)) in \(fixed(seconds, 2)) s)"
+        guard let proof = report.proof else {
+            return
+                "restored \(output) \(size)\nnothing was proved: the model was protected before manifests were authenticated, so whether anything was changed since is not checked"
+        }
+        guard proof.holds else {
+            return
+                "restored \(output) \(size)\nnothing was proved: the model is not as mergeproof protect wrote it, and its changes were accepted"
+        }
+        let files =
+            proof.identicalFiles > 1
+            ? "config.json and \(proof.identicalFiles - 1) other files are as mergeproof protect wrote them"
+            : "config.json is as mergeproof protect wrote it"
+        guard !proof.isBitForBit else {
+            return
+                "restored \(output) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
+        }
         return
-            "restored \(output) \(exactness) (\(report.sites) sites, \(ByteSize.format(report.tensorBytes)) in \(fixed(seconds, 2)) s)"
+            "restored \(output) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
+    }
+
+    static func json(restored report: Protector.Report, output: String, seconds: Double) -> String {
+        let proof = report.proof
+        let exactness = proof.map { !$0.holds ? "none" : $0.isBitForBit ? "bit for bit" : "to rounding" } ?? "none"
+        return JSONValue.object([
+            "output": .string(output),
+            "method": .string(report.manifest.method.rawValue),
+            "key_id": .string(report.manifest.keyIdentifier),
+            "sites": .int(report.sites),
+            "tensor_bytes": .int(report.tensorBytes),
+            "authenticated": .bool(proof?.holds ?? false),
+            "proved": .string(exactness),
+            "tensors": proof.map { .int($0.tensors) } ?? .null,
+            "identical_tensors": proof.map { .int($0.identicalTensors) } ?? .null,
+            "unchanged_files": proof.map { .int($0.identicalFiles) } ?? .null,
+            "changes": .array((proof?.changes ?? []).map { .string($0.description) }),
+            "seconds": .double(seconds),
+        ]).serialized(indented: true)
     }
 
     static func json(_ report: Protector.Report, output: String, seconds: Double) -> String {
@@ -34,6 +69,7 @@ enum ReportText {
             "sampler": .string(manifest.sampler.rawValue),
             "condition": .double(manifest.condition),
             "key_id": .string(manifest.keyIdentifier),
+            "nonce": .string(manifest.nonce?.hexadecimal ?? ""),
             "sites": .int(report.sites),
             "rewritten_tensors": .int(report.rewrittenTensors),
             "rewritten_bytes": .int(report.rewrittenBytes),

@@ -4,7 +4,11 @@ import Protections
 
 struct Restore: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Write the original back from a protected model and its key.")
+        abstract: "Write the original back from a protected model and its key.",
+        discussion: """
+            Whether manifest, weights and files are as `mergeproof protect` wrote them is proved by tags under the key; what was \
+            changed is named, and nothing is written. Models protected before there were tags are restored unchecked.
+            """)
 
     @Argument(help: "Directory that `mergeproof protect` wrote.")
     var protected: String
@@ -13,6 +17,9 @@ struct Restore: ParsableCommand {
     var output: String
 
     @OptionGroup var key: KeyOption
+
+    @Flag(help: "Go on where the model is not as protect wrote it; of the result nothing is proved.")
+    var acceptChanges = false
 
     @OptionGroup var cores: ThreadOptions
 
@@ -25,12 +32,13 @@ struct Restore: ParsableCommand {
             let bar = ProgressBar("restore", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector { bar.update(done: $0, of: $1) }
-                .restore(source, to: output, key: secret, threads: cores.threads)
+                .restore(source, to: output, key: secret, threads: cores.threads, acceptsChanges: acceptChanges)
             bar.finish()
+            for change in report.proof?.changes ?? [] { warn("\(protected): \(change)") }
             let elapsed = seconds(ContinuousClock.now - started)
             print(
                 display.json
-                    ? ReportText.json(report, output: output, seconds: elapsed)
+                    ? ReportText.json(restored: report, output: output, seconds: elapsed)
                     : ReportText.restored(report, output: output, seconds: elapsed))
         }
     }

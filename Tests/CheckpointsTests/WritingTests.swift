@@ -52,19 +52,51 @@ import Testing
         #expect(Files.permissions(target("out/vocab.txt")) == 0o640)
     }
 
-    @Test func inspectionSeesEveryCopiedByteOnce() throws {
+    /// Adds up what an observer is shown.
+    private final class Watcher: TransferObserver {
+        let seen = Mutex<[String: Int]>([:])
+        let late: [OutputPlan.Generated]
+
+        init(late: [OutputPlan.Generated]) { self.late = late }
+
+        func copied(_ file: Sidecar, _ bytes: UnsafeRawBufferPointer) {
+            #expect(bytes.count == file.size)
+            seen.withLock { $0[file.relativePath, default: 0] += bytes.count }
+        }
+
+        func moved(
+            _ tensor: TensorRecord, _ range: Range<Int>, from input: UnsafeRawBufferPointer,
+            to output: UnsafeRawBufferPointer, isRewritten: Bool
+        ) {
+            #expect(range.count * 8 % tensor.type.bitWidth == 0)
+            #expect(input.count == range.count && output.count == range.count)
+            if !isRewritten, let a = input.baseAddress, let b = output.baseAddress {
+                #expect(memcmp(a, b, range.count) == 0)
+            }
+            #expect(!isRewritten || zip(input, output).allSatisfy { $0 == ~$1 })
+            #expect(isRewritten == (tensor.name == "other"))
+            seen.withLock { $0[tensor.name, default: 0] += range.count }
+        }
+
+        func finish() -> [OutputPlan.Generated] { late }
+    }
+
+    @Test func anObserverSeesEveryByteOnceAndHasTheLastWord() throws {
         try ModelBuilder.single(in: source.path, large: 9_000_000)
         let checkpoint = try Checkpoint(opening: source.path)
-        let seen = Mutex<[String: Int]>([:])
+        let watcher = Watcher(late: [.init(name: "made", bytes: [1, 2])])
         try CheckpointWriter(threads: 3).write(
-            .keepingShards(of: checkpoint), from: checkpoint, to: target("out"),
-            inspect: { tensor, bytes in
-                #expect(bytes.count * 8 % tensor.type.bitWidth == 0)
-                seen.withLock { $0[tensor.name, default: 0] += bytes.count }
-            }
+            .keepingShards(
+                of: checkpoint, adding: [.init(name: "made", bytes: [0, 0]), .init(name: "kept", bytes: [7])]),
+            from: checkpoint, to: target("out"), observer: watcher
         ) { $0.name == "other" ? InvertingRewriter($0, of: checkpoint, tileBytes: 4096) : nil }
         #expect(
-            seen.withLock { $0 } == ["large": 9_000_000, "middle": 100_002, "small": 5, "scalar": 8])
+            watcher.seen.withLock { $0 } == [
+                "large": 9_000_000, "middle": 100_002, "small": 5, "scalar": 8, "other": 120_006, "config.json": 23,
+                "vocab.txt": 7, "1_Pooling/config.json": 2,
+            ])
+        #expect(try Files.read(target("out/made")) == [1, 2])
+        #expect(try Files.read(target("out/kept")) == [7])
     }
 
     @Test func generatedFilesReplaceSidecars() throws {

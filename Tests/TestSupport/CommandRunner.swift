@@ -31,7 +31,9 @@ public enum CommandRunner {
 
     public static func run(_ words: String...) throws -> Outcome { try run(words) }
 
-    public static func run(_ words: [String]) throws -> Outcome {
+    public static func run(_ words: [String]) throws -> Outcome { try run(words, program) }
+
+    private static func run(_ words: [String], _ program: URL) throws -> Outcome {
         let process = Process()
         let (output, errors) = (Pipe(), Pipe())
         process.executableURL = program
@@ -45,5 +47,12 @@ public enum CommandRunner {
         return Outcome(
             code: process.terminationStatus, output: String(decoding: text, as: UTF8.self),
             errors: String(decoding: errorText, as: UTF8.self))
+    }
+}
+
+extension CommandRunner {
+    /// Runs a script in which `mergeproof` is the program.
+    public static func shell(_ script: String) throws -> Outcome {
+        try run(["-c", "mergeproof() { \"\(program.path)\" \"$@\"; }; \(script)"], URL(fileURLWithPath: "/bin/bash"))
     }
 }

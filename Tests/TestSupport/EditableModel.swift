@@ -36,10 +36,14 @@ public struct EditableModel {
     public func write(to path: String) throws -> String {
         try Files.makeDirectory(path)
         try Files.write(JSONValue.object(config).serialized(indented: true), to: path + "/config.json")
-        let header = SafetensorsHeader.bytes(
-            for: tensors.map { ($0.name, $0.type, $0.shape, $0.bytes.count) }, metadata: nil)
-        try Files.write(header + tensors.flatMap(\.bytes), to: path + "/model.safetensors")
+        try Files.write(safetensors, to: path + "/model.safetensors")
         return path
+    }
+
+    /// The bytes of model.safetensors.
+    public var safetensors: [UInt8] {
+        SafetensorsHeader.bytes(for: tensors.map { ($0.name, $0.type, $0.shape, $0.bytes.count) }, metadata: nil)
+            + tensors.flatMap(\.bytes)
     }
 
     /// Changes the f32 values of a tensor.

@@ -1,0 +1,54 @@
+import Architectures
+import Checkpoints
+
+extension Protector {
+    /// Writes the original back from a protected model: bit for bit after exact elements, to rounding after others.
+    ///
+    /// From version 3 of the manifest on everything is checked: the manifest, every protected tensor, the files beside them, and
+    /// after exact elements the restored bytes against the original's tags. A model that is not as protect wrote it stops
+    /// the run before anything is published.
+    ///
+    /// - Parameter acceptsChanges: go on nevertheless, and report the changes.
+    public func restore(
+        _ source: Checkpoint, to path: String, key: SecretKey, threads: Int? = nil, acceptsChanges: Bool = false
+    ) throws -> Report {
+        let manifest = try Manifest.read(from: source)
+        let derivation = Derivation(key: key, manifest: manifest)
+        guard manifest.keyIdentifier == derivation.keyIdentifier else {
+            throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
+        }
+        let output = OutputPlan.keepingShards(of: source, dropping: [Manifest.fileName])
+        @Sendable func stop(at changes: [Change]) throws {
+            let grave = changes.filter(\.isGrave)
+            guard grave.isEmpty || acceptsChanges else { throw ProtectionError.changed(path: source.path, grave) }
+        }
+        let authenticator = Authenticator(derivation)
+        let earlier =
+            manifest.inventory.map {
+                RestorationProof.earlyChanges(manifest, $0, source, files: output.sidecars, authenticator)
+            } ?? []
+        try stop(at: earlier)
+        let architecture = try Architecture.resolve(source)
+        let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: source)
+        @Sendable func proof(_ found: Inventory) -> RestorationProof? {
+            manifest.inventory.map { RestorationProof(manifest, $0, found: found, earlier: earlier) }
+        }
+        let observer = manifest.inventory.map { _ in
+            TaggingObserver(
+                source: source, collector: TagCollector(authenticator, isInverse: true), refusesNonFinite: false,
+                finishing: { found in
+                    try stop(at: proof(found)?.changes ?? [])
+                    return []
+                }, isRewritten: { plan.edits[$0.name] != nil })
+        }
+        do {
+            try write(
+                output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: true,
+                threads: threads, allowsNonFinite: true, observer: observer)
+        } catch ProtectionError.inexactScaling(let tensor) where manifest.inventory != nil && !acceptsChanges {
+            // Undoing what protect could do loses no bit.
+            throw ProtectionError.changed(path: source.path, [.tensor(tensor)])
+        }
+        return report(manifest, plan, source, scalesWereDropped: false, proof: observer.flatMap { proof($0.inventory) })
+    }
+}
