@@ -63,7 +63,7 @@ public struct Protector: Sendable {
             options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
                 ?? OutputPlan.keepingShards(of: source, adding: made)
         }
-        let prediction = try RoundingPrediction(
+        let prediction = try PredictedRounding(
             plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { plan.edits[$0.name] != nil }
         let manifest = Manifest(

@@ -173,7 +173,7 @@ import Testing
         let original = try Checkpoint(opening: Fixtures.path(name))
         let sites = try Architecture.resolve(original).sites
         for sampler in [Sampler.diagonalOrthogonal, .orthogonal] {
-            let prediction = try RoundingPrediction(
+            let prediction = try PredictedRounding(
                 sites, in: original, sampler: sampler, condition: sampler.defaultCondition)
             #expect(prediction.exponents.isEmpty)
             #expect(prediction.multiple < 1.15, "\(prediction.multiple)")
