@@ -1,8 +1,10 @@
 import Checkpoints
 
 extension ConfigReader {
-    /// Keys whose meaning does not depend on the family: which tokens pad and end, and what the head shares.
-    private static let general: Set<String> = ["pad_token_id", "eos_token_id", "tie_word_embeddings"]
+    /// Keys whose meaning does not depend on the family: which tokens pad, begin and end, what the head shares, what attention sees.
+    private static let general: Set<String> = [
+        "pad_token_id", "eos_token_id", "decoder_start_token_id", "tie_word_embeddings", "is_causal",
+    ]
 
     private static let rotary: Set<String> = [
         "rope_parameters", "rope_scaling", "rope_theta", "partial_rotary_factor", "max_position_embeddings",

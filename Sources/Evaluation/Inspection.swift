@@ -61,7 +61,7 @@ public struct Inspection: Sendable {
                 return MethodSummary(
                     name: method.rawValue, sampler: sampler, isDefault: sampler == protection.defaultSampler,
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
-                    roundingMultiple: RoundingPrediction(
+                    roundingMultiple: PredictedRounding(
                         touched, powers: powers, sampler: sampler, condition: condition
                     ).multiple)
             }

@@ -32,7 +32,7 @@ struct RoundingAllowance: Sendable {
             Self.covers($0, manifest, layers) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
         }
         if manifest.isPredictedFromWeights {
-            let prediction = try RoundingPrediction(
+            let prediction = try PredictedRounding(
                 sites, in: original, sampler: manifest.sampler, condition: manifest.condition, threads: threads)
             (predicted, multiples) = (prediction.multiple, prediction.multiples)
         } else {

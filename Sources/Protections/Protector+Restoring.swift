@@ -44,7 +44,6 @@ extension Protector {
         do {
             try write(
                 output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: true,
-                exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
                 threads: threads, allowsNonFinite: true, observer: observer)
         } catch ProtectionError.inexactScaling(let tensor) where manifest.inventory != nil && !acceptsChanges {
             // Undoing what protect could do loses no bit.

@@ -61,13 +61,13 @@ public struct Protector: Sendable {
         let nonce = options.nonce ?? ProtectionNonce()
         let derivation = Derivation(
             key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
-        let prediction = try RoundingPrediction(
-            plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
         let authenticator = Authenticator(derivation)
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
             options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
                 ?? OutputPlan.keepingShards(of: source, adding: made)
         }
+        let prediction = try PredictedRounding(
+            plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { plan.edits[$0.name] != nil }
         let manifest = Manifest(
             nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
@@ -91,7 +91,7 @@ public struct Protector: Sendable {
             refusesNonFinite: !options.allowsNonFinite, finishing: { [file(sealed($0))] }, isRewritten: isRewritten)
         try write(
             layout([file(manifest)]), plan: plan, manifest, from: source, to: path, derivation: derivation,
-            isInverse: false, exponents: prediction.exponents, threads: options.threads,
+            isInverse: false, threads: options.threads,
             allowsNonFinite: options.allowsNonFinite, observer: observer)
         return report(sealed(observer.inventory), plan, source, scalesWereDropped: scalesWereDropped, proof: nil)
     }
@@ -108,14 +108,14 @@ public struct Protector: Sendable {
 
     func write(
         _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        derivation: Derivation, isInverse: Bool, exponents: [String: [Int]], threads: Int?, allowsNonFinite: Bool,
-        observer: TaggingObserver?
+        derivation: Derivation, isInverse: Bool, threads: Int?, allowsNonFinite: Bool, observer: TaggingObserver?
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)
         let elements = ElementSource(
             derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
-            avoidsIdentity: manifest.avoidsIdentity, exponents: exponents)
+            avoidsIdentity: manifest.avoidsIdentity,
+            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path))
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(

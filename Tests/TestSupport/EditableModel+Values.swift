@@ -28,7 +28,7 @@ extension EditableModel {
         tensors[place].bytes = values.flatMap { Self.bytes($0, type) }
     }
 
-    /// Rounds every f32 tensor to another type.
+    /// Rounds every f32 tensor to another type, to nearest even.
     public mutating func round(to type: ElementType) throws {
         guard type != .f32 else { return }
         try convert(to: type) { Self.bytes(Double($0), type) }

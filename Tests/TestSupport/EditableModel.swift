@@ -73,15 +73,4 @@ public struct EditableModel {
             tensors[place].type = type
         }
     }
-
-    /// Rounds every f32 tensor to BF16 or F16, to nearest even.
-    public mutating func round(to type: ElementType) throws {
-        try convert(to: type) { value in
-            let bits: UInt16 =
-                type == .f16
-                ? Float16(value).bitPattern
-                : UInt16(truncatingIfNeeded: (value.bitPattern + 0x7fff + ((value.bitPattern >> 16) & 1)) >> 16)
-            return [UInt8(truncatingIfNeeded: bits), UInt8(truncatingIfNeeded: bits >> 8)]
-        }
-    }
 }

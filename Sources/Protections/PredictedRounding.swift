@@ -4,7 +4,7 @@ import Symmetries
 /// What rounding will cost, read from a model's weights before anything is drawn, and the powers of two that keep it low.
 ///
 /// The same weights, sites, sampler and condition give the same prediction: whoever has the original can hold a manifest against it.
-public struct RoundingPrediction: Sendable {
+public struct PredictedRounding: Sendable {
     /// By site, for those that are balanced: one exponent per channel (`Group.balancingExponents`).
     public let exponents: [String: [Int]]
     /// By site: the expected cost of rounding, in multiples of rounding the original's weights once more.
@@ -36,6 +36,6 @@ public struct RoundingPrediction: Sendable {
         self.multiples = multiples
     }
 
-    /// At the site where it is largest; 1 at least.
-    public var multiple: Double { max(1, multiples.values.max() ?? 1) }
+    /// At the site where it is largest, to a tenth, as a prediction is no better and every machine is to find the same; 1 at least.
+    public var multiple: Double { max(1, (10 * (multiples.values.max() ?? 1)).rounded() / 10) }
 }
