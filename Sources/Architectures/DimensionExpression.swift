@@ -1,8 +1,8 @@
 /// Sums, products and quotients over named dimensions as descriptions write them: `heads * head_dim`, `hidden / heads`,
 /// `4 * hidden`, `image // patch`. Evaluated from left to right; the quotient of `/` must be whole, that of `//` is
 /// rounded down.
-struct DimensionExpression: Sendable, Equatable {
-    let text: String
+package struct DimensionExpression: Sendable, Equatable {
+    package let text: String
 
     /// Names that the expression refers to, or nil when it is malformed.
     var names: [String]? {

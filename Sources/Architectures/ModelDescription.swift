@@ -4,11 +4,11 @@ import Checkpoints
 /// with them.
 package struct ModelDescription: Sendable {
     /// A number of the model: from the first config key that is there, else from an expression over earlier dimensions.
-    struct Dimension: Sendable {
-        let name: String
-        let keys: [String]
+    package struct Dimension: Sendable {
+        package let name: String
+        package let keys: [String]
         /// Where no key is there.
-        let fallback: DimensionExpression?
+        package let fallback: DimensionExpression?
         /// Where a key is there and null; the same as `fallback` unless the description says otherwise.
         let nullFallback: DimensionExpression?
         let minimum: Int
@@ -17,9 +17,9 @@ package struct ModelDescription: Sendable {
     }
 
     /// A real number: from the config, else the fallback, which may be an expression over dimensions; then raised to a power.
-    struct Number: Sendable {
-        let keys: [String]
-        let literal: Double?
+    package struct Number: Sendable {
+        package let keys: [String]
+        package let literal: Double?
         let fallback: DimensionExpression?
         let power: Double
         /// Whether null in the config means that there is no such number, rather than the fallback.
@@ -31,8 +31,8 @@ package struct ModelDescription: Sendable {
     }
 
     /// Something that is so or not, for the whole model or for each layer.
-    struct Flag: Sendable {
-        enum Source: Sendable {
+    package struct Flag: Sendable {
+        package enum Source: Sendable {
             /// A boolean of the config.
             case bool(default: Bool)
             /// Whether a config value is one of some.
@@ -54,9 +54,9 @@ package struct ModelDescription: Sendable {
             /// From this layer on.
             case from(DimensionExpression)
         }
-        let key: String
+        package let key: String
         /// The first whose config key is there decides.
-        let sources: [Source]
+        package let sources: [Source]
         /// Keys that, where they are there, must state what the flag is.
         let checks: [String]
 
@@ -125,20 +125,20 @@ package struct ModelDescription: Sendable {
     let refusedTypes: [RefusedType]
     let prefixes: [String]
     let aliases: [(from: String, to: String)]
-    let dimensions: [Dimension]
-    let numbers: [String: Number]
-    let flags: [String: Flag]
-    let activationKeys: [String]
-    let activationDefault: String
+    package let dimensions: [Dimension]
+    package let numbers: [String: Number]
+    package let flags: [String: Flag]
+    package let activationKeys: [String]
+    package let activationDefault: String
     /// Keys that, where they are there, must name the same activation.
     let activationChecks: [String]
-    let rotaries: [String: RotaryTemplate]
+    package let rotaries: [String: RotaryTemplate]
     let refusals: [Refusal]
     let stacks: [StackTemplate]
     let language: LanguageTemplate?
     let classifiers: [ClassifierTemplate]
     let contrastive: ContrastiveTemplate?
-    let tiedHeadDefault: Bool
+    package let tiedHeadDefault: Bool
     /// Ids that stand for what the config does not say.
     let specialTokens: SpecialTokens
     let tensors: [Tensor]
@@ -147,5 +147,5 @@ package struct ModelDescription: Sendable {
     /// The same family under other names or with tensors fused in another way, as some version of transformers stores it.
     let layouts: [ModelDescription]
     /// Every key of config.json that the description mentions, or ignores because transformers does in the case described.
-    let configKeys: Set<String>
+    package let configKeys: Set<String>
 }

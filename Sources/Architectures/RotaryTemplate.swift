@@ -1,13 +1,13 @@
 import Checkpoints
 
-struct RotaryTemplate: Sendable {
+package struct RotaryTemplate: Sendable {
     let layout: ChannelLayout
     let dimensions: DimensionExpression
     /// The share of `dimensions` that is rotated.
     let fraction: NumberReference?
     let offset: DimensionExpression
-    let thetaKeys: [String]
-    let theta: Double
+    package let thetaKeys: [String]
+    package let theta: Double
     /// Keys that transformers does not read here, and that must say the same where they are there.
     let thetaChecks: [String]
     /// The member of `rope_parameters` that holds for these layers, where that has one per kind of layer.

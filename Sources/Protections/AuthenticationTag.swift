@@ -1,5 +1,5 @@
 /// 128 bits that only the key can make for what they stand for.
-struct AuthenticationTag: Sendable, Equatable {
+package struct AuthenticationTag: Sendable, Equatable {
     static let byteCount = 16
     /// Stands where a tag will be.
     static let placeholder = AuthenticationTag(bytes: [UInt8](repeating: 0, count: byteCount))
@@ -17,9 +17,9 @@ struct AuthenticationTag: Sendable, Equatable {
         self.bytes = bytes
     }
 
-    var hexadecimal: String { Hexadecimal.text(bytes) }
+    package var hexadecimal: String { Hexadecimal.text(bytes) }
 
-    static func == (a: AuthenticationTag, b: AuthenticationTag) -> Bool {
+    package static func == (a: AuthenticationTag, b: AuthenticationTag) -> Bool {
         a.bytes.withUnsafeBytes { a in b.bytes.withUnsafeBytes { SecretBytes.areEqual(a, $0) } }
     }
 }

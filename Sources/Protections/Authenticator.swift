@@ -11,21 +11,21 @@ import Crypto
 ///
 /// The codes never leave the process: GMAC serves as a universal hash beneath a pseudo-random function, which needs no nonce, so
 /// that even one key and nonce for two models (`--nonce`) tells nothing of the hash's key.
-struct Authenticator: Sendable {
+package struct Authenticator: Sendable {
     /// Whose bytes a tag stands for.
-    enum Side: String, Sendable {
+    package enum Side: String, Sendable {
         case original, protected
         /// A tensor that the protection did not move: one tag stands for both.
         case kept
     }
 
-    static let pieceBytes = 256 << 10
+    package static let pieceBytes = 256 << 10
 
     private let derivation: Derivation
     private let tensorKey: SymmetricKey
     private let fileKey: SymmetricKey
 
-    init(_ derivation: Derivation) {
+    package init(_ derivation: Derivation) {
         self.derivation = derivation
         tensorKey = derivation.unbound("tensor tags")
         fileKey = derivation.unbound("file tags")

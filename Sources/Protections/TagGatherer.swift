@@ -6,7 +6,7 @@ import Synchronization
 ///
 /// A piece that lies whole in a run is hashed where it is; one that several runs share is put together first, so that what waits
 /// in memory is a piece per border between runs.
-final class TagGatherer: Sendable {
+package final class TagGatherer: Sendable {
     private struct Fragment {
         var bytes: [UInt8]
         var missing: Int
@@ -24,7 +24,7 @@ final class TagGatherer: Sendable {
     private let key: SymmetricKey
     private let state: Mutex<State>
 
-    init(_ tensor: TensorRecord, _ side: Authenticator.Side, _ authenticator: Authenticator) {
+    package init(_ tensor: TensorRecord, _ side: Authenticator.Side, _ authenticator: Authenticator) {
         self.tensor = tensor
         self.side = side
         self.authenticator = authenticator
@@ -36,7 +36,7 @@ final class TagGatherer: Sendable {
     }
 
     /// Takes a run of the tensor's bytes. Gives the tag with the last one.
-    func absorb(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws -> AuthenticationTag? {
+    package func absorb(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws -> AuthenticationTag? {
         var tag: AuthenticationTag?
         var start = offset
         let end = offset + bytes.count
@@ -56,7 +56,7 @@ final class TagGatherer: Sendable {
     }
 
     /// The tag of a tensor without bytes.
-    func tagOfNothing() -> AuthenticationTag { authenticator.tag(tensor, side, codes: []) }
+    package func tagOfNothing() -> AuthenticationTag { authenticator.tag(tensor, side, codes: []) }
 
     /// A shared piece's bytes when its last part has come.
     private func join(_ part: UnsafeRawBufferPointer, at offset: Int, of count: Int, _ index: Int) -> [UInt8]? {

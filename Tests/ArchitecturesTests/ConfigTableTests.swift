@@ -1,8 +1,7 @@
+import Architectures
 import Checkpoints
 import TestSupport
 import Testing
-
-@testable import Architectures
 
 /// The descriptions against what transformers reads of config.json and takes where it says nothing.
 @Suite struct ConfigTableTests {

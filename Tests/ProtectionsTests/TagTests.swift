@@ -1,8 +1,7 @@
 import Checkpoints
 import LinearAlgebra
+import Protections
 import Testing
-
-@testable import Protections
 
 /// A tensor's tag depends on its bytes, name, type, shape and side, and not on how the bytes come.
 @Suite struct TagTests {
