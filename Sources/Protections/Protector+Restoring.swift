@@ -24,8 +24,8 @@ extension Protector {
         }
         let authenticator = Authenticator(derivation)
         let earlier =
-            manifest.inventory.map {
-                RestorationProof.earlyChanges(manifest, $0, source, files: output.sidecars, authenticator)
+            try manifest.inventory.map {
+                try RestorationProof.earlyChanges(manifest, $0, source, files: output.sidecars, authenticator)
             } ?? []
         try stop(at: earlier)
         let architecture = try Architecture.resolve(source)

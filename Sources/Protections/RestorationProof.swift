@@ -46,13 +46,20 @@ public struct RestorationProof: Sendable, Equatable {
     static func earlyChanges(
         _ manifest: Manifest, _ expected: Inventory, _ source: Checkpoint, files: [DirectoryEntry],
         _ authenticator: Authenticator
-    ) -> [Change] {
+    ) throws -> [Change] {
         var changes: [Change] = manifest.isAuthentic(authenticator) ? [] : [.manifest]
         let tensors = Set(source.tensors.keys)
         changes += expected.tensors.keys.filter { !tensors.contains($0) }.sorted().map(Change.missingTensor)
         changes += source.tensors.keys.filter { expected.tensors[$0] == nil }.map(Change.addedTensor)
         let paths = Set(files.map(\.relativePath))
-        changes += expected.files.keys.filter { !paths.contains($0) }.sorted().map(Change.missingFile)
+        for (path, tag) in expected.files.sorted(by: { $0.key < $1.key }) where !paths.contains(path) {
+            // What protect copied on request alone may be there, unchanged, and not be wanted now.
+            let entry = source.entries.first { $0.relativePath == path && $0.isFile }
+            let isThere = try entry.map { entry in
+                try source.withBytes(of: entry) { authenticator.tag(file: path, $0) == tag }
+            }
+            if isThere != true { changes.append(.missingFile(path)) }
+        }
         changes += paths.filter { expected.files[$0] == nil }.sorted().map(Change.addedFile)
         for (shard, metadata) in Inventory.headerMetadata(of: source) where !expected.headerMetadata.contains(metadata)
         {

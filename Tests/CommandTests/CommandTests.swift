@@ -151,7 +151,7 @@ import Testing
         let words = { [folder] (name: String) in
             [
                 "protect", Fixtures.path("llama_sharded"), "-o", folder(name), "--method", "mergelock", "--key",
-                folder("key"), "--quiet",
+                folder("key"), "--nonce", String(repeating: "0", count: 32), "--quiet",
             ]
         }
         let started = ContinuousClock.now

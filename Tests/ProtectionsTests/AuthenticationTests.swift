@@ -139,7 +139,8 @@ import Testing
                 try tamper("\(member.key): \(value.serialized().prefix(80))") { $0[member.key] = value }
             }
         }
-        try tamper("a field more", [.manifest]) { $0["balance"] = .string("00") }
+        try tamper("a field more", [.manifest]) { $0["surplus"] = .string("00") }
+        try tamper("a balance more", [.manifest]) { $0["balance"] = .string("AAAA") }
         try tamper("other order", [.manifest]) { $0 = JSONObject($0.members.reversed().map { ($0.key, $0.value) }) }
         for version in 1...2 {
             try tamper("format \(version)") { $0["format"] = .string("mergeproof-protection/\(version)") }

@@ -41,8 +41,11 @@ import Testing
 
     @Test func overflowOfHalfPrecisionIsAnError() throws {
         var model = try EditableModel(reading: Fixtures.path("llama"))
-        try model.edit("model.layers.0.self_attn.v_proj.weight") { values in
-            for i in values.indices { values[i] = 60000 * (i % 2 == 0 ? 1 : -1) }
+        // Neither side can take from the other.
+        for tensor in ["v_proj", "o_proj"] {
+            try model.edit("model.layers.0.self_attn.\(tensor).weight") { values in
+                for i in values.indices { values[i] = 60000 * (i % 2 == 0 ? 1 : -1) }
+            }
         }
         try model.convert(to: .f16) { value in withUnsafeBytes(of: Float16(value).bitPattern) { Array($0) } }
         try model.write(to: folder("m"))
