@@ -118,6 +118,7 @@ public struct SyntheticModel: Sendable {
         for tensor in shard {
             var remaining = tensor.shape.reduce(1, *)
             while remaining > 0 {
+                try Interruption.check()
                 let count = min(remaining, noise.count - position)
                 try noise[position..<position + count].withUnsafeBytes {
                     try system.write(descriptor, $0, offset: offset, path: path)

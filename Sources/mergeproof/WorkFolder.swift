@@ -26,11 +26,15 @@ struct WorkFolder {
     /// Removes a file or a folder with what is in it; links are not followed.
     static func remove(_ path: String) {
         let system = PosixSystemCalls()
-        if (try? system.linkStatus(path).kind) == .directory {
+        // A thread that is about to be ended may still add a file.
+        for _ in 0..<10 {
+            guard let status = try? system.linkStatus(path) else { return }
+            guard status.kind == .directory else {
+                try? system.unlink(path)
+                return
+            }
             for name in (try? system.list(path)) ?? [] { remove(path + "/" + name) }
             try? system.removeDirectory(path)
-        } else {
-            try? system.unlink(path)
         }
     }
 }

@@ -73,7 +73,7 @@ import Testing
             }
         }
         let outcome = try await interrupt(words, [signal], after: .milliseconds(300))
-        #expect(outcome.code == 128 + signal && !outcome.killed, "\(words)")
+        #expect(outcome.code == 128 + signal && !outcome.killed, "\(words): \(outcome)")
         // A second, and what a busy machine adds.
         #expect(outcome.time < .seconds(3), "\(words): \(outcome.time)")
         #expect(Files.names(in: folder.path) == ["data.jsonl", "key"], "\(words)")
