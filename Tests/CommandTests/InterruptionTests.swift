@@ -27,7 +27,9 @@ import Testing
     init() throws {
         folder = try TemporaryDirectory()
         #expect(try CommandRunner.run("keygen", "-o", folder("key")).code == 0)
-        try Files.write("[" + (0..<300).map { "\($0)" }.joined(separator: ",") + "]\n", to: folder("data.jsonl"))
+        let line = "[" + (0..<300).map { "\($0)" }.joined(separator: ",") + "]\n"
+        // So much that no machine has read it before it is told to stop.
+        try Files.write(String(repeating: line, count: 100), to: folder("data.jsonl"))
     }
 
     /// Whether a process has a handler for SIGTERM by now.
@@ -55,7 +57,7 @@ import Testing
     }
 
     @Test(arguments: [
-        (["verify", "M", "M"], SIGINT), (["verify", "M", "M", "--weights-only"], SIGHUP),
+        (["verify", "M", "M", "--tokens", "D"], SIGINT), (["verify", "M", "M", "--weights-only"], SIGHUP),
         (["evaluate", "M", "--data", "D", "--metric", "loss"], SIGTERM),
         (["generate", "M", "--prompt", "1,2,3", "--count", "1000000"], SIGHUP),
         (["bench", "forward", "M", "--tokens", "5000"], SIGINT),
