@@ -1,7 +1,6 @@
 import Architectures
 import Checkpoints
 import LinearAlgebra
-import OrderedCollections
 import Protections
 import Symmetries
 import Synchronization

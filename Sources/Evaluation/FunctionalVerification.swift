@@ -40,7 +40,7 @@ public struct FunctionalVerification: Sendable {
         let b = Model(architecture: a.architecture, weights: Weights(protected), threads: threads)
         let moved = try Self.movedTensors(original, protected, threads: a.threads)
         let inDouble = usesDouble(original)
-        let tolerance = try Self.tolerance(original, protected, a.architecture, inDouble: inDouble)
+        let tolerance = try tolerance(original, protected, a.architecture, inDouble: inDouble)
         let comparison = try Comparison.run(
             a, b, try inputs ?? Self.randomInputs(a.architecture, original), inDouble: inDouble, moved: moved,
             groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance,
@@ -89,11 +89,12 @@ public struct FunctionalVerification: Sendable {
 
     /// What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as
     /// floor and drift are one draw each. Arithmetic adds its own rounding, far below that of 16-bit weights.
-    private static func tolerance(
+    private func tolerance(
         _ original: Checkpoint, _ protected: Checkpoint, _ architecture: Architecture, inDouble: Bool
     ) throws -> Comparison.Tolerance {
         let manifest = try RoundingAllowance.manifest(of: protected)
-        let multiple = try RoundingAllowance(manifest, architecture, original).multiple(original, protected)
+        let multiple = try RoundingAllowance(manifest, architecture, original, threads: threads)
+            .multiple(original, protected)
         return .init(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
     }
 }
