@@ -107,7 +107,7 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "Evaluation",
-            dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels", collections],
+            dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],

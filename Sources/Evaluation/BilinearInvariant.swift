@@ -27,7 +27,7 @@ struct BilinearInvariant<Real: ProbedScalar> {
         var worst = WorstError()
         /// The largest `‖N'‖ / ‖N‖` of a pair of sides.
         var roundingMultiple = 1.0
-        /// Every product vanishes.
+        /// Every product of the original vanishes.
         var isZero = true
     }
 
@@ -48,8 +48,8 @@ struct BilinearInvariant<Real: ProbedScalar> {
             let fromLeft = try left.projections(probes)
             var noise = [try left.compare(with: fromRight, tolerance, scratch, &finding.worst)]
             noise.append(try right.compare(with: fromLeft, tolerance, scratch, &finding.worst))
-            for noise in noise where noise.original > 0 || noise.protected > 0 {
-                finding.isZero = false
+            for noise in noise {
+                finding.isZero = finding.isZero && noise.isZero
                 finding.roundingMultiple = max(finding.roundingMultiple, noise.ratio)
             }
         }
@@ -63,6 +63,8 @@ struct ColumnNoise {
     var protected = 0.0
     /// The median over columns of N'² / N².
     var medianRatio = 1.0
+    /// The original's product vanishes.
+    var isZero = false
 
     /// By all columns together, or by most of them: some columns may be far larger than the rest.
     var ratio: Double {

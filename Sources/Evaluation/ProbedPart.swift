@@ -73,15 +73,16 @@ struct ProbedPart<Real: ProbedScalar> {
     ) throws -> ColumnNoise {
         let r = Probes.count
         let change = scratch.buffer(5, of: Real.self, count: lines * r)
-        try s.protected.withUnsafeBufferPointer { try multiply(protected, $0.baseAddress, 1, 0, change) }
-        try s.original.withUnsafeBufferPointer { try multiply(original, $0.baseAddress, -1, 1, change) }
+        try s.original.withUnsafeBufferPointer { try multiply(original, $0.baseAddress, -1, 0, change) }
+        var noise = ColumnNoise()
+        noise.isZero = (0..<lines * r).allSatisfy { change[$0] == 0 }
+        try s.protected.withUnsafeBufferPointer { try multiply(protected, $0.baseAddress, 1, 1, change) }
         let before = scratch.buffer(6, of: Double.self, count: lines)
         let after = scratch.buffer(7, of: Double.self, count: lines)
         // What rounds absolutely does so in every line that the sums of the other side are made of.
         let least = Double(r * s.lines) * tolerance.floor * tolerance.floor
-        noise(original, squares(s.original, least), tolerance.floor, before)
-        noise(protected, squares(s.protected, least), tolerance.floor, after)
-        var noise = ColumnNoise()
+        weighNoise(original, squares(s.original, least), tolerance.floor, before)
+        weighNoise(protected, squares(s.protected, least), tolerance.floor, after)
         var ratios: [Double] = []
         let step = max(1, lines / 256)
         for line in 0..<lines {
@@ -125,7 +126,7 @@ struct ProbedPart<Real: ProbedScalar> {
     }
 
     /// N² per line.
-    private func noise(
+    private func weighNoise(
         _ weights: UnsafeMutablePointer<Real>, _ weight: [Double], _ floor: Double,
         _ target: UnsafeMutablePointer<Double>
     ) {

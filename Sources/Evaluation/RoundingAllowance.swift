@@ -7,8 +7,6 @@ import Symmetries
 /// What the rounding of protected weights may cost, in multiples of rounding the original: predicted anew from the original's
 /// weights, the groups, sampler and condition number, never taken from the manifest under test. Both proofs hold a model to it.
 struct RoundingAllowance: Sendable {
-    /// What a draw may lie above the mean of all draws.
-    static let slack = 2.0
     /// What would leave less of the weights than a tenth's error needs no proof: no claim goes further.
     private static let largestError = 0.1
 
@@ -58,22 +56,25 @@ struct RoundingAllowance: Sendable {
         manifest.siteKinds.contains(site.kind) && (layers?.contains(site.layer) ?? true)
     }
 
-    /// The expected multiple at a site: 1 where nothing is said of it.
-    func expected(at site: Site, types: some Sequence<ElementType>) -> Double {
-        guard let multiple = multiples[site.path] else { return 1 }
+    /// What a draw may cost a site: the mean over all draws, which is 1 where nothing is said of the site, times `1.5 + 5/√n`, as
+    /// draws scatter the more the fewer channels n are mixed.
+    func allowed(at site: Site, types: some Sequence<ElementType>) -> Double {
         let roundoff = types.compactMap(\.unitRoundoff).max() ?? 0
-        return max(1, min(multiple, Self.largestError / max(roundoff, .leastNormalMagnitude)))
+        let largest = Self.largestError / max(roundoff, .leastNormalMagnitude)
+        let mixed = SiteBlock.blocks(of: site.group).filter { $0.law == .linear }.map(\.channels.count)
+        let slack = 1.5 + 5 / Double(mixed.min() ?? 1).squareRoot()
+        return slack * max(1, min(multiples[site.path] ?? 1, largest))
     }
 
-    /// What both proofs may widen their tolerance by: no more than sampler and condition number lead to expect, and no more than
-    /// the weights show.
+    /// What the outputs' proof may widen its tolerance by: no more than sampler and condition number allow, and no more than the
+    /// weights show.
     func multiple(_ original: Checkpoint, _ protected: Checkpoint) -> Double {
         var largest = 1.0
         for site in sites {
             let types = site.slices.compactMap { original.tensors[$0.tensor]?.type }
-            let expected = expected(at: site, types: types)
-            guard expected > largest else { continue }
-            largest = max(largest, min(expected, Self.measuredMultiple(at: site, original, protected)))
+            let allowed = allowed(at: site, types: types)
+            guard multiples[site.path] ?? 1 > 1, allowed > largest else { continue }
+            largest = max(largest, min(allowed, Self.measuredMultiple(at: site, original, protected)))
         }
         return largest
     }

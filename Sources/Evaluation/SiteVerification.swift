@@ -44,7 +44,7 @@ final class SiteVerification: Sendable {
         let tolerance = Tolerance(types: types)
         var result = SiteResult(
             path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
-            allowedMultiple: RoundingAllowance.slack * allowance.expected(at: site, types: types))
+            allowedMultiple: allowance.allowed(at: site, types: types))
         if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true }) { return result }
         guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected) else {
             result.include(.infinity, "its tensors do not fit")

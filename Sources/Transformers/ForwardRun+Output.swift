@@ -23,6 +23,28 @@ extension ForwardRun {
         }
     }
 
+    /// What several runs on the same inputs give, in one pass through the weights behind their last layers, which are the first run's
+    /// for all of them. What is the same before is the same after.
+    static func outputs(of runs: [ForwardRun]) throws -> [(kind: OutputKind, values: [Matrix<Real>])] {
+        guard let first = runs.first, case .language(let head) = first.architecture.head else {
+            return try runs.map { try $0.output() }
+        }
+        var distinct: [(states: States<Real>, positions: Positions)] = []
+        let places = runs.compactMap { run -> Int? in
+            guard let last = run.finished.last else { return nil }
+            if let known = distinct.firstIndex(where: { $0.states.isIdentical(to: last.states) }) { return known }
+            distinct.append(last)
+            return distinct.count - 1
+        }
+        let logits = try HeadRunner(maps: first.maps).language(head, States(stacking: distinct.map(\.states)))
+        let lengths = distinct.map { $0.positions.segments.map(\.count) }
+        let all = first.split(logits, Positions(lengths: lengths.flatMap(\.self)))
+        return places.map { place in
+            let start = lengths[..<place].reduce(0) { $0 + $1.count }
+            return (.logits, Array(all[start..<start + lengths[place].count]))
+        }
+    }
+
     private func split(_ states: States<Real>, _ positions: Positions) -> [Matrix<Real>] {
         positions.segments.map { segment in
             let start = states.row(segment.lowerBound)
@@ -72,7 +94,7 @@ extension ForwardRun {
                 x = try runner(
                     queries, Positions(lengths: positions.segments.map { _ in 1 }), source: (states, positions))
             } else {
-                let branch = try output(of: sublayer, on: x, layer: 0)
+                let branch = try output(of: sublayer, on: x, positions, layer: 0)
                 branch.add(x)
                 x = branch
             }

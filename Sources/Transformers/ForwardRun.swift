@@ -37,7 +37,7 @@ final class ForwardRun<Real: ComputeScalar> {
     private(set) var positions = Positions(lengths: [])
     /// Last states of the stacks that have run.
     private(set) var finished: [(states: States<Real>, positions: Positions)] = []
-    private var rotaries: [(rotary: Rotary, table: RotaryTable<Real>)] = []
+    private var rotaries: [(rotary: Rotary, rows: Int, table: RotaryTable<Real>)] = []
     private var scores: [(name: String, scores: PositionScores<Real>)] = []
 
     init(
@@ -125,15 +125,21 @@ final class ForwardRun<Real: ComputeScalar> {
     func apply(_ step: Step) throws {
         try Interruption.check()
         routing = nil
-        try add(output(of: sublayer(step), on: input(of: step), layer: step.layer), step)
+        try add(output(of: sublayer(step), on: input(of: step), positions, layer: step.layer), step)
     }
 
-    /// Runs one sublayer of several runs in one pass through its weights, which are the first run's for all of them. It works on each
-    /// position by itself and has no router: no attention, no experts.
+    /// Runs one sublayer of several runs on the same inputs in one pass through its weights, which are the first run's for all of
+    /// them. Routers decide, and encoders are read, by each run for itself.
     static func apply(_ step: Step, to runs: [ForwardRun]) throws {
-        guard let first = runs.first else { return }
+        guard let first = runs.first, runs.count > 1, first.sublayer(step).operation.isStackable else {
+            for run in runs { try run.apply(step) }
+            return
+        }
+        try Interruption.check()
         let inputs = runs.map { $0.input(of: step) }
-        let all = try first.output(of: first.sublayer(step), on: States(stacking: inputs), layer: step.layer)
+        let positions = Positions(lengths: runs.flatMap { $0.positions.segments.map(\.count) })
+        let all = try first.output(
+            of: first.sublayer(step), on: States(stacking: inputs), positions, layer: step.layer)
         var start = 0
         for (run, input) in zip(runs, inputs) {
             run.routing = nil
@@ -159,11 +165,13 @@ final class ForwardRun<Real: ComputeScalar> {
     }
 
     /// What a sublayer adds to the residual stream.
-    func output(of sublayer: Sublayer, on x: States<Real>, layer: Int) throws -> States<Real> {
+    func output(
+        of sublayer: Sublayer, on x: States<Real>, _ positions: Positions, layer: Int
+    ) throws -> States<Real> {
         let input = try sublayer.before.map { try LoadedNorm($0, maps.weights).apply(x) } ?? x
         var y: States<Real>
         switch sublayer.operation {
-        case .attention(let block): y = try attention(block, input, layer: layer)
+        case .attention(let block): y = try attention(block, input, positions, layer: layer)
         case .mlp(let block): y = try FeedForwardRunner(maps: maps)(block, input)
         case .experts(let block): (y, routing) = try FeedForwardRunner(maps: maps)(block, input, guide: guide)
         }
@@ -180,11 +188,13 @@ final class ForwardRun<Real: ComputeScalar> {
         return y
     }
 
-    private func attention(_ block: AttentionBlock, _ input: States<Real>, layer: Int) throws -> States<Real> {
+    private func attention(
+        _ block: AttentionBlock, _ input: States<Real>, _ positions: Positions, layer: Int
+    ) throws -> States<Real> {
         var scores: PositionScores<Real>?
         if let bias = block.positionBias { scores = try self.scores(for: bias, block) }
         let runner = try AttentionRunner(
-            block, maps, rotary: block.rotary.map { self.table(for: $0) }, scores: scores)
+            block, maps, rotary: block.rotary.map { table(for: $0, positions) }, scores: scores)
         if block.readsEncoder {
             guard let encoder = finished.first else { throw wrongInputs("an encoder's states") }
             return try runner(input, positions, source: encoder)
@@ -192,10 +202,12 @@ final class ForwardRun<Real: ComputeScalar> {
         return try runner(input, positions, cache: cache, cacheKey: "\(block.name)#\(layer)")
     }
 
-    private func table(for rotary: Rotary) -> RotaryTable<Real> {
-        if let known = rotaries.first(where: { $0.rotary == rotary }) { return known.table }
+    private func table(for rotary: Rotary, _ positions: Positions) -> RotaryTable<Real> {
+        if let known = rotaries.first(where: { $0.rotary == rotary && $0.rows == positions.rows }) {
+            return known.table
+        }
         let table = RotaryTable<Real>(rotary, positions)
-        rotaries.append((rotary, table))
+        rotaries.append((rotary, positions.rows, table))
         return table
     }
 
@@ -226,6 +238,17 @@ final class ForwardRun<Real: ComputeScalar> {
             try end(stack: stack)
         }
         cache?.length += positions.rows
+    }
+}
+
+extension Sublayer.Operation {
+    /// Whether sequences of several runs can go through it as if they were one run's.
+    fileprivate var isStackable: Bool {
+        switch self {
+        case .attention(let block): !block.readsEncoder
+        case .mlp: true
+        case .experts: false
+        }
     }
 }
 

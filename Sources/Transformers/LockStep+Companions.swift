@@ -9,32 +9,6 @@ extension LockStep {
 
         var runs: [ForwardRun<Real>] { [protected] + noisy }
 
-        /// Runs a step of all, and of the original first.
-        func apply(_ step: ForwardRun<Real>.Step, beside original: ForwardRun<Real>) throws -> Place {
-            try original.apply(step)
-            return try follow(step, original)
-        }
-
-        /// Runs a step of all from where the original stood before it.
-        func apply(
-            _ step: ForwardRun<Real>.Step, from stream: ForwardRun<Real>.Stream, beside original: ForwardRun<Real>
-        ) throws -> Place {
-            for run in runs { run.stream = stream }
-            return try follow(step, original)
-        }
-
-        /// The protected model goes last: what is a tie for its router, the noise says.
-        private func follow(_ step: ForwardRun<Real>.Step, _ original: ForwardRun<Real>) throws -> Place {
-            for twin in noisy {
-                twin.guide = original.routing.map(RoutingGuide.init(following:))
-                try twin.apply(step)
-            }
-            let place = Place(step, original, noisy, tolerance)
-            protected.guide = place.guide
-            try protected.apply(step)
-            return place
-        }
-
         /// A step without attention or experts that has the same weights in all: each is read once. Where streams are still the same,
         /// so are the results.
         func applyUnmoved(_ step: ForwardRun<Real>.Step, beside original: ForwardRun<Real>) throws -> Place {
@@ -44,6 +18,26 @@ extension LockStep {
             for run in same { run.stream = original.stream }
             return Place(step, original, noisy, tolerance)
         }
+    }
+
+    /// Runs a step of the original, then of those that go through all its layers and of those that start from where it stood: a run of
+    /// either kind and its twin read their weights once. The protected model goes last: what is a tie for its router, the noise says.
+    static func apply(
+        _ step: ForwardRun<Real>.Step, to original: ForwardRun<Real>, _ through: Companions, _ alone: Companions
+    ) throws -> (through: Place, alone: Place) {
+        for run in alone.runs { run.stream = original.stream }
+        try original.apply(step)
+        let guide = original.routing.map(RoutingGuide.init(following:))
+        for (twin, other) in zip(through.noisy, alone.noisy) {
+            (twin.guide, other.guide) = (guide, guide)
+            try ForwardRun.apply(step, to: [twin, other])
+        }
+        let places = (
+            Place(step, original, through.noisy, through.tolerance), Place(step, original, alone.noisy, alone.tolerance)
+        )
+        (through.protected.guide, alone.protected.guide) = (places.0.guide, places.1.guide)
+        try ForwardRun.apply(step, to: [through.protected, alone.protected])
+        return places
     }
 
     /// The residual stream behind one block, and its router's decisions, of the original and of its rounded twins: what others are

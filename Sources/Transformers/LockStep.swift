@@ -53,9 +53,9 @@ struct LockStep<Real: ComputeScalar> {
             if notFinite == nil, !a.states.isFinite { notFinite = stack.name + ".embedding" }
             for step in steps where step.stack == number {
                 let before = a.stream
-                let isMoved = touches(step)
-                let place = try isMoved ? through.apply(step, beside: a) : through.applyUnmoved(step, beside: a)
-                let own = try isMoved ? alone.apply(step, from: before, beside: a) : nil
+                let (place, own): (Place, Place?) =
+                    try touches(step)
+                    ? Self.apply(step, to: a, through, alone) : (through.applyUnmoved(step, beside: a), nil)
                 if let decisions = through.protected.routing {
                     routing.count(decisions, beside: through.noisy.compactMap(\.routing))
                 }
@@ -73,8 +73,7 @@ struct LockStep<Real: ComputeScalar> {
             }
             for run in [a] + through.runs { try run.end(stack: number) }
         }
-        let outputs = try LockStepOutputs(
-            a.output(), through.protected.output().values, through.noisy.map { try $0.output().values })
+        let outputs = try outputs(of: [a] + through.runs)
         if notFinite == nil, !outputs.areFinite { notFinite = "head" }
         if fault == nil, notFinite == nil, !outputs.areRounding(tolerance, layers: layers) {
             fault = .init(block: "head", tensors: [])
@@ -83,6 +82,13 @@ struct LockStep<Real: ComputeScalar> {
         return Comparison(
             kind: outputs.kind, drift: drift, floor: floor, layers: layers,
             routing: routing.decisions > 0 ? routing : nil, firstFault: fault, notFinite: notFinite)
+    }
+
+    /// - Parameter runs: the original, the protected model, the rounded ones.
+    private func outputs(of runs: [ForwardRun<Real>]) throws -> LockStepOutputs<Real> {
+        let isMoved = original.architecture.roles.contains { $0.value.layer == nil && moved.contains($0.key) }
+        let all = try isMoved ? runs.map { try $0.output() } : ForwardRun.outputs(of: runs)
+        return LockStepOutputs(all[0], all[1].values, all.dropFirst(2).map(\.values))
     }
 
     /// Lets go of the pages of a layer's weights: all have read them.
