@@ -81,10 +81,10 @@ import Testing
         [.bitOutside, .typeChanged, .shapeChanged, .tensorMissing, .tensorAdded, .settingChanged].contains(fault)
     }
 
-    /// Keys, types and samplers: nothing that is sound fails.
+    /// Keys, types and samplers: nothing that is sound fails, neither by its weights nor by its outputs.
     @Test func nothingSoundFails() throws {
         let choices = MethodChoices.all
-        var (tried, failed, worst, multiple) = (0, 0, 0.0, 0.0)
+        var (tried, failed, worst, multiple, ratio) = (0, 0, 0.0, 0.0, 0.0)
         for (number, name) in Fixtures.recorded.enumerated() {
             for (place, type) in [ElementType.f32, .bf16, .f16].enumerated() {
                 for (column, choice) in choices.enumerated() {
@@ -94,22 +94,26 @@ import Testing
                         if key == 0 { _ = try model(name, type) }
                         let source = try Checkpoint(opening: folder("m"))
                         try protect(source, choice.0, choice.1, key: UInt8(key))
-                        let report = try AlgebraicVerification(threads: 1)
-                            .verify(source, Checkpoint(opening: folder("p")))
+                        let locked = try Checkpoint(opening: folder("p"))
+                        let report = try AlgebraicVerification(threads: 1).verify(source, locked)
+                        let outputs = try FunctionalVerification(threads: 1).verify(source, locked)
                         tried += 1
-                        failed += report.holds ? 0 : 1
+                        failed += report.holds && outputs.holds ? 0 : 1
+                        ratio = max(ratio, outputs.ratio.isFinite ? outputs.ratio : 0)
                         for site in report.sites {
                             worst = max(worst, site.invariantError / site.tolerance)
                             multiple = max(multiple, site.roundingMultiple / site.allowedMultiple)
                         }
-                        #expect(
-                            report.holds, "\(name) \(type) \(choice) \(report.failures.prefix(2)) \(report.problems)")
+                        let named = "\(name) \(type) \(choice)"
+                        #expect(report.holds, "\(named) \(report.failures.prefix(2)) \(report.problems)")
+                        #expect(outputs.holds, "\(named) \(String(describing: outputs.comparison.firstFault))")
                     }
                 }
             }
         }
         guard Self.draws > 1 else { return }
         print("\(tried) sound models, \(failed) failed; at most \(worst) of the tolerance, \(multiple) of the multiple")
+        print("outputs drift by at most \(ratio) of the rounding floor")
     }
 }
 
