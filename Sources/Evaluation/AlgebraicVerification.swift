@@ -27,7 +27,8 @@ public struct AlgebraicVerification: Sendable {
         let kinds = Self.kinds(of: sites)
         let sums = try TensorSums.all(original, protected, threads: threads)
         let files = try FileComparison(original, protected)
-        var problems = Self.differences(original, protected, outside: kinds, sums: sums) + files.faults
+        let coverage = SiteCoverage(sites, in: original)
+        var problems = Self.differences(original, protected, outside: coverage, sums: sums) + files.faults
         let verification = SiteVerification(
             sites, original, protected, allowance, sums: sums, isExhaustive: isExhaustive)
         let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
@@ -67,8 +68,7 @@ public struct AlgebraicVerification: Sendable {
 
     /// Tensors that are missing, added, of another type or shape, or changed where no site may change them.
     private static func differences(
-        _ original: Checkpoint, _ protected: Checkpoint, outside siteTensors: [String: Site.Kind],
-        sums: [String: TensorSums]
+        _ original: Checkpoint, _ protected: Checkpoint, outside coverage: SiteCoverage, sums: [String: TensorSums]
     ) -> [String] {
         var problems: [String] = []
         for tensor in original.tensors.values {
@@ -82,8 +82,11 @@ public struct AlgebraicVerification: Sendable {
                 )
                 continue
             }
-            if siteTensors[tensor.name] == nil, sums[tensor.name]?.isSame != true {
+            guard sums[tensor.name]?.isSame != true else { continue }
+            if !coverage.contains(tensor.name) {
                 problems.append("tensor \(tensor.name) differs, and no symmetry site may change it")
+            } else if let place = coverage.difference(tensor, original, protected) {
+                problems.append("tensor \(tensor.name) differs in \(place), which no symmetry site may change")
             }
         }
         for name in protected.tensors.keys where original.tensors[name] == nil {

@@ -11,7 +11,7 @@ enum WeightFault: String, CaseIterable, Sendable {
     case headTransposed, sliceLeftBehind, biasLeftBehind, tensorLeftBehind, noise
     case headOrder, rotaryLayout, expertOrder, gainForgotten, channelOrder
     // Outside.
-    case bitOutside, typeChanged, shapeChanged, tensorMissing, tensorAdded, settingChanged
+    case bitOutside, bitBeside, typeChanged, shapeChanged, tensorMissing, tensorAdded, settingChanged
     // Of exact elements.
     case oneUlp
 
@@ -27,6 +27,7 @@ enum WeightFault: String, CaseIterable, Sendable {
         case .gainForgotten: ["qwen3", "qwen3_moe", "olmo2", "gemma3_text"]
         case .rotaryLayout: ["llama", "mistral", "gpt_neox", "gptj", "cohere", "phi", "qwen2", "stablelm"]
         case .biasLeftBehind: ["bert", "gpt2", "opt", "roberta", "vit", "phi", "bloom", "whisper"]
+        case .bitBeside: ["deepseek_v3", "deepseek_v3_plain", "cohere_qk", "phi_qk", "stablelm_qk", "gpt_neox", "bloom"]
         default: nil
         }
     }
@@ -152,6 +153,9 @@ enum WeightFault: String, CaseIterable, Sendable {
             let tensor = outside[stream.nextIndex(below: outside.count)]
             let byte = stream.nextIndex(below: model.tensors[tensor].bytes.count)
             model.tensors[tensor].bytes[byte] ^= UInt8(1 << stream.nextIndex(below: 8))
+        case .bitBeside:
+            guard let place = try beside(model, architecture, &stream) else { return false }
+            model.tensors[place.tensor].bytes[place.byte] ^= UInt8(1 << stream.nextIndex(below: 8))
         case .typeChanged:
             let tensor = stream.nextIndex(below: model.tensors.count)
             guard model.tensors[tensor].type.bitWidth == 16 else { return false }
@@ -167,6 +171,30 @@ enum WeightFault: String, CaseIterable, Sendable {
         }
         // Zero channels stay zero.
         return true
+    }
+
+    /// A byte of a tensor that sites act on, in an element that none of them does.
+    private func beside(
+        _ model: EditableModel, _ architecture: Architecture, _ stream: inout KeyedRandomStream
+    ) throws -> (tensor: Int, byte: Int)? {
+        var touched: [String: Set<Int>] = [:]
+        for site in architecture.sites {
+            for slice in site.slices {
+                for index in 0..<site.group.dimension * slice.width {
+                    touched[slice.tensor, default: []].formUnion(
+                        try model.places(slice.tensor, axis: slice.axis, slice.start + index, across: slice.across))
+                }
+            }
+        }
+        var free: [(tensor: Int, byte: Int)] = []
+        for (name, touched) in touched.sorted(by: { $0.key < $1.key }) {
+            let tensor = try model.index(name)
+            let width = model.tensors[tensor].type.bitWidth / 8
+            for place in 0..<model.tensors[tensor].bytes.count / width where !touched.contains(place) {
+                free.append((tensor, place * width + stream.nextIndex(below: width)))
+            }
+        }
+        return free.isEmpty ? nil : free[stream.nextIndex(below: free.count)]
     }
 
     /// One value head's channels rescaled by powers of two against the columns that read them, and then the largest entry of the
