@@ -21,7 +21,8 @@ import Testing
     func everyEntryIsCompared(name: String) throws {
         let original = try Checkpoint(opening: Fixtures.path(name))
         _ = try Protector().protect(
-            original, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: ProtectionOptions(method: .mergelock))
+            original, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
+            options: ProtectionOptions(method: .mergelock))
         let sound = try verify(original, folder("p"), exhaustive: true)
         #expect(sound.holds, "\(sound.failures.prefix(2))")
         let sites = try Architecture.resolve(original).sites.filter {
@@ -56,7 +57,9 @@ import Testing
     @Test func whatHidesInItsColumn() throws {
         var model = try EditableModel(reading: Fixtures.path("llama"))
         let site = try #require(
-            try Architecture.resolve(Checkpoint(opening: Fixtures.path("llama"))).sites.first { $0.kind == .valueOutput })
+            try Architecture.resolve(Checkpoint(opening: Fixtures.path("llama"))).sites.first {
+                $0.kind == .valueOutput
+            })
         // Input 0 reaches output 0 by channel 0 alone, which carries nothing else.
         let direct = try #require(site.slices.first { $0.representation == .direct })
         let dual = try #require(site.slices.first { $0.representation == .dual })

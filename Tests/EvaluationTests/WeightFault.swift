@@ -27,7 +27,8 @@ enum WeightFault: String, CaseIterable, Sendable {
         case .gainForgotten: ["qwen3", "qwen3_moe", "olmo2", "gemma3_text"]
         case .rotaryLayout: ["llama", "mistral", "gpt_neox", "gptj", "cohere", "phi", "qwen2", "stablelm"]
         case .biasLeftBehind: ["bert", "gpt2", "opt", "roberta", "vit", "phi", "bloom", "whisper"]
-        case .bitBeside: ["deepseek_v3", "deepseek_v3_plain", "cohere_qk", "phi_qk", "stablelm_qk", "gpt_neox", "bloom"]
+        case .bitBeside:
+            ["deepseek_v3", "deepseek_v3_plain", "cohere_qk", "phi_qk", "stablelm_qk", "gpt_neox", "bloom"]
         default: nil
         }
     }
@@ -55,7 +56,8 @@ enum WeightFault: String, CaseIterable, Sendable {
         let pairs = zip(model.tensors, sound.tensors).filter { $0.bytes != $1.bytes }
         return try !pairs.isEmpty
             && pairs.allSatisfy { changed, tensor in
-                guard inSites.contains(tensor.name), tensor.shape.count == 1, changed.shape == tensor.shape, changed.type == tensor.type,
+                guard inSites.contains(tensor.name), tensor.shape.count == 1, changed.shape == tensor.shape,
+                    changed.type == tensor.type,
                     let roundoff = tensor.type.unitRoundoff
                 else { return false }
                 let before = try sound.floats(tensor.name)

@@ -54,7 +54,9 @@ import Testing
                 expected[place] += term
             }
         }
-        for (found, wanted) in zip(sums, expected) { #expect((found - wanted).magnitude <= 1e-12 * (1 + Double(count))) }
+        for (found, wanted) in zip(sums, expected) {
+            #expect((found - wanted).magnitude <= 1e-12 * (1 + Double(count)))
+        }
     }
 
     /// One entry of y = z x is off by a known share of |z x|, at every kind of place.
