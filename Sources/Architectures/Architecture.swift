@@ -118,8 +118,10 @@ public struct Architecture: Sendable, Equatable {
         return try Resolver(checkpoint: checkpoint, reader: reader, modelType: modelType, notes: notes).resolve()
     }
 
-    /// The known model type that is spelled most alike: of the fewest edits for its length.
+    /// The known model type that is spelled most alike: of the fewest edits for its length, among those of the same first word, if any.
     private static func nearest(to type: String, among known: [String]) -> String {
+        func word(_ name: String) -> Substring { name.prefix { $0.isLetter } }
+        let kin = known.filter { word($0) == word(type) }
         func distance(_ other: String) -> Double {
             let (a, b) = (Array(type.utf8.prefix(64)), Array(other.utf8))
             var row = Array(0...b.count)
@@ -133,6 +135,6 @@ public struct Architecture: Sendable, Equatable {
             }
             return Double(row[b.count]) / Double(max(a.count, b.count, 1))
         }
-        return known.min { distance($0) < distance($1) } ?? ""
+        return (kin.isEmpty ? known : kin).min { distance($0) < distance($1) } ?? ""
     }
 }

@@ -71,8 +71,8 @@ package struct ModelDescription: Sendable {
     }
 
     /// Token ids that mean something to a head; nil where the family has none unless the config names it.
-    struct SpecialTokens: Sendable {
-        var padding: Int?
+    package struct SpecialTokens: Sendable {
+        package var padding: Int?
         var end: Int?
         var decoderStart: Int?
     }
@@ -138,9 +138,11 @@ package struct ModelDescription: Sendable {
     let language: LanguageTemplate?
     let classifiers: [ClassifierTemplate]
     let contrastive: ContrastiveTemplate?
+    /// Whether some head reads the last token that is no padding.
+    package var readsLastToken: Bool { classifiers.contains { $0.pooling == .last } }
     package let tiedHeadDefault: Bool
     /// Ids that stand for what the config does not say.
-    let specialTokens: SpecialTokens
+    package let specialTokens: SpecialTokens
     let tensors: [Tensor]
     /// Layers beside those that are described, copied as they are.
     let copied: [CopiedLayers]

@@ -102,5 +102,8 @@ import Testing
             #expect(entry.keys[name]?.string ?? family.activationDefault == family.activationDefault, "\(key)")
         }
         #expect(entry.keys["tie_word_embeddings"]?.bool ?? family.tiedHeadDefault == family.tiedHeadDefault)
+        if family.readsLastToken, let padding = entry.keys["pad_token_id"] {
+            #expect(padding.int == family.specialTokens.padding)
+        }
     }
 }
