@@ -37,6 +37,7 @@ SMALL = dict(vocab_size=61, hidden_size=32, num_hidden_layers=2, num_attention_h
              max_position_embeddings=32, **IDS)
 ONE = dict(SMALL, num_hidden_layers=1)
 SMALL_GROUPED = dict(SMALL, num_key_value_heads=2)
+ONE_GROUPED = dict(ONE, num_key_value_heads=2)
 SMALL_VISION = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40, image_size=16, patch_size=4)
 ONE_VISION = dict(SMALL_VISION, num_hidden_layers=1)
 T5 = dict(vocab_size=61, d_model=32, d_kv=10, d_ff=40, num_layers=2, num_heads=4, relative_attention_num_buckets=8,
@@ -230,6 +231,40 @@ MODELS = {
     "clip_text_projection": (t.CLIPTextModelWithProjection, t.CLIPTextConfig(**dict(ONE, eos_token_id=60), projection_dim=20),
                              dict(padded=True, end=60)),
     "clip_vision_projection": (t.CLIPVisionModelWithProjection, t.CLIPVisionConfig(**ONE_VISION, projection_dim=20), {}),
+    "smollm3": (t.SmolLM3ForCausalLM, t.SmolLM3Config(**SMALL_GROUPED, no_rope_layers=[1, 0]), {}),
+    "smollm3_sliding": (t.SmolLM3ForCausalLM,
+                        t.SmolLM3Config(**SMALL_GROUPED, no_rope_layers=[0, 1], use_sliding_window=True, sliding_window=5,
+                                        attention_bias=True, mlp_bias=True, tie_word_embeddings=False), {}),
+    "olmo3": (t.Olmo3ForCausalLM, t.Olmo3Config(**SMALL_GROUPED, sliding_window=5, layer_types=MIXED), {}),
+    "olmo3_scaled": (t.Olmo3ForCausalLM,
+                     t.Olmo3Config(**SMALL_GROUPED, sliding_window=5, layer_types=MIXED[::-1], attention_bias=True,
+                                   rope_parameters=dict(sliding_attention=dict(rope_type="default", rope_theta=100.0),
+                                                        full_attention=YARN)), {}),
+    "glm": (t.GlmForCausalLM, t.GlmConfig(**SMALL_GROUPED, head_dim=12), {}),
+    "glm4": (t.Glm4ForCausalLM, t.Glm4Config(**SMALL_GROUPED, head_dim=12, attention_bias=False, tie_word_embeddings=True), {}),
+    "glm4_biases": (t.Glm4ForCausalLM, t.Glm4Config(**ONE_GROUPED, head_dim=16, rope_parameters=dict(
+        rope_type="default", rope_theta=100.0, partial_rotary_factor=0.25)), {}),
+    "seed_oss": (t.SeedOssForCausalLM, t.SeedOssConfig(**SMALL_GROUPED, head_dim=12), {}),
+    "seed_oss_biases": (t.SeedOssForCausalLM,
+                        t.SeedOssConfig(**ONE_GROUPED, head_dim=8, attention_bias=False, attention_out_bias=True, mlp_bias=True,
+                                        tie_word_embeddings=True), {}),
+    "ernie4_5": (t.Ernie4_5ForCausalLM, t.Ernie4_5Config(**SMALL_GROUPED, head_dim=12), {}),
+    "ernie4_5_biases": (t.Ernie4_5ForCausalLM,
+                        t.Ernie4_5Config(**ONE_GROUPED, head_dim=8, use_bias=True, tie_word_embeddings=False), {}),
+    "exaone4": (t.Exaone4ForCausalLM, t.Exaone4Config(**SMALL_GROUPED, sliding_window=5, layer_types=MIXED), {}),
+    "exaone4_full": (t.Exaone4ForCausalLM,
+                     t.Exaone4Config(**SMALL_GROUPED, head_dim=12, sliding_window=None, layer_types=["full_attention"] * 2,
+                                     rope_parameters=LLAMA3, tie_word_embeddings=True), {}),
+    "arcee": (t.ArceeForCausalLM, t.ArceeConfig(**SMALL_GROUPED), {}),
+    "arcee_biases": (t.ArceeForCausalLM,
+                     t.ArceeConfig(**ONE_GROUPED, head_dim=12, attention_bias=True, mlp_bias=True, tie_word_embeddings=True,
+                                   rope_parameters=YARN), {}),
+    "nemotron": (t.NemotronForCausalLM, t.NemotronConfig(**SMALL_GROUPED), {}),
+    "nemotron_biases": (t.NemotronForCausalLM,
+                        t.NemotronConfig(**ONE_GROUPED, head_dim=12, attention_bias=True, mlp_bias=True, tie_word_embeddings=True), {}),
+    "ministral": (t.MinistralForCausalLM, t.MinistralConfig(**SMALL_GROUPED, head_dim=12, sliding_window=5, layer_types=MIXED), {}),
+    "persimmon": (t.PersimmonForCausalLM, t.PersimmonConfig(**SMALL), {}),
+    "persimmon_plain": (t.PersimmonForCausalLM, t.PersimmonConfig(**ONE, qk_layernorm=False, tie_word_embeddings=True), {}),
 }
 
 
@@ -272,6 +307,16 @@ VARIANTS = {
     "llama_classifier_padding": ("llama_classifier", dict(pad_token_id=3), text(10, at_8=3, at_9=3), 0),
     "gpt2_classifier_all_padding": ("gpt2_classifier", dict(pad_token_id=3), text(2, at_0=3, at_1=3), 0),
     "opt_classifier_padding": ("opt_classifier", dict(pad_token_id=None), text(10, at_9=1), 0),
+    "smollm3_interval": ("smollm3", dict(no_rope_layers=None, layer_types=None, no_rope_layer_interval=2, use_sliding_window=True,
+                                         sliding_window=4), text(12), 5),
+    "smollm3_types": ("smollm3_sliding", dict(layer_types=MIXED[::-1], use_sliding_window=False), text(12), 0),
+    "olmo3_old": ("olmo3", dict(rope_parameters=None, layer_types=None, rope_theta=500000.0,
+                                rope_scaling=dict(rope_type="linear", factor=3.0)), text(12), 5),
+    "exaone4_pattern": ("exaone4", dict(layer_types=None, sliding_window_pattern=1), text(12), 5),
+    "exaone4_letters": ("exaone4", dict(sliding_window_pattern="LLLG"), text(12), 0),
+    "exaone4_window": ("exaone4", dict(sliding_window=None, layer_types=["full_attention"] * 2), text(12), 0),
+    "ministral_types": ("ministral", dict(layer_types=None), text(12), 5),
+    "glm4_theta": ("glm4", dict(rope_parameters=None, rope_theta=100.0, partial_rotary_factor=1.0), text(12), 5),
 }
 
 
@@ -284,7 +329,7 @@ def fill(model, generator):
             owner = model.get_submodule(name.rpartition(".")[0])
             kind, last = type(owner).__name__, name.rpartition(".")[2]
             noise = torch.randn(parameter.shape, generator=generator)
-            if last == "weight" and re.fullmatch(r"Gemma\d*RMSNorm", kind):
+            if last == "weight" and re.fullmatch(r"Gemma\d*RMSNorm|NemotronLayerNorm1P", kind):
                 parameter.copy_(0.3 * noise)  # the gain is 1 + weight
             elif last in ("weight", "lambda1") and parameter.ndim < 2 or "Norm" in kind and last == "weight" or not parameter.ndim:
                 parameter.copy_(1 + 0.3 * noise)

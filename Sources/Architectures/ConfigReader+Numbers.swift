@@ -101,7 +101,7 @@ extension ConfigReader {
                 guard let value = found.bool else { throw invalid(flag.key, found, expected: "true or false") }
                 return value
             case .oneOf(let accepted, let standard): return found.map { accepted.contains($0) } ?? standard
-            case .present: return found != nil
+            case .present(let standard): return found != nil || lookup(flag.key) == nil && standard
             case .differ(let first, let second): return first.value(in: dimensions) != second.value(in: dimensions)
             case .tensor(let tensor): return claims.contains(tensor)
             case .listed(let accepted):

@@ -26,14 +26,15 @@ struct ConfigReader {
     private func value(
         of dimension: ModelDescription.Dimension, known: OrderedDictionary<String, Int>
     ) throws(ArchitectureError) -> Int {
-        if let (key, found) = try agreed(dimension.keys) {
+        let isRead = !dimension.unless.contains { lookup($0)?.isNull == false }
+        if isRead, let (key, found) = try agreed(dimension.keys) {
             guard let number = found.int, number >= dimension.minimum, number < Self.largestDimension else {
                 throw invalid(key, found, expected: "a positive whole number")
             }
             try check(dimension.checks, state: found, as: key)
             return number
         }
-        let isNull = dimension.keys.contains { lookup($0) != nil }
+        let isNull = isRead && dimension.keys.contains { lookup($0) != nil }
         let fallback = isNull ? dimension.nullFallback : dimension.fallback
         guard let fallback else { throw .missingConfigValue(path: path, keys: dimension.keys) }
         let names = Dictionary(uniqueKeysWithValues: known.map { ($0.key, $0.value) })

@@ -128,7 +128,8 @@ extension ModelDescription {
             let other = fixed ?? fallback
             return Dimension(
                 name: name, keys: keys ?? [], fallback: other, nullFallback: null ?? other,
-                minimum: try value.int("minimum", default: 1), checks: try value.optionalStrings("checks") ?? [])
+                minimum: try value.int("minimum", default: 1), checks: try value.optionalStrings("checks") ?? [],
+                unless: try value.optionalStrings("unless") ?? [])
         }
         fields.vocabulary.dimensions = known
         return dimensions.map(\.value)
@@ -177,7 +178,9 @@ extension ModelDescription.Flag {
             guard pair.count == 2 else { throw fields.fault("differ") }
             sources.append(.differ(try fields.expression(pair[0], "differ"), try fields.expression(pair[1], "differ")))
         }
-        if try fields.bool("present", default: false) { sources.append(.present) }
+        if try fields.bool("present", default: false) {
+            sources.append(.present(default: try fields.bool("default", default: false)))
+        }
         if try fields.bool("index", default: false) { sources.append(.index) }
         if let values = fields.take("listed") {
             guard let values = values.array else { throw fields.fault("listed") }

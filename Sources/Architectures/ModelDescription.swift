@@ -14,6 +14,8 @@ package struct ModelDescription: Sendable {
         let minimum: Int
         /// Keys that, where they are there, must state the same value.
         let checks: [String]
+        /// Where one of these keys is there, transformers reads that in its place, and whatever stands here is not looked at.
+        let unless: [String]
     }
 
     /// A real number: from the config, else the fallback, which may be an expression over dimensions; then raised to a power.
@@ -37,8 +39,8 @@ package struct ModelDescription: Sendable {
             case bool(default: Bool)
             /// Whether a config value is one of some.
             case oneOf([JSONValue], default: Bool)
-            /// Whether a config value is there and not null.
-            case present
+            /// Whether a config value is there and not null; or the default, where nothing is there.
+            case present(default: Bool)
             /// Whether two dimensions differ.
             case differ(DimensionExpression, DimensionExpression)
             /// Whether a tensor is there.

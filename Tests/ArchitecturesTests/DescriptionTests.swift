@@ -64,6 +64,7 @@ import Testing
         (["dimensions", "head_dim", "default"], .string("hidden heads"), "dimensions.head_dim.default"),
         (["dimensions", "kv_heads", "value"], .string("heads"), "dimensions.kv_heads"),
         (["dimensions", "kv_heads", "nul"], .string("heads"), "dimensions.kv_heads.nul"),
+        (["dimensions", "kv_heads", "unless"], .int(2), "dimensions.kv_heads.unless"),
         (["flags", "attention_bias"], .string("no"), "flags.attention_bias"),
         (["flags", "attention_bias"], nil, "stacks.decoder.layer.attention.bias"),
         (["numbers", "epsilon"], nil, "norm.epsilon"),

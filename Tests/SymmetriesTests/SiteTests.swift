@@ -27,6 +27,17 @@ import Testing
         #expect(try group("vit", .valueOutput) == .generalLinear(12))
     }
 
+    /// Layers with and without rotation in one model; squared ReLU is homogeneous, but not of degree one.
+    @Test func groupsFollowFromTheLayerAndTheActivation() throws {
+        func groups(_ layer: Int) throws -> [Group] {
+            try sites("smollm3").filter { $0.layer == layer && $0.kind == .queryKey }.map(\.group)
+        }
+        let torus = Group.torus(ChannelPairing(rotaryDimensions: 8, layout: .halfSplit))
+        #expect(try groups(0) == [torus, torus])
+        #expect(try groups(1) == [.generalLinear(8), .generalLinear(8)])
+        #expect(try sites("arcee").first { $0.kind == .mlp }?.group == .monomial(40, scales: .unit))
+    }
+
     @Test(arguments: Fixtures.recorded)
     func slicesLieInsideTheirTensorsAndDoNotOverlap(name: String) throws {
         let checkpoint = try Checkpoint(opening: Fixtures.path(name))
