@@ -23,14 +23,17 @@ public struct AlgebraicVerification: Sendable {
         let architecture = try Architecture.resolve(original)
         let manifest = try RoundingAllowance.manifest(of: protected)
         let allowance = try RoundingAllowance(manifest, architecture, original, threads: threads)
-        let sites = architecture.sites
+        let headSites = architecture.headSites.filter(allowance.covers)
+        let sites = architecture.sites + headSites
         let kinds = Self.kinds(of: sites)
         let sums = try TensorSums.all(original, protected, threads: threads)
         let files = try FileComparison(original, protected)
-        let coverage = SiteCoverage(sites, in: original)
+        let probes = Probes(for: architecture.sites, in: original, sums: sums)
+        let placement = try placement(of: headSites, architecture, original, protected, probes)
+        let coverage = SiteCoverage(architecture.sites, placement, in: original)
         var problems = Self.differences(original, protected, outside: coverage, sums: sums) + files.faults
         let verification = SiteVerification(
-            sites, original, protected, allowance, sums: sums, isExhaustive: isExhaustive)
+            sites, original, protected, allowance, placement, probes, sums: sums, isExhaustive: isExhaustive)
         let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
         try WorkerThreads.forEach(sites.count, threads: threads) { number, scratch in
             let result = try verification.result(sites[number], scratch: scratch)
@@ -56,6 +59,23 @@ public struct AlgebraicVerification: Sendable {
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
             })
+    }
+
+    /// Where heads stand, of the blocks in which the manifest says that they were moved.
+    private func placement(
+        of headSites: [Site], _ architecture: Architecture, _ original: Checkpoint, _ protected: Checkpoint,
+        _ probes: Probes
+    ) throws -> HeadPlacement {
+        let names = Set(headSites.map(\.path))
+        let blocks = architecture.attention.filter { $0.headSites.contains { names.contains($0.path) } }
+        let found = Mutex([String: Monomial]())
+        try WorkerThreads.forEach(blocks.count, threads: threads) { number, scratch in
+            let permutations = try HeadMatching(
+                block: blocks[number], original: original, protected: protected, probes: probes, scratch: scratch
+            ).permutations()
+            found.withLock { $0.merge(permutations) { first, _ in first } }
+        }
+        return HeadPlacement(found.withLock { $0 }, of: headSites)
     }
 
     private static func kinds(of sites: [Site]) -> [String: Site.Kind] {

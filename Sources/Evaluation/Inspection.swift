@@ -37,7 +37,7 @@ public struct Inspection: Sendable {
 
     public init(_ checkpoint: Checkpoint, threads: Int? = nil) throws {
         let architecture = try Architecture.resolve(checkpoint)
-        let all = architecture.sites
+        let all = architecture.allSites
         family = architecture.family
         modelType = architecture.modelType
         tensorCount = checkpoint.tensors.count

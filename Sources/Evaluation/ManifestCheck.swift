@@ -17,12 +17,6 @@ struct ManifestCheck {
                 "\(Manifest.fileName): sampler \(manifest.sampler.rawValue) is none of \(manifest.method.rawValue)'s: \(known)"
             )
         }
-        let kinds = manifest.siteKinds.subtracting(protection.siteKinds).map(\.rawValue).sorted()
-        if !kinds.isEmpty {
-            problems.append(
-                "\(Manifest.fileName): \(manifest.method.rawValue) does not act on sites \(kinds.joined(separator: ", "))"
-            )
-        }
         func agree(_ field: String, _ found: String, _ expected: String) {
             guard found != expected else { return }
             problems.append("\(Manifest.fileName): \(field) is \(found), expected \(expected)")

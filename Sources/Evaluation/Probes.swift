@@ -1,6 +1,7 @@
 import CKernels
 import Checkpoints
 import LinearAlgebra
+import Symmetries
 
 /// A table of Gaussian numbers that stands for the random inputs of all sites.
 ///
@@ -11,8 +12,19 @@ struct Probes: Sendable {
     private let doubles: Matrix<Double>
     private let floats: Matrix<Float>
 
+    /// As many as the largest side of these sites has inputs.
+    init(for sites: [Site], in checkpoint: Checkpoint, sums: [String: TensorSums]) {
+        let seed = sums.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.difference),\($0.value.norm)" }
+        var lines = 0
+        for site in sites where !site.kind.movesBlocks {
+            let parts = PartViews.all(of: site, channels: 0..<site.group.dimension, checkpoint, checkpoint) ?? []
+            lines = max(lines, parts.map(\.lines).max() ?? 0)
+        }
+        self.init(lines: lines, seed: seed.joined(separator: ";"))
+    }
+
     /// - Parameter lines: the most inputs that a side of a site has.
-    init(lines: Int, seed: String) {
+    private init(lines: Int, seed: String) {
         var stream = KeyedRandomStream(secret: [], info: "mergeproof/probes/\(seed)")
         doubles = stream.gaussianMatrix(rows: max(lines, 1), columns: Self.count)
         floats = Matrix<Float>(doubles)

@@ -26,7 +26,7 @@ struct RoundingAllowance: Sendable {
             (sites, predicted, multiples) = ([], 1, [:])
             return
         }
-        sites = architecture.sites.filter {
+        sites = architecture.allSites.filter {
             Self.covers($0, manifest, layers) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
         }
         if manifest.isPredictedFromWeights {
@@ -98,22 +98,5 @@ struct RoundingAllowance: Sendable {
             }
         }
         return largest
-    }
-}
-
-extension PartViews {
-    /// ‖·‖² of one channel over weight and bias.
-    fileprivate func squares(ofChannel channel: Int) -> (original: Double, protected: Double) {
-        func square(_ view: SliceView) -> Double {
-            withUnsafeTemporaryAllocation(of: Double.self, capacity: max(view.lines, 1)) { buffer in
-                guard let base = buffer.baseAddress else { return 0 }
-                view.read(index: channel, into: base)
-                return (0..<view.lines).reduce(0) { $0 + base[$1] * base[$1] }
-            }
-        }
-        return pieces.reduce(into: (0.0, 0.0)) { sums, piece in
-            sums.0 += square(piece.original)
-            sums.1 += square(piece.protected)
-        }
     }
 }

@@ -11,9 +11,11 @@ struct SiteCoverage {
     }
 
     private var bands: [String: [Band]] = [:]
+    private let placement: HeadPlacement
 
-    /// - Parameter sites: all that may act on the checkpoint's tensors.
-    init(_ sites: [Site], in checkpoint: Checkpoint) {
+    /// - Parameter sites: all that may act on channels of the checkpoint's tensors.
+    init(_ sites: [Site], _ placement: HeadPlacement, in checkpoint: Checkpoint) {
+        self.placement = placement
         for site in sites {
             for slice in site.slices {
                 guard let tensor = checkpoint.tensors[slice.tensor] else { continue }
@@ -38,22 +40,29 @@ struct SiteCoverage {
     }
 
     /// Whether any site acts on a tensor.
-    func contains(_ tensor: String) -> Bool { bands[tensor] != nil }
+    func contains(_ tensor: String) -> Bool { bands[tensor] != nil || placement.moves(of: tensor) != nil }
 
     /// Where a tensor on which sites act differs beside them; nil where it does not.
     func difference(_ tensor: TensorRecord, _ original: Checkpoint, _ protected: Checkpoint) -> String? {
-        guard let bands = bands[tensor.name], let twin = protected.tensors[tensor.name], twin.shape == tensor.shape,
+        guard contains(tensor.name), let twin = protected.tensors[tensor.name], twin.shape == tensor.shape,
             twin.type == tensor.type, let a = original.bytes(of: tensor).baseAddress,
             let b = protected.bytes(of: twin).baseAddress
         else { return nil }
         let (rows, columns) = tensor.matrixShape
         let width = tensor.type.bitWidth / 8
+        let moves = placement.moves(of: tensor.name)
         func differs(row: Int, _ range: Range<Int>) -> Bool {
-            let offset = (row * columns + range.lowerBound) * width
-            return memcmp(a + offset, b + offset, range.count * width) != 0
+            func isSame(_ range: Range<Int>, _ row: Int, at twinRow: Int, _ twinColumn: Int) -> Bool {
+                memcmp(
+                    a + (row * columns + range.lowerBound) * width, b + (twinRow * columns + twinColumn) * width,
+                    range.count * width) == 0
+            }
+            guard let moves else { return !isSame(range, row, at: row, range.lowerBound) }
+            guard moves.axis == 1 else { return !isSame(range, row, at: moves.image(of: row), range.lowerBound) }
+            return !moves.pieces(of: range).allSatisfy { isSame($0.range, row, at: row, $0.image) }
         }
         var end = 0
-        for band in bands + [Band(rows: rows..<rows, columns: [])] {
+        for band in (bands[tensor.name] ?? []) + [Band(rows: rows..<rows, columns: [])] {
             for row in end..<max(end, band.rows.lowerBound) where differs(row: row, 0..<columns) { return "row \(row)" }
             let gaps = Self.gaps(between: band.columns, in: 0..<columns)
             for row in gaps.isEmpty ? 0..<0 : band.rows {

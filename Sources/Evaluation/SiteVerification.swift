@@ -8,6 +8,7 @@ final class SiteVerification: Sendable {
     private let original: Checkpoint
     private let protected: Checkpoint
     private let allowance: RoundingAllowance
+    private let placement: HeadPlacement
     private let sums: [String: TensorSums]
     private let probes: Probes
     private let isExhaustive: Bool
@@ -16,24 +17,18 @@ final class SiteVerification: Sendable {
 
     init(
         _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ allowance: RoundingAllowance,
-        sums: [String: TensorSums], isExhaustive: Bool
+        _ placement: HeadPlacement, _ probes: Probes, sums: [String: TensorSums], isExhaustive: Bool
     ) {
         self.original = original
         self.protected = protected
         self.allowance = allowance
         self.sums = sums
         self.isExhaustive = isExhaustive
+        self.placement = placement
+        self.probes = probes
         var readers: [String: Int] = [:]
-        var lines = 0
-        for site in sites {
-            for slice in site.slices { readers[slice.tensor, default: 0] += 1 }
-            guard SiteBlock.blocks(of: site.group).contains(where: { $0.law == .linear }) else { continue }
-            let parts = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected) ?? []
-            lines = max(lines, parts.map(\.lines).max() ?? 0)
-        }
+        for slice in sites.flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
         self.readers = Mutex(readers)
-        let seed = sums.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.difference),\($0.value.norm)" }
-        probes = Probes(lines: lines, seed: seed.joined(separator: ";"))
     }
 
     func result(_ site: Site, scratch: WorkerScratch) throws -> SiteResult {
@@ -46,7 +41,13 @@ final class SiteVerification: Sendable {
             path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
             allowedMultiple: allowance.allowed(at: site, types: types))
         if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true }) { return result }
-        guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected) else {
+        if site.kind.movesBlocks {
+            // That each head stands where it was found is what the sites of its channels prove.
+            result.isMoved = placement.isMoved(site)
+            return result
+        }
+        guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected, placement)
+        else {
             result.include(.infinity, "its tensors do not fit")
             result.isMoved = true
             return result
@@ -55,7 +56,8 @@ final class SiteVerification: Sendable {
         guard result.isMoved else { return result }
         let isWide = types.contains { $0 != .bf16 && $0 != .f16 }
         for block in SiteBlock.blocks(of: site.group) {
-            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected) else { continue }
+            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected, placement)
+            else { continue }
             switch block.law {
             case .linear where !allowance.isExact(site):
                 if isWide {

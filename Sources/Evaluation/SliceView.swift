@@ -82,14 +82,14 @@ struct PartViews {
 
     /// A site's parts, the direct one first; nil where the tensors do not fit.
     static func all(
-        of site: Site, channels: Range<Int>, _ original: Checkpoint, _ protected: Checkpoint
+        of site: Site, channels: Range<Int>, _ original: Checkpoint, _ protected: Checkpoint,
+        _ placement: HeadPlacement = .unmoved
     ) -> [PartViews]? {
         var parts: [PartViews] = []
         for slice in site.slices {
             guard let a = SliceView(slice, channels: channels, in: original),
-                let b = SliceView(slice, channels: channels, in: protected), a.type == b.type,
-                a.rowLength == b.rowLength,
-                a.lines == b.lines
+                let b = SliceView(placement.slice(slice), channels: channels, in: protected), a.type == b.type,
+                a.rowLength == b.rowLength, a.lines == b.lines
             else { return nil }
             if let place = parts.firstIndex(where: { $0.part == slice.part }) {
                 parts[place] = PartViews(
@@ -100,6 +100,21 @@ struct PartViews {
             }
         }
         return parts.filter(\.isDirect) + parts.filter { !$0.isDirect }
+    }
+
+    /// ‖·‖² of one channel over weight and bias.
+    func squares(ofChannel channel: Int) -> (original: Double, protected: Double) {
+        func square(_ view: SliceView) -> Double {
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: max(view.lines, 1)) { buffer in
+                guard let base = buffer.baseAddress else { return 0 }
+                view.read(index: channel, into: base)
+                return (0..<view.lines).reduce(0) { $0 + base[$1] * base[$1] }
+            }
+        }
+        return pieces.reduce(into: (0.0, 0.0)) { sums, piece in
+            sums.0 += square(piece.original)
+            sums.1 += square(piece.protected)
+        }
     }
 
     /// The tensor and the place in it that the part's `line` stands for.

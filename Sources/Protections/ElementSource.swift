@@ -16,7 +16,7 @@ final class ElementSource: Sendable {
     private let derivation: Derivation
     let sampler: Sampler
     private let condition: Double
-    private let isInverse: Bool
+    let isInverse: Bool
     private let avoidsIdentity: Bool
     private let exponents: [String: [Int]]
     private let cache = Mutex(Cache())
@@ -35,6 +35,14 @@ final class ElementSource: Sendable {
         self.isInverse = isInverse
         self.avoidsIdentity = avoidsIdentity
         self.exponents = exponents
+    }
+
+    /// What a site that moves blocks does to the original, also where it is to be undone.
+    func permutation(at site: Site) throws(LinearAlgebraError) -> Monomial {
+        guard case .monomial(let monomial) = try element(at: site) else {
+            preconditionFailure("blocks are moved by permutations alone")
+        }
+        return isInverse ? monomial.inverse : monomial
     }
 
     func element(at site: Site) throws(LinearAlgebraError) -> Element {

@@ -12,7 +12,10 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
     }
 
     struct Run: Sendable {
+        /// What is written.
         let range: Range<Int>
+        /// Where what is read begins.
+        let source: Int
         let action: Action
     }
 
@@ -22,21 +25,48 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
     init(_ band: TensorEdits.Band, of edits: TensorEdits, elements: ElementSource) throws {
         let (rows, columns) = edits.tensor.matrixShape
         let extent = edits.axis == 0 ? rows : columns
-        var runs: [Run] = []
+        var acts: [(range: Range<Int>, action: Action)] = []
         var end = 0
         for edit in band.edits {
-            if edit.slice.start > end { runs.append(Run(range: end..<edit.slice.start, action: .copy)) }
+            if edit.slice.start > end { acts.append((end..<edit.slice.start, .copy)) }
             end = edit.slice.start
             for action in try elements.element(at: edit.site).actions(
                 edit.slice.representation, width: edit.slice.width)
             {
-                runs.append(
-                    Run(range: end..<end + action.length, action: Self.prepare(action, forRows: edits.axis == 0)))
+                acts.append((end..<end + action.length, Self.prepare(action, forRows: edits.axis == 0)))
                 end += action.length
             }
         }
-        if end < extent { runs.append(Run(range: end..<extent, action: .copy)) }
-        self.runs = runs
+        if end < extent { acts.append((end..<extent, .copy)) }
+        runs = try Self.moved(acts, edits.moves, elements)
+    }
+
+    /// Blocks move behind the elements of the channels in them, and are moved back before those are undone.
+    private static func moved(
+        _ acts: [(range: Range<Int>, action: Action)], _ moves: [TensorEdits.Edit], _ elements: ElementSource
+    ) throws -> [Run] {
+        guard !moves.isEmpty else {
+            return acts.map { Run(range: $0.range, source: $0.range.lowerBound, action: $0.action) }
+        }
+        let blocks = BlockMoves(
+            try moves.map { ($0.slice, try elements.permutation(at: $0.site)) })
+        var runs: [Run] = []
+        for (range, action) in acts {
+            if case .copy = action {
+                for piece in blocks.pieces(of: range) {
+                    runs.append(run(piece.range, piece.image, .copy, isInverse: elements.isInverse))
+                }
+            } else {
+                runs.append(run(range, blocks.image(of: range.lowerBound), action, isInverse: elements.isInverse))
+            }
+        }
+        return runs.sorted { $0.range.lowerBound < $1.range.lowerBound }
+    }
+
+    private static func run(_ range: Range<Int>, _ image: Int, _ action: Action, isInverse: Bool) -> Run {
+        isInverse
+            ? Run(range: range, source: image, action: action)
+            : Run(range: image..<image + range.count, source: range.lowerBound, action: action)
     }
 
     private static func prepare(_ action: AxisAction, forRows: Bool) -> Action {

@@ -9,7 +9,7 @@ public struct ProtectionOptions: Sendable {
     public var sampler: Sampler?
     /// Nil for the sampler's default.
     public var condition: Double?
-    /// Nil for every kind of site that the method acts on.
+    /// Nil for those that the method acts on when nothing is said.
     public var siteKinds: Set<Site.Kind>?
     /// Nil for all layers.
     public var layers: [Int]?
@@ -52,7 +52,7 @@ struct ProtectionPlan: Sendable {
         }
         try self.init(
             method: options.method, sampler: sampler, condition: condition,
-            siteKinds: protection.siteKinds.intersection(options.siteKinds ?? Set(Site.Kind.allCases)),
+            siteKinds: options.siteKinds ?? protection.siteKinds,
             layers: options.layers, architecture: architecture, checkpoint: checkpoint)
         guard !sites.isEmpty else {
             throw ProtectionError.noSites(path: checkpoint.path, method: options.method.rawValue)
@@ -85,7 +85,7 @@ struct ProtectionPlan: Sendable {
         self.condition = condition
         self.layers = layers.map { Array(Set($0)).sorted() }
         let chosen = layers.map(Set.init)
-        sites = architecture.sites.filter { site in
+        sites = architecture.allSites.filter { site in
             siteKinds.contains(site.kind) && (chosen?.contains(site.layer) ?? true)
                 && site.group.isMoved(by: sampler, condition: condition)
         }

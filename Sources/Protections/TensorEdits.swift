@@ -1,7 +1,8 @@
 import Checkpoints
 import Symmetries
 
-/// What a plan does to one tensor: disjoint runs of indices along one axis, each acted on by its site's element.
+/// What a plan does to one tensor: disjoint runs of indices along one axis, each acted on by its site's element, and moves of whole
+/// blocks of the result along the same axis.
 struct TensorEdits: Sendable {
     struct Edit: Sendable {
         let site: Site
@@ -21,13 +22,23 @@ struct TensorEdits: Sendable {
     let axis: Int
     /// They cover the tensor from its first row to its last.
     let bands: [Band]
+    /// Of the sites that move whole blocks, in the order in which they act.
+    let moves: [Edit]
 
     init(tensor: TensorRecord, edits: [Edit]) throws {
         self.tensor = tensor
         axis = edits.first?.slice.axis ?? 0
+        moves = edits.filter(\.site.kind.movesBlocks)
         let (rows, columns) = tensor.matrixShape
+        for move in moves {
+            let extent = move.slice.extent(channels: move.site.group.dimension)
+            guard move.slice.axis == axis else { throw ProtectionError.bothAxes(tensor: tensor.name) }
+            guard extent.lowerBound >= 0, extent.upperBound <= (axis == 0 ? rows : columns) else {
+                throw Self.outside(move, tensor, end: extent.upperBound)
+            }
+        }
         var byRows: [Range<Int>: [Edit]] = [:]
-        for edit in edits {
+        for edit in edits where !edit.site.kind.movesBlocks {
             guard edit.slice.axis == axis else { throw ProtectionError.bothAxes(tensor: tensor.name) }
             guard tensor.type.isComputable else {
                 throw SymmetryError.unsupportedType(
@@ -37,6 +48,10 @@ struct TensorEdits: Sendable {
         }
         var bands: [Band] = []
         var end = 0
+        // Nothing else acts where blocks of rows move from band to band.
+        guard moves.isEmpty || byRows.keys.allSatisfy({ $0 == 0..<rows }) else {
+            throw ProtectionError.bothAxes(tensor: tensor.name)
+        }
         for (range, edits) in byRows.sorted(by: { $0.key.lowerBound < $1.key.lowerBound }) {
             let edits = edits.sorted { $0.slice.start < $1.slice.start }
             try Self.check(edits, extent: axis == 0 ? rows : columns, tensor)

@@ -26,14 +26,17 @@ struct TileKernel<Storage: WeightStorage> {
         var lost = 0
         for run in actions.runs where run.range.overlaps(rows) {
             let part = run.range.clamped(to: rows)
+            let (first, source) = (run.range.lowerBound, run.source)
             switch run.action {
-            case .copy: outputRow(part.lowerBound).update(from: inputRow(part.lowerBound), count: part.count * columns)
-            case .dense(let matrix): try multiplyRows(matrix, from: run.range.lowerBound)
-            case .torus(let torus): rotateRows(torus, from: run.range.lowerBound)
-            case .monomial(let source, let scale, _):
+            case .copy:
+                outputRow(part.lowerBound).update(
+                    from: inputRow(source + part.lowerBound - first), count: part.count * columns)
+            case .dense(let matrix): try multiplyRows(matrix, from: source, to: first)
+            case .torus(let torus): rotateRows(torus, from: source, to: first)
+            case .monomial(let channels, let scale, _):
                 for row in part {
-                    let channel = row - run.range.lowerBound
-                    let origin = inputRow(run.range.lowerBound + Int(source[channel]))
+                    let channel = row - first
+                    let origin = inputRow(source + Int(channels[channel]))
                     if scale[channel] == 1 {
                         outputRow(row).update(from: origin, count: columns)
                     } else {
@@ -46,14 +49,14 @@ struct TileKernel<Storage: WeightStorage> {
     }
 
     /// Packs a chunk of columns, multiplies from the left, rounds into place.
-    private func multiplyRows(_ matrix: Matrix<Storage.Real>, from first: Int) throws {
+    private func multiplyRows(_ matrix: Matrix<Storage.Real>, from source: Int, to first: Int) throws {
         let n = matrix.rows
         let width = max(64, Self.packedElements / max(n, 1))
         let packed = scratch.buffer(1, of: Storage.Real.self, count: n * width)
         let result = scratch.buffer(2, of: Storage.Real.self, count: n * width)
         for start in stride(from: 0, to: columns, by: width) {
             let count = min(width, columns - start)
-            for i in 0..<n { Storage.widen(packed + i * count, inputRow(first + i) + start, count) }
+            for i in 0..<n { Storage.widen(packed + i * count, inputRow(source + i) + start, count) }
             try matrix.withView { left in
                 try Products.multiply(
                     left, by: MatrixView(packed, rows: n, columns: count, rowStride: count),
@@ -64,7 +67,7 @@ struct TileKernel<Storage: WeightStorage> {
     }
 
     /// One complex factor for each pair of rows.
-    private func rotateRows(_ torus: Torus, from first: Int) {
+    private func rotateRows(_ torus: Torus, from source: Int, to first: Int) {
         let width = min(columns, 4096)
         let packed = scratch.buffer(1, of: Storage.Real.self, count: 2 * width)
         let result = scratch.buffer(2, of: Storage.Real.self, count: 2 * width)
@@ -72,8 +75,8 @@ struct TileKernel<Storage: WeightStorage> {
             let (a, b) = torus.pairing.channels(ofPair: pair)
             for start in stride(from: 0, to: columns, by: max(width, 1)) {
                 let count = min(width, columns - start)
-                Storage.widen(packed, inputRow(first + a) + start, count)
-                Storage.widen(packed + width, inputRow(first + b) + start, count)
+                Storage.widen(packed, inputRow(source + a) + start, count)
+                Storage.widen(packed + width, inputRow(source + b) + start, count)
                 Storage.rotate(
                     result, result + width, packed, packed + width, count, torus.real[pair], torus.imaginary[pair])
                 Storage.narrow(outputRow(first + a) + start, result, count)
@@ -86,15 +89,18 @@ struct TileKernel<Storage: WeightStorage> {
     func actOnColumns(_ actions: PreparedActions<Storage>) throws -> Int {
         var lost = 0
         for run in actions.runs {
-            let start = run.range.lowerBound
+            let (start, source) = (run.range.lowerBound, run.source)
             switch run.action {
             case .copy:
-                for row in rows { (outputRow(row) + start).update(from: inputRow(row) + start, count: run.range.count) }
-            case .dense(let matrix): try multiplyColumns(matrix, from: start)
-            case .torus: preconditionFailure("a torus on columns is prepared as a dense matrix")
-            case .monomial(let source, _, let scale):
                 for row in rows {
-                    lost += Storage.gather(outputRow(row) + start, inputRow(row) + start, source, scale, source.count)
+                    (outputRow(row) + start).update(from: inputRow(row) + source, count: run.range.count)
+                }
+            case .dense(let matrix): try multiplyColumns(matrix, from: source, to: start)
+            case .torus: preconditionFailure("a torus on columns is prepared as a dense matrix")
+            case .monomial(let channels, _, let scale):
+                for row in rows {
+                    lost += Storage.gather(
+                        outputRow(row) + start, inputRow(row) + source, channels, scale, channels.count)
                 }
             }
         }
@@ -102,11 +108,11 @@ struct TileKernel<Storage: WeightStorage> {
     }
 
     /// Packs the run's columns, multiplies by the transposed matrix from the right, rounds into place.
-    private func multiplyColumns(_ matrix: Matrix<Storage.Real>, from first: Int) throws {
+    private func multiplyColumns(_ matrix: Matrix<Storage.Real>, from source: Int, to first: Int) throws {
         let n = matrix.rows
         let packed = scratch.buffer(1, of: Storage.Real.self, count: n * rows.count)
         let result = scratch.buffer(2, of: Storage.Real.self, count: n * rows.count)
-        for (i, row) in rows.enumerated() { Storage.widen(packed + i * n, inputRow(row) + first, n) }
+        for (i, row) in rows.enumerated() { Storage.widen(packed + i * n, inputRow(row) + source, n) }
         try matrix.withView { right in
             try Products.multiply(
                 MatrixView(packed, rows: rows.count, columns: n, rowStride: n), by: right, rightTransposed: true,

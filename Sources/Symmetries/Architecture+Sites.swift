@@ -1,7 +1,10 @@
 import Architectures
 
 extension Architecture {
-    /// Every place where a group acts on weights and the function stays what it is. Derived from the blocks: what a norm, a gate
+    /// Those whose elements act on channels, then those that move whole heads.
+    public var allSites: [Site] { sites + headSites }
+
+    /// Every place where a group acts on channels of weights and the function stays what it is. Derived from the blocks: what a norm, a gate
     /// or a rotation between two maps does not commute with is no site.
     public var sites: [Site] {
         attention.flatMap(\.sites) + mlp.compactMap(\.site)

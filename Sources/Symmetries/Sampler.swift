@@ -87,7 +87,9 @@ extension Group {
             }
             return .monomial(pairing.diagonal(scales))
         case .monomial(let n, let scales):
-            return .monomial(exactMonomial(n, scales: scales, condition: condition, using: &stream))
+            // Powers of two are for exact elements, which are tried again without them where they would lose bits.
+            return .monomial(
+                exactMonomial(n, scales: scales, condition: sampler == .exact ? condition : 1, using: &stream))
         case .product(let factors):
             var elements: [Element] = []
             for factor in factors {
@@ -122,7 +124,7 @@ extension Group {
         switch self {
         case .pairScales: sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
         case .monomial(1, .unit): false
-        case .monomial(1, .positive): condition >= 4
+        case .monomial(1, .positive): sampler == .exact && condition >= 4
         default: true
         }
     }

@@ -9,6 +9,11 @@ public struct Site: Sendable, Equatable {
         case queryKeyGain = "qk_gain"
         /// Hidden channels of one MLP.
         case mlp
+        /// Whole heads: key/value heads with their query heads, or the query heads of one key/value head.
+        case heads
+
+        /// Whether elements move whole blocks of channels, on which the elements of other sites act before.
+        public var movesBlocks: Bool { self == .heads }
     }
 
     /// Stable name, such as `layers.3.attention.vo.2`; the secret stream of the site's element is derived from it.
@@ -38,10 +43,12 @@ public struct Site: Sendable, Equatable {
         public let across: Range<Int>?
         /// Consecutive indices that make one channel.
         public let width: Int
+        /// Distance from one channel to the next: `width`, unless others lie between, as the parts of other heads do.
+        public let stride: Int
 
         public init(
             tensor: String, axis: Int, start: Int, representation: Representation, part: Part,
-            across: Range<Int>? = nil, width: Int = 1
+            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil
         ) {
             self.tensor = tensor
             self.axis = axis
@@ -50,6 +57,17 @@ public struct Site: Sendable, Equatable {
             self.part = part
             self.across = across
             self.width = width
+            self.stride = stride ?? width
+        }
+
+        /// From the first of `channels` channels to the end of the last.
+        public func extent(channels: Int) -> Range<Int> { start..<start + max(channels - 1, 0) * stride + width }
+
+        /// The same slice where its channels begin elsewhere.
+        public func moved(to start: Int) -> Slice {
+            Slice(
+                tensor: tensor, axis: axis, start: start, representation: representation, part: part, across: across,
+                width: width, stride: stride)
         }
     }
 
@@ -61,5 +79,6 @@ public struct Site: Sendable, Equatable {
         case output(member: Int)
         case gate, up, down
         case queryGain, keyGain
+        case sinks
     }
 }

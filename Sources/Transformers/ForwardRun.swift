@@ -129,22 +129,29 @@ final class ForwardRun<Real: ComputeScalar> {
     }
 
     /// Runs one sublayer of several runs on the same inputs in one pass through its weights, which are the first run's for all of
-    /// them. Routers decide, and encoders are read, by each run for itself.
+    /// them; from the same stream follows the same, to the bit. Routers decide, and encoders are read, by each run for itself.
     static func apply(_ step: Step, to runs: [ForwardRun]) throws {
-        guard let first = runs.first, runs.count > 1, first.sublayer(step).operation.isStackable else {
+        guard let first = runs.first, first.sublayer(step).operation.isStackable else {
             for run in runs { try run.apply(step) }
             return
         }
+        var distinct: [ForwardRun] = []
+        for run in runs where !distinct.contains(where: { $0.stream == run.stream }) { distinct.append(run) }
+        let twins = runs.map { run in distinct.first { $0.stream == run.stream } ?? run }
         try Interruption.check()
-        let inputs = runs.map { $0.input(of: step) }
-        let positions = Positions(lengths: runs.flatMap { $0.positions.segments.map(\.count) })
+        let inputs = distinct.map { $0.input(of: step) }
+        let positions = Positions(lengths: distinct.flatMap { $0.positions.segments.map(\.count) })
         let all = try first.output(
             of: first.sublayer(step), on: States(stacking: inputs), positions, layer: step.layer)
         var start = 0
-        for (run, input) in zip(runs, inputs) {
+        for (run, input) in zip(distinct, inputs) {
             run.routing = nil
             try run.add(all.gathered(Array(start..<start + input.rows)), step)
             start += input.rows
+        }
+        for (run, twin) in zip(runs, twins) where run !== twin {
+            run.routing = nil
+            run.stream = twin.stream
         }
     }
 

@@ -9,13 +9,9 @@ extension LockStep {
 
         var runs: [ForwardRun<Real>] { [protected] + noisy }
 
-        /// A step without attention or experts that has the same weights in all: each is read once. Where streams are still the same,
-        /// so are the results.
+        /// A step without attention or experts that has the same weights in all: each is read once.
         func applyUnmoved(_ step: ForwardRun<Real>.Step, beside original: ForwardRun<Real>) throws -> Place {
-            let same = runs.filter { $0.stream == original.stream }
-            let others = runs.filter { $0.stream != original.stream }
-            try ForwardRun.apply(step, to: [original] + others)
-            for run in same { run.stream = original.stream }
+            try ForwardRun.apply(step, to: [original] + runs)
             return Place(step, original, noisy, tolerance)
         }
     }

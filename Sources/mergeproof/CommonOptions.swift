@@ -62,15 +62,23 @@ struct LayerList: ExpressibleByArgument {
     }
 }
 
-/// Which sites of attention to act on.
-enum AttentionSites: String, ExpressibleByArgument, CaseIterable {
-    case qk, vo, both
+/// Kinds of sites, such as `vo,qk,heads`, or `all`.
+struct SiteList: ExpressibleByArgument {
+    private static let names: KeyValuePairs<String, Set<Site.Kind>> = [
+        "vo": [.valueOutput], "qk": [.queryKey, .queryKeyGain], "mlp": [.mlp], "heads": [.heads],
+        "all": Set(Site.Kind.allCases),
+    ]
 
-    var kinds: Set<Site.Kind>? {
-        switch self {
-        case .qk: [.queryKey, .queryKeyGain]
-        case .vo: [.valueOutput]
-        case .both: nil
+    let kinds: Set<Site.Kind>
+
+    init?(argument: String) {
+        var kinds: Set<Site.Kind> = []
+        for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let known = Self.names.first(where: { $0.key == name }) else { return nil }
+            kinds.formUnion(known.value)
         }
+        self.kinds = kinds
     }
+
+    static var allValueStrings: [String] { names.map(\.key) }
 }

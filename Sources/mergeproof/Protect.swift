@@ -10,7 +10,7 @@ struct Protect: ParsableCommand {
         discussion: """
             mergelock acts on every head's queries and keys, values and outputs with random invertible matrices; lossless acts on \
             attention and MLP with signed permutations, powers of two and quarter turns, so that the original can be restored bit \
-            for bit. The source is never touched; the output directory appears whole or not at all.
+            for bit; full acts as mergelock does and permutes whole heads and the channels of every MLP as well. The source is never touched; the output directory appears whole or not at all.
             """)
 
     @Argument(help: "Model directory, or org/name in the Hugging Face cache (config.json and safetensors).")
@@ -24,7 +24,7 @@ struct Protect: ParsableCommand {
 
     @OptionGroup var key: KeyOption
 
-    @Option(help: "How matrices are drawn (mergelock); dq unless said otherwise.")
+    @Option(help: "How matrices are drawn (mergelock, full); dq unless said otherwise.")
     var sampler: Sampler?
 
     @Option(
@@ -33,8 +33,11 @@ struct Protect: ParsableCommand {
     )
     var condition: Double?
 
-    @Option(help: "Sites of attention to act on (mergelock).")
-    var attention: AttentionSites = .both
+    @Option(
+        help:
+            "Kinds of sites to act on, separated by commas: vo, qk, mlp, heads, or all; those of the method unless said otherwise."
+    )
+    var sites: SiteList?
 
     @Option(
         help:
@@ -81,7 +84,7 @@ struct Protect: ParsableCommand {
         var options = ProtectionOptions(method: method)
         options.sampler = sampler
         options.condition = condition
-        options.siteKinds = attention.kinds
+        options.siteKinds = sites?.kinds
         options.layers = layers?.layers
         options.maximumShardSize = maxShardSize?.bytes
         options.threads = cores.threads

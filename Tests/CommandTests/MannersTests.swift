@@ -161,7 +161,7 @@ import Testing
         #expect(sampler.contains("draws dq, conditioned, orthogonal, gaussian"), "\(sampler)")
         let single = try errors("bert", "lossless", "--sampler", "orthogonal")
         #expect(single.contains("in one way alone; leave the option out"), "\(single)")
-        let none = try errors("bert", "lossless", "--attention", "qk", "--layers", "0", "--condition", "0.5")
+        let none = try errors("bert", "lossless", "--sites", "qk", "--layers", "0", "--condition", "0.5")
         #expect(none.contains("--condition 0.5"), "\(none)")
     }
 }

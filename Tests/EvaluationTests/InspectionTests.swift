@@ -34,7 +34,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path("clip"))
         let inspection = try Inspection(source)
         #expect(inspection.sites.filter { $0.kind == "vo" }.map(\.group) == ["GL(6)", "GL(8)"])
-        let all = try Architecture.resolve(source).sites
+        let all = try Architecture.resolve(source).allSites
         #expect(inspection.sites.reduce(0) { $0 + $1.count } == all.count)
         #expect(
             inspection.sites.reduce(0) { $0 + $1.parameters } == all.reduce(0) { $0 + $1.group.parameterCount })

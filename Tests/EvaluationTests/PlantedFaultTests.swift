@@ -39,7 +39,7 @@ import Testing
         let report = try report(name, method)
         #expect(report.holds, "\(report.problems) \(report.failures)")
         #expect(report.displacement > 0.1)
-        let kinds = method == .lossless ? Set(Site.Kind.allCases) : [.queryKey, .queryKeyGain, .valueOutput]
+        let kinds = method.protection.siteKinds
         #expect(report.unmoved.allSatisfy { !kinds.contains($0.kind) })
     }
 

@@ -46,7 +46,9 @@ import Testing
                     let isExact = stream.nextIndex(below: 2) == 0
                     let original = try model(name, type)
                     let source = try Checkpoint(opening: folder("m"))
-                    try protect(source, isExact ? .lossless : .mergelock, nil, key: UInt8(stream.nextIndex(below: 256)))
+                    let dense: ProtectionMethod =
+                        fault.isForSingles || stream.nextIndex(below: 2) == 0 ? .mergelock : .full
+                    try protect(source, isExact ? .lossless : dense, nil, key: UInt8(stream.nextIndex(below: 256)))
                     var changed = try EditableModel(reading: folder("p"))
                     let architecture = try Architecture.resolve(source)
                     let before = changed.tensors.map(\.bytes)
@@ -64,7 +66,7 @@ import Testing
                     counts[fault, default: (0, 0)].planted += 1
                     if report.holds {
                         counts[fault, default: (0, 0)].missed += 1
-                        Issue.record("\(fault) in \(name) \(type) \(isExact ? "lossless" : "mergelock")")
+                        Issue.record("\(fault) in \(name) \(type) \(isExact ? .lossless : dense)")
                     }
                     break
                 }
