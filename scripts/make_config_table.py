@@ -85,7 +85,10 @@ def completed(kind):
     keys, aliases = {}, {}
     methods = [base.__dict__["__post_init__"] for base in kind.__mro__[:1] if "__post_init__" in base.__dict__]
     if "rope_parameters" in {field.name for field in dataclasses.fields(kind)}:
-        methods.append(kind.convert_rope_params_to_dict)
+        for method in (base.__dict__[name] for base in kind.__mro__ if (name := "convert_rope_params_to_dict") in base.__dict__):
+            methods.append(method)
+            if "super()" not in inspect.getsource(method):
+                break
         keys["original_max_position_embeddings"] = None  # where the frequencies are stretched
     for method in methods:
         for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(method)))):

@@ -51,6 +51,9 @@ GEMMA3_ROPE = dict(sliding_attention=dict(rope_type="default", rope_theta=100.0)
 DEEPSEEK = dict(SMALL, num_key_value_heads=4, moe_intermediate_size=16, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=1,
                 routed_scaling_factor=2.5, kv_lora_rank=16, qk_rope_head_dim=4, qk_nope_head_dim=6, v_head_dim=10,
                 first_k_dense_replace=1)
+EXPERTS = dict(SMALL_GROUPED, intermediate_size=24, num_experts_per_tok=2)
+CHOSEN = dict(SMALL_GROUPED, moe_intermediate_size=16, n_routed_experts=8, num_experts_per_tok=2, n_shared_experts=2,
+              routed_scaling_factor=2.5, first_k_dense_replace=1)
 YARN = dict(rope_type="yarn", rope_theta=10000.0, factor=4.0, original_max_position_embeddings=8, beta_fast=2.0, beta_slow=0.5,
             mscale=1.0, mscale_all_dim=0.7)
 
@@ -265,6 +268,30 @@ MODELS = {
     "ministral": (t.MinistralForCausalLM, t.MinistralConfig(**SMALL_GROUPED, head_dim=12, sliding_window=5, layer_types=MIXED), {}),
     "persimmon": (t.PersimmonForCausalLM, t.PersimmonConfig(**SMALL), {}),
     "persimmon_plain": (t.PersimmonForCausalLM, t.PersimmonConfig(**ONE, qk_layernorm=False, tie_word_embeddings=True), {}),
+    # Further mixtures of experts.
+    "olmoe": (t.OlmoeForCausalLM, t.OlmoeConfig(**EXPERTS, num_experts=4), {}),
+    "olmoe_clipped": (t.OlmoeForCausalLM,
+                      t.OlmoeConfig(**EXPERTS, num_experts=4, clip_qkv=1.0, norm_topk_prob=True, attention_bias=True), {}),
+    "glm4_moe": (t.Glm4MoeForCausalLM, t.Glm4MoeConfig(**CHOSEN, head_dim=12, attention_bias=True, n_group=2, topk_group=1), {}),
+    "glm4_moe_qk": (t.Glm4MoeForCausalLM, t.Glm4MoeConfig(**CHOSEN, use_qk_norm=True, norm_topk_prob=False, tie_word_embeddings=True), {}),
+    "dots1": (t.Dots1ForCausalLM,
+              t.Dots1Config(**CHOSEN, head_dim=12, attention_bias=True, n_group=2, topk_group=1, norm_topk_prob=True, sliding_window=5,
+                            max_window_layers=1), {}),
+    "granitemoe": (t.GraniteMoeForCausalLM,
+                   t.GraniteMoeConfig(**EXPERTS, num_local_experts=4, embedding_multiplier=6.0, logits_scaling=0.5, residual_multiplier=0.4,
+                                      attention_multiplier=0.2, attention_bias=True, tie_word_embeddings=True), {}),
+    "granitemoeshared": (t.GraniteMoeSharedForCausalLM,
+                         t.GraniteMoeSharedConfig(**EXPERTS, num_local_experts=4, shared_intermediate_size=28, embedding_multiplier=6.0,
+                                                  logits_scaling=0.5, residual_multiplier=0.4, attention_multiplier=0.2), {}),
+    "granitemoeshared_unshared": (t.GraniteMoeSharedForCausalLM,
+                                  t.GraniteMoeSharedConfig(**dict(EXPERTS, num_hidden_layers=1), num_local_experts=4), {}),
+    "minimax_m2": (t.MiniMaxM2ForCausalLM, t.MiniMaxM2Config(**EXPERTS, num_local_experts=4, head_dim=12, rotary_dim=4), {}),
+    "deepseek_v2": (t.DeepseekV2ForCausalLM,
+                    t.DeepseekV2Config(**DEEPSEEK, q_lora_rank=20, topk_method="greedy", attention_bias=True, mlp_bias=True), {}),
+    "deepseek_v2_grouped": (t.DeepseekV2ForCausalLM,
+                            t.DeepseekV2Config(**DEEPSEEK, q_lora_rank=None, topk_method="group_limited_greedy", n_group=4, topk_group=2,
+                                               rope_parameters=YARN), {}),
+    "flex_olmo": (t.FlexOlmoForCausalLM, t.FlexOlmoConfig(**EXPERTS, num_experts=4, attention_bias=True), {}),
 }
 
 

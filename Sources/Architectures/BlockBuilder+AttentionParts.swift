@@ -6,9 +6,21 @@ extension BlockBuilder {
         guard let rotary = try rotaryTemplate(template, place) else { return nil }
         var count = try value(rotary.dimensions)
         var key = configKey(of: rotary.dimensions)
-        if let fraction = rotary.fraction, let share = try number(fraction, in: .share) {
-            count = Int(Double(count) * share)
-            key = "partial_rotary_factor"
+        if let fraction = rotary.fraction {
+            let whole = try value(rotary.fractionOf)
+            if let share = try number(fraction, in: .share) {
+                let shared = Int(Double(whole) * share)
+                guard count == whole || count == shared else {
+                    throw .contradiction(
+                        path: claims.path, key: "partial_rotary_factor", found: "\(share) of \(whole) channels",
+                        other: key, otherFound: "\(count)")
+                }
+                count = shared
+                key = "partial_rotary_factor"
+            } else if count != whole, reader.lookup("partial_rotary_factor") != nil {
+                // To transformers a null keeps the other spelling from being read.
+                throw reader.invalid("partial_rotary_factor", .null, expected: NumberDomain.share.expected)
+            }
         }
         let offset = try value(rotary.offset)
         guard offset + count <= shape.length else {

@@ -74,11 +74,13 @@ extension BlockBuilder {
             choiceBias: try template.choiceBias.map { bias throws(ArchitectureError) in
                 try tensor(bias, "router", [count], place)
             }, chosen: chosen, groups: groups, chosenGroups: chosenGroups,
-            normalizes: try holds(template.normalizes, place), scale: try number(template.scale, place) ?? 1,
+            groupScore: template.groupScore, normalizes: try holds(template.normalizes, place),
+            sumOffset: try number(template.sumOffset, place) ?? 0, scale: try number(template.scale, place) ?? 1,
             experts: experts,
-            shared: try template.shared.map { shared throws(ArchitectureError) in
-                try mlp(shared, "\(name).shared", place)
-            },
+            shared: try holds(template.sharedCondition, place)
+                ? template.shared.map { shared throws(ArchitectureError) in
+                    try mlp(shared, "\(name).shared", place)
+                } : nil,
             sharedGate: try template.sharedGate.map { gate throws(ArchitectureError) in
                 try projection(gate, "router", outputs: 1, inputs: hidden, place)
             })

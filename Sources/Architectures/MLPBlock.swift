@@ -29,6 +29,13 @@ public struct ExpertsBlock: Sendable, Equatable {
         case sigmoidOnInput = "sigmoid_on_input"
     }
 
+    public enum GroupScore: String, Sendable {
+        /// The sum of its two best experts' (DeepSeek-V3).
+        case sumOfBestTwo = "sum_of_best_two"
+        /// Its best expert's (DeepSeek-V2).
+        case best
+    }
+
     public let name: String
     public let layer: Int
     public let router: Projection
@@ -36,11 +43,14 @@ public struct ExpertsBlock: Sendable, Equatable {
     /// Stored name of what is added to scores for the choice alone (`e_score_correction_bias`).
     public let choiceBias: String?
     public let chosen: Int
-    /// Experts are chosen within the best `chosenGroups` of `groups` equal groups, a group's score being its two best experts' sum.
+    /// Experts are chosen within the best `chosenGroups` of `groups` equal groups.
     public let groups: Int
     public let chosenGroups: Int
+    public let groupScore: GroupScore
     /// Whether the chosen weights are divided by their sum.
     public let normalizes: Bool
+    /// What is added to that sum.
+    public let sumOffset: Double
     public let scale: Double
     public let experts: [MLPBlock]
     public let shared: MLPBlock?

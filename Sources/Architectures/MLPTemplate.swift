@@ -45,10 +45,13 @@ struct ExpertsTemplate: Sendable {
     let chosen: DimensionExpression
     let groups: DimensionExpression
     let chosenGroups: DimensionExpression
+    let groupScore: ExpertsBlock.GroupScore
     let normalizes: Condition
+    let sumOffset: NumberReference?
     let scale: NumberReference?
     let expert: MLPTemplate
     let shared: MLPTemplate?
+    let sharedCondition: Condition
     let sharedGate: ProjectionTemplate?
 
     init(_ fields: inout Fields, stack: StackDefaults) throws(ArchitectureError) {
@@ -59,7 +62,9 @@ struct ExpertsTemplate: Sendable {
         chosen = try fields.expression("chosen", default: "chosen_experts")
         groups = try fields.expression("groups", default: "1")
         chosenGroups = try fields.expression("chosen_groups", default: "1")
+        groupScore = try fields.choice("group_score", default: .sumOfBestTwo)
         normalizes = try fields.condition("normalizes", default: false)
+        sumOffset = try fields.number("sum_offset")
         scale = try fields.number("scale")
         let expert = try fields.object("expert") { value throws(ArchitectureError) in
             try MLPTemplate(&value, stack: stack)
@@ -68,6 +73,7 @@ struct ExpertsTemplate: Sendable {
         self.expert = expert
         shared = try fields.object("shared") { value throws(ArchitectureError) in try MLPTemplate(&value, stack: stack)
         }
+        sharedCondition = try fields.condition("shared_when")
         sharedGate = try fields.projection("shared_gate", bias: Condition(constant: false))
     }
 }

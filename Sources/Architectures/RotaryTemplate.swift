@@ -3,8 +3,10 @@ import Checkpoints
 package struct RotaryTemplate: Sendable {
     let layout: ChannelLayout
     let dimensions: DimensionExpression
-    /// The share of `dimensions` that is rotated.
+    /// The share of `fractionOf` that is rotated.
     let fraction: NumberReference?
+    /// `dimensions` unless said otherwise; where it is, those hold where the config states no share.
+    let fractionOf: DimensionExpression
     let offset: DimensionExpression
     package let thetaKeys: [String]
     package let theta: Double
@@ -28,6 +30,7 @@ package struct RotaryTemplate: Sendable {
         layout = try fields.choice("layout")
         dimensions = try fields.expression("dimensions", default: "head_dim")
         fraction = try fields.number("fraction")
+        fractionOf = try fields.expression("fraction_of", default: dimensions.text)
         offset = try fields.expression("offset", default: "0")
         thetaKeys = try fields.optionalStrings("theta_keys") ?? ["rope_theta"]
         thetaChecks = try fields.optionalStrings("theta_checks") ?? []

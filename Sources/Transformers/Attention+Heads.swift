@@ -8,10 +8,17 @@ extension AttentionRunner {
         guard rotary != nil || !norms.isEmpty else { return }
         let members = heads / block.keyValueHeads
         let isAfter = block.queryKeyNorm?.isAfterRotary ?? false
+        let clip = norms.isEmpty ? nil : block.clip.map(Real.init)
         for segment in positions.segments {
             for row in segment {
                 let base = states.row(row)
                 if !isAfter { normalize(base, layout, norms, heads: heads) }
+                if let clip {
+                    for head in 0..<heads {
+                        let start = layout.range(group: head / members, member: head % members).lowerBound
+                        clamp(base + start, layout.length, clip)
+                    }
+                }
                 if let rotary {
                     let position = positions.offset + row - segment.lowerBound
                     for head in 0..<heads {

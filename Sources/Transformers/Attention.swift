@@ -67,7 +67,10 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
         let (keySource, keyPositions) = source ?? (x, positions)
         let projected = try project(x, keySource)
         if let clip = block.clip {
-            for states in projected.distinct { clamp(states, Real(clip)) }
+            // Queries and keys that are normed are clamped behind their norms.
+            for states in block.queryKeyNorm == nil ? projected.distinct : [projected.value] {
+                clamp(states.base, states.count, Real(clip))
+            }
         }
         let (query, key, value) = (projected.query, projected.key, projected.value)
         guard let queryLayout = block.query.headLayout, let valueLayout = block.value.headLayout else { return x }
@@ -137,8 +140,8 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
             value: try stored(block.value, keyInput), sharedKey: sharedKey)
     }
 
-    private func clamp(_ states: States<Real>, _ limit: Real) {
-        for i in 0..<states.count { states.base[i] = min(max(states.base[i], -limit), limit) }
+    func clamp(_ values: UnsafeMutablePointer<Real>, _ count: Int, _ limit: Real) {
+        for i in 0..<count { values[i] = min(max(values[i], -limit), limit) }
     }
 
     // MARK: Products

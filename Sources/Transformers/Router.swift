@@ -50,11 +50,11 @@ struct Router {
         }
     }
 
-    /// The sum of a group's two best.
     private func groupScores(_ ranking: [Double], _ size: Int) -> [Double] {
-        (0..<block.groups).map { group in
+        let counted = block.groupScore == .best ? 1 : 2
+        return (0..<block.groups).map { group in
             (group * size..<(group + 1) * size).map { ranking[$0].isNaN ? -.infinity : ranking[$0] }.sorted(by: >)
-                .prefix(2).reduce(0, +)
+                .prefix(counted).reduce(0, +)
         }
     }
 
@@ -62,7 +62,7 @@ struct Router {
         var weights = experts.map { scores[$0] }
         if block.scoring == .softmaxOfChosen { weights = softmax(weights) }
         if block.normalizes {
-            let sum = weights.reduce(0, +) + (block.scoring == .sigmoid ? 1e-20 : 0)
+            let sum = weights.reduce(0, +) + block.sumOffset
             weights = weights.map { $0 / sum }
         }
         return weights.map { $0 * block.scale }

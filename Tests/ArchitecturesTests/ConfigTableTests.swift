@@ -17,6 +17,8 @@ import Testing
         "intermediate_size", "hidden_act",
         // Read by no class of the towers, or of layers that are copied.
         "is_causal", "num_nextn_predict_layers",
+        // Read by the code that these models were published with.
+        "norm_topk_prob", "use_routing_bias", "qk_norm_type", "shared_intermediate_size",
     ]
 
     struct Case: CustomTestStringConvertible, Sendable {

@@ -196,9 +196,10 @@ import Testing
         }
     }
 
-    /// DeepSeek-V3 stores layers that predict further tokens behind its own.
-    @Test func predictionLayersAreCopiedAndNamed() throws {
-        let fixture = try ChangedFixture("deepseek_v3")
+    /// DeepSeek-V3 and GLM-4.5 store layers that predict further tokens behind their own.
+    @Test(arguments: ["deepseek_v3", "glm4_moe"])
+    func predictionLayersAreCopiedAndNamed(name: String) throws {
+        let fixture = try ChangedFixture(name)
         let plain = try fixture.resolve()
         func add(_ model: inout EditableModel, layers: [Int]) {
             for layer in layers {

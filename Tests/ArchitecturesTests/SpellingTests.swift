@@ -14,7 +14,9 @@ import Testing
         ("bart", "encoder_attention_heads", "num_attention_heads", 2),
         ("whisper", "encoder_attention_heads", "num_attention_heads", 2), ("t5", "num_heads", "num_attention_heads", 2),
         ("t5", "d_kv", "head_dim", 24), ("mixtral", "num_local_experts", "num_experts", 2),
-        ("deepseek_v3", "n_routed_experts", "num_local_experts", 2),
+        ("deepseek_v3", "n_routed_experts", "num_local_experts", 2), ("olmoe", "num_experts", "num_local_experts", 2),
+        ("glm4_moe", "n_routed_experts", "num_local_experts", 2),
+        ("minimax_m2", "num_local_experts", "num_experts", 2), ("deepseek_v2", "n_routed_experts", "num_experts", 2),
     ]
 
     @Test(arguments: aliases.indices)
@@ -74,6 +76,8 @@ import Testing
         ("gpt_neox", "a share that is not read", { $0["partial_rotary_factor"] = .double(0.75) }),
         ("phi", "a share at the top", { $0["partial_rotary_factor"] = .double(0.75) }),
         ("stablelm", "a share at the top", { $0["partial_rotary_factor"] = .double(0.75) }),
+        ("glm4_moe", "a share at the top", { $0["partial_rotary_factor"] = .double(0.75) }),
+        ("minimax_m2", "a share and a count", { $0["rotary_dim"] = .int(6) }),
         ("phi3_partial", "a share at the top", { $0["partial_rotary_factor"] = .double(0.25) }),
         (
             "phi", "a share in rope_scaling",
@@ -104,6 +108,30 @@ import Testing
             return
         }
         #expect(key != other && value != otherValue)
+    }
+
+    /// MiniMax-M2 counts the rotated channels; transformers writes their share beside.
+    @Test func aShareMayBeStatedAsACount() throws {
+        let fixture = try ChangedFixture("minimax_m2")
+        func rotated(_ share: JSONValue?, count: JSONValue?, top: JSONValue? = nil) throws -> Int? {
+            let model = try fixture.resolve {
+                var settings = $0.config["rope_parameters"]?.object ?? [:]
+                settings["partial_rotary_factor"] = share
+                $0.config["rope_parameters"] = .object(settings)
+                $0.config["partial_rotary_factor"] = top
+                $0.config["rotary_dim"] = count
+            }
+            return model.attention.first?.rotary?.dimensions
+        }
+        #expect(try rotated(nil, count: .int(4)) == 4)
+        #expect(try rotated(.double(0.5), count: nil) == 6)
+        #expect(try rotated(.double(0.5), count: .int(6)) == 6)
+        #expect(try rotated(nil, count: .int(6), top: .double(0.5)) == 6)
+        #expect(try rotated(nil, count: nil) == 12)
+        #expect(try rotated(nil, count: .null) == 12)
+        #expect(throws: ArchitectureError.self) { try rotated(nil, count: .int(14)) }
+        // To transformers this null is a share that is there.
+        #expect(throws: ArchitectureError.self) { try rotated(nil, count: .int(4), top: .null) }
     }
 
     /// Settings that say the same in two places, or in the other place.

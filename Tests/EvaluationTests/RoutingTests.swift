@@ -10,9 +10,13 @@ import Transformers
 /// Mixtures of experts in 16 bits: rounding turns some of their routers' decisions, and no sound model may fail for that.
 @Suite struct RoutingTests {
     static let families = [
-        "deepseek_v3", "deepseek_v3_plain", "deepseek_v3_yarn", "gpt_oss", "llama4_text", "mixtral", "qwen2_moe",
-        "qwen3_moe",
+        "deepseek_v2", "deepseek_v2_grouped", "deepseek_v3", "deepseek_v3_plain", "deepseek_v3_yarn", "dots1",
+        "flex_olmo", "glm4_moe", "glm4_moe_qk", "gpt_oss", "granitemoe", "granitemoeshared", "llama4_text",
+        "minimax_m2", "mixtral", "olmoe", "olmoe_clipped", "qwen2_moe", "qwen3_moe",
     ]
+
+    /// Those of which random inputs reach the experts that faults are planted into: what no input reaches changes no output.
+    static let reached = families.filter { !["dots1", "flex_olmo"].contains($0) }
 
     private let folder: TemporaryDirectory
 
@@ -47,7 +51,7 @@ import Transformers
         }
     }
 
-    @Test(arguments: families, ExpertFault.allCases)
+    @Test(arguments: reached, ExpertFault.allCases)
     func plantedFaultsFail(name: String, fault: ExpertFault) throws {
         for (type, number) in [(ElementType.bf16, 0), (.bf16, 1), (.f16, 2)] {
             let original = try Checkpoint(opening: try model(name, type).write(to: folder("o\(number)")))

@@ -25,9 +25,14 @@ import Transformers
         switch name {
         case "vit", "deit", "deit_classifier": model.rename(vit)
         case "dinov2", "dinov2_swiglu": model.rename(vision)
-        case "mixtral":
+        case "mixtral", "minimax_m2":
             model.rename([("block_sparse_moe.", "mlp.")])
             try model.fuseExperts("mlp.experts.", parts: ("w1", "w3", "w2"))
+        case "granitemoe":
+            model.rename([
+                ("input_linear.weight", "experts.gate_up_proj"), ("output_linear.weight", "experts.down_proj"),
+                ("router.layer.", "router."),
+            ])
         // One of two tied tensors.
         case "llama_tied", "gemma": model.rename([("model.embed_tokens.", "lm_head.")])
         case "gpt2": model.rename([("transformer.wte.", "lm_head.")])
@@ -40,8 +45,8 @@ import Transformers
     @Test(
         arguments: [
             "vit", "deit", "deit_classifier", "dinov2", "dinov2_swiglu", "mixtral", "qwen2_moe", "qwen3_moe",
-            "deepseek_v3",
-            "deepseek_v3_plain", "gpt_neox", "llama_tied", "gemma", "gpt2", "bert_masked_lm",
+            "deepseek_v3", "deepseek_v3_plain", "olmoe", "glm4_moe", "dots1", "granitemoe", "minimax_m2", "deepseek_v2",
+            "deepseek_v2_grouped", "flex_olmo", "gpt_neox", "llama_tied", "gemma", "gpt2", "bert_masked_lm",
         ])
     func modelsAreTheSame(name: String) throws {
         var model = try EditableModel(reading: Fixtures.path(name))

@@ -23,7 +23,7 @@ enum WeightFault: String, CaseIterable, Sendable {
     /// Models that have room for it, where few have.
     var homes: [String]? {
         switch self {
-        case .expertOrder: ["mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v3_plain", "gpt_oss"]
+        case .expertOrder: ["mixtral", "qwen2_moe", "qwen3_moe", "deepseek_v3_plain", "gpt_oss", "olmoe", "granitemoe"]
         case .gainForgotten: ["qwen3", "qwen3_moe", "olmo2", "gemma3_text"]
         case .rotaryLayout: ["llama", "mistral", "gpt_neox", "gptj", "cohere", "phi", "qwen2", "stablelm"]
         case .biasLeftBehind: ["bert", "gpt2", "opt", "roberta", "vit", "phi", "bloom", "whisper"]
