@@ -292,6 +292,49 @@ MODELS = {
                             t.DeepseekV2Config(**DEEPSEEK, q_lora_rank=None, topk_method="group_limited_greedy", n_group=4, topk_group=2,
                                                rope_parameters=YARN), {}),
     "flex_olmo": (t.FlexOlmoForCausalLM, t.FlexOlmoConfig(**EXPERTS, num_experts=4, attention_bias=True), {}),
+    # Encoders, and encoders with decoders.
+    "mt5": (t.MT5ForConditionalGeneration, t.MT5Config(**T5), dict(padded=True, untied=True)),
+    "mt5_encoder": (t.MT5EncoderModel, t.MT5Config(**dict(T5, num_layers=1)), dict(padded=True)),
+    "mt5_classifier": (t.MT5ForSequenceClassification, t.MT5Config(**dict(T5, num_layers=1), **IDS, feed_forward_proj="relu", num_labels=3),
+                       dict(classified=True)),
+    "umt5": (t.UMT5ForConditionalGeneration, t.UMT5Config(**T5), dict(padded=True)),
+    "umt5_encoder": (t.UMT5EncoderModel, t.UMT5Config(**T5, is_encoder_decoder=False), dict(padded=True)),
+    "umt5_classifier": (t.UMT5ForSequenceClassification,
+                        t.UMT5Config(**dict(T5, num_layers=1), **IDS, feed_forward_proj="relu", num_labels=3), dict(classified=True)),
+    "mbart": (t.MBartForConditionalGeneration, t.MBartConfig(**BART, **IDS, max_position_embeddings=32, scale_embedding=True),
+              dict(padded=True)),
+    "mbart_classifier": (t.MBartForSequenceClassification,
+                         t.MBartConfig(**dict(BART, encoder_layers=1, decoder_layers=1), **IDS, max_position_embeddings=32, num_labels=3),
+                         dict(classified=True)),
+    "xlm_roberta_xl": (t.XLMRobertaXLForMaskedLM, t.XLMRobertaXLConfig(**dict(SMALL, pad_token_id=1, bos_token_id=0)), dict(padded=True)),
+    "xlm_roberta_xl_classifier": (t.XLMRobertaXLForSequenceClassification,
+                                  t.XLMRobertaXLConfig(**dict(ONE, pad_token_id=1, bos_token_id=0), num_labels=3), dict(padded=True)),
+    "roberta_prelayernorm": (t.RobertaPreLayerNormForMaskedLM,
+                             t.RobertaPreLayerNormConfig(**dict(SMALL, pad_token_id=1, bos_token_id=0)), dict(padded=True, types=True)),
+    "roberta_prelayernorm_classifier": (t.RobertaPreLayerNormForSequenceClassification,
+                                        t.RobertaPreLayerNormConfig(**dict(ONE, pad_token_id=1, bos_token_id=0), num_labels=3),
+                                        dict(padded=True)),
+    "megatron_bert": (t.MegatronBertForMaskedLM, t.MegatronBertConfig(**SMALL), dict(padded=True, types=True)),
+    "megatron_bert_classifier": (t.MegatronBertForSequenceClassification, t.MegatronBertConfig(**ONE, num_labels=3), dict(padded=True)),
+    "mpnet": (t.MPNetModel, t.MPNetConfig(**dict(SMALL, pad_token_id=1, bos_token_id=0)), dict(padded=True)),
+    "mpnet_classifier": (t.MPNetForSequenceClassification,
+                         t.MPNetConfig(**dict(ONE, pad_token_id=1, bos_token_id=0), num_labels=3), dict(padded=True)),
+    "mpnet_masked_lm": (t.MPNetForMaskedLM, t.MPNetConfig(**dict(ONE, pad_token_id=1, bos_token_id=0)), dict(padded=True)),
+    "eurobert": (t.EuroBertForMaskedLM, t.EuroBertConfig(**SMALL_GROUPED, attention_bias=True, mlp_bias=True), dict(padded=True)),
+    "eurobert_classifier": (t.EuroBertForSequenceClassification, t.EuroBertConfig(**ONE, head_dim=12, num_labels=3), dict(padded=True)),
+    "nomic_bert": (t.NomicBertModel, t.NomicBertConfig(**SMALL), dict(padded=True, types=True)),
+    "nomic_bert_classifier": (t.NomicBertForSequenceClassification, t.NomicBertConfig(**ONE, head_dim=12, num_labels=3), dict(padded=True)),
+    "nomic_bert_masked_lm": (t.NomicBertForMaskedLM, t.NomicBertConfig(**ONE), dict(padded=True)),
+    "data2vec_text": (t.Data2VecTextForMaskedLM, t.Data2VecTextConfig(**dict(SMALL, pad_token_id=1, bos_token_id=0)),
+                      dict(padded=True, types=True)),
+    "data2vec_text_classifier": (t.Data2VecTextForSequenceClassification,
+                                 t.Data2VecTextConfig(**dict(ONE, pad_token_id=1, bos_token_id=0), num_labels=3), dict(padded=True)),
+    "vit_msn": (t.ViTMSNModel, t.ViTMSNConfig(**SMALL_VISION, qkv_bias=False), {}),
+    "vit_msn_classifier": (t.ViTMSNForImageClassification, t.ViTMSNConfig(**ONE_VISION, num_labels=5), {}),
+    "t5_encoder": (t.T5EncoderModel, t.T5Config(**T5, feed_forward_proj="gated-gelu"), dict(padded=True)),
+    "siglip_text": (t.SiglipTextModel, t.SiglipTextConfig(**SMALL, projection_size=20), dict(padded=True)),
+    "clip_classifier": (t.CLIPForImageClassification, t.CLIPConfig(text_config=ONE, vision_config=ONE_VISION, num_labels=5),
+                        dict(classified=True)),
 }
 
 
@@ -344,6 +387,12 @@ VARIANTS = {
     "exaone4_window": ("exaone4", dict(sliding_window=None, layer_types=["full_attention"] * 2), text(12), 0),
     "ministral_types": ("ministral", dict(layer_types=None), text(12), 5),
     "glm4_theta": ("glm4", dict(rope_parameters=None, rope_theta=100.0, partial_rotary_factor=1.0), text(12), 5),
+    "mbart_classifier_padding": ("mbart_classifier", {}, text(10, at_3=0, at_9=2), 0),
+    "mbart_classifier_decoder": ("mbart_classifier", {}, dict(text(10, at_6=2), decoder_input_ids=text(10)["input_ids"].flip(1)), 0),
+    "megatron_bert_decoder": ("megatron_bert", dict(is_decoder=True, architectures=["MegatronBertForCausalLM"]), text(9), 5),
+    "mpnet_padding": ("mpnet_masked_lm", dict(pad_token_id=3), text(9, at_2=1, at_5=3, at_8=1), 0),
+    "eurobert_first": ("eurobert_classifier", dict(classifier_pooling="bos"), text(9), 0),
+    "eurobert_mean": ("eurobert_classifier", dict(classifier_pooling="mean"), text(9), 0),
 }
 
 
@@ -372,7 +421,7 @@ def fill(model, generator):
 
 
 # The weights that make attention and routing sharp (T5 and GPT-Neo do not scale their scores down and need none).
-SHARP = re.compile(r"q_proj|k_proj|query|key|c_attn|Wqkv|qkv_proj|q_lin|k_lin|[qk](v)?_[ab]_proj|\.gate\.weight|router")
+SHARP = re.compile(r"q_proj|k_proj|query|key|attn\.[qk]\.|c_attn|Wqkv|qkv_proj|q_lin|k_lin|[qk](v)?_[ab]_proj|\.gate\.weight|router")
 
 
 def inputs_for(config, generator, padded=False, types=False, end=None, classified=False):
@@ -398,6 +447,7 @@ def inputs_for(config, generator, padded=False, types=False, end=None, classifie
         inputs["token_type_ids"] = torch.randint(0, 2, (2, 12), generator=generator)
     if classified and "input_ids" in inputs:
         ids[:, -1] = config.eos_token_id
+    if classified and "input_ids" in inputs and config.decoder_start_token_id is not None:
         start = torch.full((2, 1), config.decoder_start_token_id)
         inputs["decoder_input_ids"] = torch.cat([start, ids[:, :-1]], 1)
     elif config.is_encoder_decoder and not classified:

@@ -110,7 +110,16 @@ extension BlockBuilder {
             }
         return Classifier(
             pooling: template.pooling, steps: steps.compactMap(\.self), token: token,
-            decoderStart: try reader.token("decoder_start_token_id", default: defaults.decoderStart))
+            decoderStart: try decoderStart(defaults))
+    }
+
+    private func decoderStart(
+        _ defaults: ModelDescription.SpecialTokens
+    ) throws(ArchitectureError) -> Classifier.DecoderStart? {
+        if defaults.startsWithLast {
+            return try reader.token("pad_token_id", default: defaults.padding).map { .last(padding: $0) }
+        }
+        return try reader.token("decoder_start_token_id", default: defaults.decoderStart).map { .token($0) }
     }
 
     private func contrastive(_ template: ContrastiveTemplate) throws(ArchitectureError) -> Contrastive {

@@ -121,8 +121,11 @@ struct ConfigReader {
         return activation
     }
 
-    func refuseUndescribedFeatures() throws(ArchitectureError) {
-        for refusal in description.refusals {
+    /// - Parameter holds: whether a condition of a refusal does.
+    func refuseUndescribedFeatures(
+        where holds: (Condition) throws(ArchitectureError) -> Bool
+    ) throws(ArchitectureError) {
+        for refusal in description.refusals where try holds(refusal.condition) {
             guard let found = lookup(refusal.key), !found.isNull else { continue }
             if refusal.accepted?.contains(found) ?? !refusal.refused.contains(found) { continue }
             throw .refusedFeature(

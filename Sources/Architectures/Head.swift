@@ -32,16 +32,26 @@ public struct Classifier: Sendable, Equatable {
         case endOfText = "end_of_text"
         /// The first position beside the mean of the others (DINOv2).
         case firstAndMean = "first_and_mean"
+        /// The mean of all positions but the first (CLIP).
+        case meanOfRest = "mean_of_rest"
         /// The mean of two heads on the first two positions (DeiT with teacher).
         case meanOfHeads = "mean_of_heads"
+        /// The mean of what the steps make of every position (EuroBERT).
+        case meanOfScores = "mean_of_scores"
+    }
+
+    /// What stands before the encoder's tokens, the last of them left out, where the decoder has none of its own.
+    public enum DecoderStart: Sendable, Equatable {
+        case token(Int)
+        /// The last token, found by counting those that are not padding (mBART, whose texts end with their language).
+        case last(padding: Int)
     }
 
     public let pooling: Pooling
     public let steps: [HeadStep]
     /// With `last` padding, which does not count as the last position even where it is in the sequence; with `endOfText` that token.
     public let token: Int?
-    /// What stands before the encoder's tokens, the last of them left out, where the decoder has none of its own.
-    public let decoderStart: Int?
+    public let decoderStart: DecoderStart?
 }
 
 /// `exp(s)·⟨t̂, v̂⟩ + b` of normalised text and image vectors.

@@ -43,7 +43,7 @@ extension ModelDescription {
             guard (accepted == nil) != (refused == nil) else { throw value.fault("accepted") }
             return Refusal(
                 key: try value.string("key"), accepted: accepted, refused: refused ?? [],
-                reason: try value.string("reason"))
+                reason: try value.string("reason"), condition: try value.condition("when"))
         }
         let norm = try fields.object("norm") { value throws(ArchitectureError) in try NormStyle(&value) }
         guard let norm else { throw fields.fault("norm") }
@@ -66,8 +66,10 @@ extension ModelDescription {
                 func token(_ key: String) throws(ArchitectureError) -> Int? {
                     value.has(key) ? try value.int(key, default: 0) : nil
                 }
+                let startsWithLast = try value.bool("decoder_starts_with_last", default: false)
                 return SpecialTokens(
-                    padding: try token("padding"), end: try token("end"), decoderStart: try token("decoder_start"))
+                    padding: try token("padding"), end: try token("end"), decoderStart: try token("decoder_start"),
+                    startsWithLast: startsWithLast)
             } ?? .init()
         copied = try fields.objects("copied") { value throws(ArchitectureError) in
             CopiedLayers(

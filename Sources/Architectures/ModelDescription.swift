@@ -77,6 +77,8 @@ package struct ModelDescription: Sendable {
         package var padding: Int?
         var end: Int?
         var decoderStart: Int?
+        /// A decoder without tokens of its own starts with the encoder's last, whatever the config says.
+        var startsWithLast = false
     }
 
     struct Refusal: Sendable {
@@ -85,6 +87,8 @@ package struct ModelDescription: Sendable {
         let accepted: [JSONValue]?
         let refused: [JSONValue]
         let reason: String
+        /// Where this does not hold, nothing is refused.
+        let condition: Condition
     }
 
     /// A model type that is close to this family but not described, and what to do about it.

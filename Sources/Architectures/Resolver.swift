@@ -13,7 +13,7 @@ struct Resolver {
     let notes: [String]
 
     func resolve() throws(ArchitectureError) -> Architecture {
-        try reader.refuseUndescribedFeatures()
+        try reader.refuseUndescribedFeatures { $0 == Condition(constant: true) }
         try reader.refuseUnreadKeys(modelType)
         let dimensions = try reader.dimensions()
         let (description, prefix, records) = try nearestLayout(dimensions)
@@ -21,6 +21,9 @@ struct Resolver {
             checkpoint: checkpoint, description: description, records: records, prefix: prefix, isProbe: false)
         for note in notes { claims.note(note) }
         let builder = builder(claims, description, dimensions)
+        try reader.refuseUndescribedFeatures { condition throws(ArchitectureError) in
+            try builder.holds(condition, .init())
+        }
         let stacks = try builder.stacks(layerLimit: .max)
         let head = try builder.head(stacks)
         try builder.extras()

@@ -112,7 +112,14 @@ final class ForwardRun<Real: ComputeScalar> {
         guard inputs.decoderTokens.isEmpty, case .classifier(let head) = architecture.head,
             let start = head.decoderStart
         else { return inputs.decoderTokens }
-        return inputs.tokens.map { [start] + $0.dropLast() }
+        return inputs.tokens.map { tokens in
+            switch start {
+            case .token(let token): return [token] + tokens.dropLast()
+            case .last(let padding):
+                let count = tokens.count { $0 != padding }
+                return count > 0 ? [tokens[count - 1]] + tokens.dropLast() : []
+            }
+        }
     }
 
     func wrongInputs(_ expected: String) -> ForwardError {

@@ -41,6 +41,8 @@ struct HeadRunner<Real: ComputeScalar> {
         case .last, .endOfText:
             return try steps(states.gathered(try places(head, positions, tokens)), head.steps)
         case .mean: return try steps(mean(states, positions, skipping: 0), head.steps)
+        case .meanOfRest: return try steps(mean(states, positions, skipping: 1), head.steps)
+        case .meanOfScores: return mean(try steps(states, head.steps), positions, skipping: 0)
         case .firstAndMean:
             let (first, rest) = (states.gathered(starts), mean(states, positions, skipping: 1))
             let both = States<Real>(rows: first.rows, columns: 2 * first.columns)

@@ -19,6 +19,10 @@ import Testing
         "is_causal", "num_nextn_predict_layers",
         // Read by the code that these models were published with.
         "norm_topk_prob", "use_routing_bias", "qk_norm_type", "shared_intermediate_size",
+        // Read by the code that EuroBERT's and Nomic's files name in the place of transformers'.
+        "clf_pooling", "n_embd", "n_layer", "n_head", "n_inner", "layer_norm_epsilon", "activation_function", "prenorm",
+        "parallel_block", "use_rms_norm", "causal", "rotary_emb_base", "rotary_emb_fraction", "rotary_emb_interleaved",
+        "rotary_emb_scale_base", "rotary_scaling_factor",
     ]
 
     struct Case: CustomTestStringConvertible, Sendable {

@@ -101,6 +101,20 @@ import Testing
             [("vocab_projector.weight", [61, 32], "head"), ("distilbert.embeddings.position_ids", [1, 32], "buffer")]
         ),
         ("gemma2", "", [("lm_head.weight", [61, 32], "head")]),
+        (
+            "mpnet", "mpnet.",
+            [
+                ("mpnet.embeddings.position_ids", [1, 32], "buffer"), ("lm_head.bias", [61], "head_bias"),
+                ("lm_head.decoder.weight", [61, 32], "head"), ("lm_head.dense.weight", [32, 32], "head_transform"),
+            ]
+        ),
+        ("umt5", "", [("lm_head.weight", [61, 32], "head")]),
+        ("mbart", "", [("lm_head.weight", [61, 32], "head")]),
+        ("xlm_roberta_xl", "", [("roberta.pooler.dense.weight", [32, 32], "pooler")]),
+        ("megatron_bert", "", [("cls.seq_relationship.weight", [2, 32], "task_head")]),
+        ("vit_msn", "vit.", [("vit.embeddings.mask_token", [1, 1, 32], "mask_embedding")]),
+        ("siglip_text", "text_model.", [("text_model.embeddings.position_ids", [1, 32], "buffer")]),
+        ("eurobert", "", [("classifier.weight", [3, 32], "task_head"), ("dense.weight", [32, 32], "task_head")]),
     ]
 
     @Test(arguments: extras.indices)

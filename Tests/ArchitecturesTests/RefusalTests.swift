@@ -104,7 +104,7 @@ import Testing
 
     @Test(arguments: [
         ("llama5", "llama"), ("mistral3", "mistral"), ("qwen3_next", "qwen3_moe"), ("bert-generation", "bert"),
-        ("deepseek_v4", "deepseek_v2"),
+        ("bert2", "bert"), ("deepseek_v4", "deepseek_v2"),
     ])
     func unknownModelTypesAreToldTheNearest(type: String, nearest: String) throws {
         let found = try error("llama") { $0.config["model_type"] = .string(type) }

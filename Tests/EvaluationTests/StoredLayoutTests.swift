@@ -21,9 +21,22 @@ import Transformers
     static let vit =
         vision + [("encoder.layer.", "layers."), ("intermediate.dense", "mlp.fc1"), ("output.dense", "mlp.fc2")]
 
+    /// From the names of Nomic's own code to those of transformers.
+    private static func nomic(_ model: inout EditableModel) throws {
+        model.rename([
+            ("emb_ln", "embeddings.LayerNorm"), ("encoder.layers.", "layers."), ("attn.out_proj", "self_attn.o_proj"),
+            ("fc11", "up_proj"), ("fc12", "gate_proj"), ("fc2", "down_proj"), ("norm1", "post_attention_layernorm"),
+            ("norm2", "post_mlp_layernorm"),
+        ])
+        try model.split("attn.Wqkv.weight", into: ["q", "k", "v"].map { "self_attn.\($0)_proj.weight" })
+    }
+
     private static func change(_ model: inout EditableModel, _ name: String) throws {
         switch name {
-        case "vit", "deit", "deit_classifier": model.rename(vit)
+        case "vit", "deit", "deit_classifier", "vit_msn": model.rename(vit)
+        // As version 4 stored it; version 5 leaves the prefix out in its layers alone.
+        case "vit_msn_classifier": model.rename([("encoder.layer.", "vit.encoder.layer.")])
+        case "nomic_bert", "nomic_bert_masked_lm": try nomic(&model)
         case "dinov2", "dinov2_swiglu": model.rename(vision)
         case "mixtral", "minimax_m2":
             model.rename([("block_sparse_moe.", "mlp.")])
@@ -46,7 +59,8 @@ import Transformers
         arguments: [
             "vit", "deit", "deit_classifier", "dinov2", "dinov2_swiglu", "mixtral", "qwen2_moe", "qwen3_moe",
             "deepseek_v3", "deepseek_v3_plain", "olmoe", "glm4_moe", "dots1", "granitemoe", "minimax_m2", "deepseek_v2",
-            "deepseek_v2_grouped", "flex_olmo", "gpt_neox", "llama_tied", "gemma", "gpt2", "bert_masked_lm",
+            "deepseek_v2_grouped", "flex_olmo", "gpt_neox", "llama_tied", "gemma", "gpt2", "bert_masked_lm", "vit_msn",
+            "vit_msn_classifier", "nomic_bert", "nomic_bert_masked_lm",
         ])
     func modelsAreTheSame(name: String) throws {
         var model = try EditableModel(reading: Fixtures.path(name))

@@ -9,6 +9,24 @@ extension EditableModel {
         }
     }
 
+    /// Tensors whose names end so, cut into equal runs of rows that end otherwise.
+    public mutating func split(_ ending: String, into endings: [String]) throws {
+        var parts: [Tensor] = []
+        for tensor in tensors where tensor.name.hasSuffix(ending) {
+            let (rows, bytes) = (tensor.shape[0] / endings.count, tensor.bytes.count / endings.count)
+            for (place, other) in endings.enumerated() {
+                parts.append(
+                    Tensor(
+                        name: tensor.name.dropLast(ending.count) + other, type: tensor.type,
+                        shape: [rows] + tensor.shape.dropFirst(),
+                        bytes: Array(tensor.bytes[place * bytes..<(place + 1) * bytes])))
+            }
+        }
+        guard !parts.isEmpty else { throw TestFailure("nothing ends in \(ending)") }
+        tensors.removeAll { $0.name.hasSuffix(ending) }
+        tensors += parts
+    }
+
     /// The gates, ups and downs of each layer's experts in two tensors with an axis of experts in front.
     ///
     /// - Parameters:

@@ -35,7 +35,7 @@ import Transformers
         return try Model(Checkpoint(opening: try model.write(to: folder("m"))), threads: 1)
     }
 
-    @Test func everyVariantIsListed() { #expect(Self.variants.count >= 20) }
+    @Test func everyVariantIsListed() { #expect(Self.variants.count >= 25) }
 
     @Test(arguments: variants)
     func outputsAreThoseOfTransformers(variant: Variant) throws {
