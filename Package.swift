@@ -29,6 +29,7 @@ let families = [
     "dots1",
     "electra",
     "ernie4_5",
+    "ernie4_5_moe",
     "eurobert",
     "exaone4",
     "falcon",

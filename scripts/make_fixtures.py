@@ -336,6 +336,13 @@ MODELS = {
     "siglip_text": (t.SiglipTextModel, t.SiglipTextConfig(**SMALL, projection_size=20), dict(padded=True)),
     "clip_classifier": (t.CLIPForImageClassification, t.CLIPConfig(text_config=ONE, vision_config=ONE_VISION, num_labels=5),
                         dict(classified=True)),
+    "ernie4_5_moe": (t.Ernie4_5_MoeForCausalLM,
+                     t.Ernie4_5_MoeConfig(**SMALL_GROUPED, moe_intermediate_size=16, moe_num_experts=8, moe_k=2, moe_num_shared_experts=2,
+                                          moe_norm_min=0.4, use_bias=True), {}),
+    "ernie4_5_moe_early": (t.Ernie4_5_MoeForCausalLM,
+                           t.Ernie4_5_MoeConfig(**SMALL_GROUPED, moe_intermediate_size=16, moe_num_experts=4, moe_k=2,
+                                                moe_num_shared_experts=0, moe_layer_start_index=0, moe_layer_end_index=0,
+                                                tie_word_embeddings=False), {}),
 }
 
 

@@ -72,10 +72,13 @@ extension BlockBuilder {
             router: try projection(template.router, "router", outputs: count, inputs: hidden, place),
             scoring: template.scoring,
             choiceBias: try template.choiceBias.map { bias throws(ArchitectureError) in
-                try tensor(bias, "router", [count], place)
+                var shape: [Int] = []
+                for axis in bias.shape { shape.append(try value(axis)) }
+                return try tensor(bias.name, "router", shape, place)
             }, chosen: chosen, groups: groups, chosenGroups: chosenGroups,
             groupScore: template.groupScore, normalizes: try holds(template.normalizes, place),
-            sumOffset: try number(template.sumOffset, place) ?? 0, scale: try number(template.scale, place) ?? 1,
+            sumOffset: try number(template.sumOffset, place) ?? 0,
+            leastSum: try number(template.leastSum, place) ?? 0, scale: try number(template.scale, place) ?? 1,
             experts: experts,
             shared: try holds(template.sharedCondition, place)
                 ? template.shared.map { shared throws(ArchitectureError) in

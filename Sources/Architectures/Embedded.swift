@@ -22,6 +22,7 @@ extension ModelDescription {
         "dots1": PackageResources.dots1_json,
         "electra": PackageResources.electra_json,
         "ernie4_5": PackageResources.ernie4_5_json,
+        "ernie4_5_moe": PackageResources.ernie4_5_moe_json,
         "eurobert": PackageResources.eurobert_json,
         "exaone4": PackageResources.exaone4_json,
         "falcon": PackageResources.falcon_json,

@@ -51,6 +51,8 @@ public struct ExpertsBlock: Sendable, Equatable {
     public let normalizes: Bool
     /// What is added to that sum.
     public let sumOffset: Double
+    /// What stands for that sum where it is less.
+    public let leastSum: Double
     public let scale: Double
     public let experts: [MLPBlock]
     public let shared: MLPBlock?

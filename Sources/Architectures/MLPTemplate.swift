@@ -40,7 +40,7 @@ struct MLPTemplate: Sendable {
 struct ExpertsTemplate: Sendable {
     let router: ProjectionTemplate
     let scoring: ExpertsBlock.Scoring
-    let choiceBias: String?
+    let choiceBias: (name: String, shape: [DimensionExpression])?
     let count: DimensionExpression
     let chosen: DimensionExpression
     let groups: DimensionExpression
@@ -48,6 +48,7 @@ struct ExpertsTemplate: Sendable {
     let groupScore: ExpertsBlock.GroupScore
     let normalizes: Condition
     let sumOffset: NumberReference?
+    let leastSum: NumberReference?
     let scale: NumberReference?
     let expert: MLPTemplate
     let shared: MLPTemplate?
@@ -57,14 +58,22 @@ struct ExpertsTemplate: Sendable {
     init(_ fields: inout Fields, stack: StackDefaults) throws(ArchitectureError) {
         router = try fields.requiredProjection("router", bias: Condition(constant: false))
         scoring = try fields.choice("scoring")
-        choiceBias = try fields.optionalString("choice_bias")
-        count = try fields.expression("count", default: "experts")
+        let count = try fields.expression("count", default: "experts")
+        self.count = count
+        choiceBias = try fields.shorthand("choice_bias", "name") { value throws(ArchitectureError) in
+            var shape: [DimensionExpression] = []
+            for axis in try value.optionalStrings("shape") ?? [count.text] {
+                shape.append(try value.expression(axis, "shape"))
+            }
+            return (name: try value.string("name"), shape: shape)
+        }
         chosen = try fields.expression("chosen", default: "chosen_experts")
         groups = try fields.expression("groups", default: "1")
         chosenGroups = try fields.expression("chosen_groups", default: "1")
         groupScore = try fields.choice("group_score", default: .sumOfBestTwo)
         normalizes = try fields.condition("normalizes", default: false)
         sumOffset = try fields.number("sum_offset")
+        leastSum = try fields.number("least_sum")
         scale = try fields.number("scale")
         let expert = try fields.object("expert") { value throws(ArchitectureError) in
             try MLPTemplate(&value, stack: stack)

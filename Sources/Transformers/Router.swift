@@ -62,7 +62,7 @@ struct Router {
         var weights = experts.map { scores[$0] }
         if block.scoring == .softmaxOfChosen { weights = softmax(weights) }
         if block.normalizes {
-            let sum = weights.reduce(0, +) + block.sumOffset
+            let sum = max(weights.reduce(0, +) + block.sumOffset, block.leastSum)
             weights = weights.map { $0 / sum }
         }
         return weights.map { $0 * block.scale }

@@ -23,6 +23,7 @@ import Testing
         "clf_pooling", "n_embd", "n_layer", "n_head", "n_inner", "layer_norm_epsilon", "activation_function", "prenorm",
         "parallel_block", "use_rms_norm", "causal", "rotary_emb_base", "rotary_emb_fraction", "rotary_emb_interleaved",
         "rotary_emb_scale_base", "rotary_scaling_factor",
+        "moe_gate",
     ]
 
     struct Case: CustomTestStringConvertible, Sendable {

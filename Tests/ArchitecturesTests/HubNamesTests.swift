@@ -244,6 +244,16 @@ import Testing
         }
     }
 
+    /// ERNIE 4.5's files keep theirs beside the layers, one tensor for each depth.
+    @Test func predictionBlocksAreCopiedAndNamed() throws {
+        let names = ["mtp_block.0.mlp.up_proj", "mtp_emb_norm.0", "mtp_linear_proj.0"].map { "model.\($0).weight" }
+        let found = try ChangedFixture("ernie4_5_moe").resolve { model in
+            model.tensors += names.map { Self.zeros($0, [3, 5]) }
+        }
+        for name in names { #expect(found.roles[name]?.name == "prediction_layer") }
+        #expect(found.notes.count == 1 && found.notes[0].hasPrefix("3 tensors"))
+    }
+
     @Test func twinsUnderTwoPrefixesAreRefused() throws {
         let fixture = try ChangedFixture("llama")
         let found = try fixture.error { $0.tensors.append(Self.zeros("norm.weight", [48])) }

@@ -46,6 +46,9 @@ import Transformers
                 ("input_linear.weight", "experts.gate_up_proj"), ("output_linear.weight", "experts.down_proj"),
                 ("router.layer.", "router."),
             ])
+        case "ernie4_5_moe":
+            model.rename([("mlp.moe_statics.", "mlp.gate.moe_statics.")])
+            try model.fuseExperts("mlp.experts.", parts: ("gate_proj", "up_proj", "down_proj"))
         // One of two tied tensors.
         case "llama_tied", "gemma": model.rename([("model.embed_tokens.", "lm_head.")])
         case "gpt2": model.rename([("transformer.wte.", "lm_head.")])
@@ -59,8 +62,8 @@ import Transformers
         arguments: [
             "vit", "deit", "deit_classifier", "dinov2", "dinov2_swiglu", "mixtral", "qwen2_moe", "qwen3_moe",
             "deepseek_v3", "deepseek_v3_plain", "olmoe", "glm4_moe", "dots1", "granitemoe", "minimax_m2", "deepseek_v2",
-            "deepseek_v2_grouped", "flex_olmo", "gpt_neox", "llama_tied", "gemma", "gpt2", "bert_masked_lm", "vit_msn",
-            "vit_msn_classifier", "nomic_bert", "nomic_bert_masked_lm",
+            "deepseek_v2_grouped", "flex_olmo", "ernie4_5_moe", "gpt_neox", "llama_tied", "gemma", "gpt2",
+            "bert_masked_lm", "vit_msn", "vit_msn_classifier", "nomic_bert", "nomic_bert_masked_lm",
         ])
     func modelsAreTheSame(name: String) throws {
         var model = try EditableModel(reading: Fixtures.path(name))
