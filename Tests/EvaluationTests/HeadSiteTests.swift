@@ -81,8 +81,8 @@ import Testing
             var whole = locked
             for slice in site.slices { try exchange(&whole, slice, 0, 1) }
             let (weights, outputs) = try reports(whole)
-            // Where there are two heads, exchanging them takes the lock's own move back.
-            #expect(weights.failures.isEmpty && (site.group.dimension == 2 || weights.holds), "\(weights.problems)")
+            // Exchanging them may take the lock's own move back, which is all that is said then.
+            #expect(weights.failures.isEmpty && weights.problems.allSatisfy { $0.contains("has not moved") })
             #expect(outputs.holds)
             for left in site.slices {
                 var half = locked

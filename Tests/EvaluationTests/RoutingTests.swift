@@ -15,8 +15,11 @@ import Transformers
         "llama4_text", "minimax_m2", "mixtral", "olmoe", "olmoe_clipped", "qwen2_moe", "qwen3_moe",
     ]
 
-    /// Those of which random inputs reach the experts that faults are planted into: what no input reaches changes no output.
-    static let reached = families.filter { !["dots1", "ernie4_5_moe", "flex_olmo"].contains($0) }
+    /// Those of which random inputs often reach the experts that faults are planted into: what no input reaches changes no output, and
+    /// what a few of them do may lie within the rounding of all.
+    static let reached = families.filter {
+        !["deepseek_v2", "dots1", "ernie4_5_moe", "flex_olmo", "glm4_moe_qk"].contains($0)
+    }
 
     private let folder: TemporaryDirectory
 
