@@ -51,6 +51,7 @@ struct HeadMatching {
 
     /// By path of the block's head sites: which head of the original each place holds. Empty when the tensors do not fit.
     func permutations() throws -> [String: Monomial] {
+        defer { releasePages() }
         guard let (before, after) = try features() else { return [:] }
         let groups = before.indices
         let source = Self.pairs(groups.count) { place, group in
@@ -65,6 +66,14 @@ struct HeadMatching {
             found["\(block.name).members.\(group)"] = Self.permutation(members)
         }
         return found
+    }
+
+    private func releasePages() {
+        for name in Set(block.sites.flatMap(\.slices).map(\.tensor)) {
+            for checkpoint in [original, protected] {
+                if let tensor = checkpoint.tensors[name] { checkpoint.releasePages(of: tensor) }
+            }
+        }
     }
 
     private static func permutation(_ source: [Int]) -> Monomial {
