@@ -27,7 +27,7 @@ final class SiteVerification: Sendable {
         self.placement = placement
         self.probes = probes
         var readers: [String: Int] = [:]
-        for slice in sites.flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
+        for slice in sites.filter({ !$0.kind.movesBlocks }).flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
         self.readers = Mutex(readers)
     }
 
@@ -94,6 +94,7 @@ final class SiteVerification: Sendable {
     }
 
     private func release(_ site: Site) {
+        guard !site.kind.movesBlocks else { return }
         for slice in site.slices {
             let isLast = readers.withLock { readers in
                 readers[slice.tensor, default: 1] -= 1
