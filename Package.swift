@@ -131,7 +131,7 @@ let package = Package(
             resources: [.embedInCode("ConfigTable.json")] + families.map { .embedInCode("Descriptions/\($0).json") },
             swiftSettings: strict),
         .target(
-            name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures"], swiftSettings: strict),
+            name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures", collections], swiftSettings: strict),
         .target(
             name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),

@@ -66,6 +66,8 @@ public struct PatchEmbedding: Sendable, Equatable {
     public let patchSize: Int
     /// Stored names of vectors that stand before the patches.
     public let leading: [String]
+    /// The axis of those tensors, read as matrices, that carries channels.
+    public let leadingAxis: Int
     public let positions: String?
     public let norm: Norm?
 }

@@ -15,6 +15,8 @@ struct HeadMatching {
     let original: Checkpoint
     let protected: Checkpoint
     let probes: Probes
+    /// Of residual streams.
+    let placement: Placement
     let scratch: WorkerScratch
 
     /// By path of the block's head sites: which head of the original each place holds. Empty when the tensors do not fit.
@@ -84,7 +86,7 @@ struct HeadMatching {
             for site in block.sites where ["vo", "qk"].contains(where: { site.path == "\(block.name).\($0).\(group)" })
             {
                 for law in SiteBlock.blocks(of: site.group) {
-                    guard let parts = PartViews.all(of: site, channels: law.channels, original, protected),
+                    guard let parts = PartViews.all(of: site, channels: law.channels, original, protected, placement),
                         parts.first?.isDirect == true, parts.count == block.groupSize + 1
                     else { return nil }
                     for (member, pair) in try features(parts, law).enumerated() {

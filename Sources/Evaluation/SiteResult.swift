@@ -5,7 +5,8 @@ import Symmetries
 public struct SiteResult: Sendable, Equatable {
     public let path: String
     public let kind: Site.Kind
-    public let layer: Int
+    /// Nil where all layers have a part in the site.
+    public let layer: Int?
     /// The largest error of anything that the group leaves invariant, relative to what roundoff 1 would do to it.
     public private(set) var invariantError = 0.0
     public let tolerance: Double
@@ -20,7 +21,7 @@ public struct SiteResult: Sendable, Equatable {
     /// All products vanish: any element keeps them, and nothing is proved.
     public internal(set) var isZero = false
 
-    init(path: String, kind: Site.Kind, layer: Int, tolerance: Double, allowedMultiple: Double) {
+    init(path: String, kind: Site.Kind, layer: Int?, tolerance: Double, allowedMultiple: Double) {
         (self.path, self.kind, self.layer) = (path, kind, layer)
         (self.tolerance, self.allowedMultiple) = (tolerance, allowedMultiple)
     }
@@ -36,7 +37,7 @@ public struct SiteResult: Sendable, Equatable {
 
     var json: JSONValue {
         .object([
-            "path": .string(path), "kind": .string(kind.rawValue), "layer": .int(layer),
+            "path": .string(path), "kind": .string(kind.rawValue), "layer": layer.map(JSONValue.int) ?? .null,
             "invariant_error": .double(invariantError), "tolerance": .double(tolerance),
             "rounding_multiple": .double(roundingMultiple), "allowed_multiple": .double(allowedMultiple),
             "moved": .bool(isMoved), "zero": .bool(isZero), "holds": .bool(holds), "worst": .string(worst),

@@ -4,7 +4,8 @@ extension Architecture {
     /// What norms, gates, rotations and clamps forbid, and why: one sentence each. Derived from the blocks, as sites are.
     public var limits: [String] {
         var limits: [String] = []
-        for limit in attention.flatMap(\.limits) + mlp.flatMap(\.limits) where !limits.contains(limit) {
+        for limit in attention.flatMap(\.limits) + mlp.flatMap(\.limits) + residualStreams.compactMap(\.limit)
+        where !limits.contains(limit) {
             limits.append(limit)
         }
         return limits

@@ -1,8 +1,10 @@
 import Architectures
 
 extension Architecture {
-    /// Those whose elements act on channels, then those that move whole heads.
-    public var allSites: [Site] { sites + headSites }
+    /// Those whose elements act on channels, then those that act on what these leave: on whole heads, whole experts, and residual streams.
+    public var allSites: [Site] { sites + outerSites }
+
+    public var outerSites: [Site] { headSites + expertSites + residualStreams.compactMap(\.site) }
 
     /// Every place where a group acts on channels of weights and the function stays what it is. Derived from the blocks: what a norm, a gate
     /// or a rotation between two maps does not commute with is no site.

@@ -17,6 +17,11 @@ final class ForwardRun<Real: ComputeScalar> {
         /// What the layer's first sublayer read, for layers whose sublayers run side by side.
         fileprivate var layerInput: States<Real>
 
+        /// The same stream in a model that arranges its channels otherwise.
+        func arranged(_ map: (States<Real>) -> States<Real>) -> Stream {
+            Stream(states: map(states), layerInput: map(layerInput))
+        }
+
         /// Bit for bit.
         static func == (a: Stream, b: Stream) -> Bool {
             a.states.isIdentical(to: b.states) && a.layerInput.isIdentical(to: b.layerInput)

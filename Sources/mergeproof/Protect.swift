@@ -10,7 +10,8 @@ struct Protect: ParsableCommand {
         discussion: """
             mergelock acts on every head's queries and keys, values and outputs with random invertible matrices; lossless acts on \
             attention and MLP with signed permutations, powers of two and quarter turns, so that the original can be restored bit \
-            for bit; full acts as mergelock does and permutes whole heads and the channels of every MLP as well. The source is never \
+            for bit; full acts as mergelock does and permutes whole heads, whole experts, the channels of every MLP and those of the residual \
+            stream as well. The source is never \
             touched; the output directory appears whole or not at all.
             """)
 
@@ -36,9 +37,12 @@ struct Protect: ParsableCommand {
 
     @Option(
         help:
-            "Kinds of sites to act on, separated by commas: vo, qk, mlp, heads, or all; those of the method unless said otherwise."
+            "Kinds of sites to act on, separated by commas: vo, qk, mlp, heads, experts, residual, or all; the method's unless said otherwise."
     )
     var sites: SiteList?
+
+    @Flag(help: "Leave the residual stream as it is, for adapters, draft heads and steering vectors that read it.")
+    var keepHiddenStates = false
 
     @Option(
         help:
@@ -86,6 +90,7 @@ struct Protect: ParsableCommand {
         options.sampler = sampler
         options.condition = condition
         options.siteKinds = sites?.kinds
+        options.keepsHiddenStates = keepHiddenStates
         options.layers = layers?.layers
         options.maximumShardSize = maxShardSize?.bytes
         options.threads = cores.threads

@@ -55,12 +55,13 @@ struct Verify: ParsableCommand {
         let (algebraic, functional) = try reportingErrors {
             let (a, b) = (try openModel(original), try openModel(protected))
             try AddressSpace.require(threads: cores.threads)
-            let algebraic = try AlgebraicVerification(threads: cores.threads, isExhaustive: exhaustive).verify(a, b)
+            let pair = try ModelPair(a, b, threads: cores.threads)
+            let algebraic = try AlgebraicVerification(threads: cores.threads, isExhaustive: exhaustive).verify(pair)
             // Weights that do not fit the original's shapes cannot be evaluated in its place.
             guard !weightsOnly, algebraic.canBeEvaluated else { return (algebraic, FunctionalReport?.none) }
             let bar = ProgressBar("evaluating", of: .share, quiet: display.quiet || display.json)
             let functional = try FunctionalVerification(threads: cores.threads, precision: precision)
-                .verify(a, b, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
+                .verify(pair, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
             bar.finish()
             return (algebraic, functional)
         }
