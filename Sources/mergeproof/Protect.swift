@@ -8,9 +8,9 @@ struct Protect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a protected copy of a model.",
         discussion: """
-            mergelock acts on every head's queries and keys, values and outputs with random invertible matrices; lossless acts on \
-            attention and MLP with signed permutations, powers of two and quarter turns, so that the original can be restored bit \
-            for bit; full acts as mergelock does and permutes whole heads and the channels of every MLP as well. The source is never touched; the output directory appears whole or not at all.
+            \(ProtectionMethod.allCases.map { "\($0.rawValue): \($0.protection.summary)." }.joined(separator: "\n"))
+
+            What lossless did can be undone bit for bit. The source is never touched; the output directory appears whole or not at all.
             """)
 
     @Argument(help: "Model directory, or org/name in the Hugging Face cache (config.json and safetensors).")
