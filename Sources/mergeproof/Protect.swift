@@ -76,7 +76,7 @@ struct Protect: ParsableCommand {
             let elapsed = seconds(ContinuousClock.now - started)
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }
-            show(report, seconds: elapsed)
+            try show(report, seconds: elapsed)
         }
     }
 
@@ -93,12 +93,12 @@ struct Protect: ParsableCommand {
         return options
     }
 
-    private func show(_ report: Protector.Report, seconds: Double) {
+    private func show(_ report: Protector.Report, seconds: Double) throws {
         if report.scalesWereDropped {
             warn("powers of two would have lost bits in some weight and were left out; signs and permutations remain")
         }
         if display.json {
-            print(ReportText.json(report, output: output, seconds: seconds))
+            try print(json: ProtectReport(report, output: output, seconds: seconds))
         } else {
             print(ReportText.protected(report, output: output, seconds: seconds))
         }
