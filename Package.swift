@@ -98,13 +98,7 @@ let families = [
 let package = Package(
     name: "mergeproof",
     products: [
-        .library(name: "LinearAlgebra", targets: ["LinearAlgebra"]),
-        .library(name: "Checkpoints", targets: ["Checkpoints"]),
-        .library(name: "Architectures", targets: ["Architectures"]),
-        .library(name: "Symmetries", targets: ["Symmetries"]),
-        .library(name: "Protections", targets: ["Protections"]),
-        .library(name: "Transformers", targets: ["Transformers"]),
-        .library(name: "Evaluation", targets: ["Evaluation"]),
+        .library(name: "MergeproofKit", targets: ["MergeproofKit"]),
         .executable(name: "mergeproof", targets: ["mergeproof"]),
     ],
     dependencies: [
@@ -121,7 +115,7 @@ let package = Package(
 
         // Rooms, from the ground up: each imports only rooms above it in this list.
         .target(
-            name: "LinearAlgebra", dependencies: ["CSystemShims", "CKernels", crypto, cryptoExtras],
+            name: "LinearAlgebra", dependencies: ["CSystemShims", crypto, cryptoExtras],
             swiftSettings: strict),
         .target(
             name: "Checkpoints", dependencies: ["CSystemShims", "CKernels", collections],
@@ -142,6 +136,7 @@ let package = Package(
             name: "Evaluation",
             dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
             swiftSettings: strict),
+        .target(name: "MergeproofKit", dependencies: ["Evaluation"], swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
             swiftSettings: strict),
@@ -150,6 +145,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["Checkpoints", "Evaluation"], path: "Tests/TestSupport",
             swiftSettings: strict),
+        .executableTarget(
+            name: "LibraryExample", dependencies: ["MergeproofKit"], path: "Tests/LibraryExample", swiftSettings: strict
+        ),
         .testTarget(
             name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
         .testTarget(
@@ -166,6 +164,7 @@ let package = Package(
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "CommandTests", dependencies: ["mergeproof", "Evaluation", "TestSupport"], swiftSettings: strict),
+            name: "CommandTests", dependencies: ["mergeproof", "LibraryExample", "Evaluation", "TestSupport"],
+            swiftSettings: strict),
     ]
 )

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-output=${1:-Sources/Evaluation/Evaluation.docc/Families.md}
+output=${1:-Sources/MergeproofKit/MergeproofKit.docc/Families.md}
 swift build -c release --product mergeproof >&2
 {
     cat <<'TEXT'

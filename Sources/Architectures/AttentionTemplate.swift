@@ -1,5 +1,5 @@
 struct AttentionTemplate: Sendable {
-    enum Fusion: String, Sendable {
+    enum Fusion: String, Sendable, CaseIterable {
         /// All queries, then all keys, then all values.
         case stacked
         /// For each key/value head its queries, its key, its value.

@@ -6,19 +6,25 @@ struct Vocabulary {
     var numbers: Set<String> = []
     var flags: Set<String> = ["first"]
     var rotaries: Set<String> = []
+    /// Where what is read is noted, if anywhere.
+    var record: DescriptionKeys.Record?
 }
 
 /// The members of one object of a description. Each is taken once; what nobody takes is an error that names the field.
 struct Fields {
     let family: String
     let path: String
+    /// What the object is to the one around it: the key that it stands at; of a dictionary's members `layer.*`, of a list's `steps[]`.
+    let kind: String
     var vocabulary: Vocabulary
     private var members: [String: JSONValue] = [:]
 
-    init(_ value: JSONValue?, family: String, path: String, vocabulary: Vocabulary = .init()) throws(ArchitectureError)
-    {
+    init(
+        _ value: JSONValue?, family: String, path: String, kind: String? = nil, vocabulary: Vocabulary = .init()
+    ) throws(ArchitectureError) {
         self.family = family
         self.path = path
+        self.kind = kind ?? path
         self.vocabulary = vocabulary
         guard let object = value?.object else { throw .invalidDescription(family: family, field: path) }
         for member in object.members where !member.value.isNull { members[member.key] = member.value }
@@ -33,9 +39,15 @@ struct Fields {
         if let left = members.keys.min() { throw .invalidDescription(family: family, field: "\(path).\(left)") }
     }
 
-    mutating func take(_ key: String) -> JSONValue? { members.removeValue(forKey: key) }
+    mutating func take(_ key: String) -> JSONValue? {
+        vocabulary.record?.note(key, of: kind)
+        return members.removeValue(forKey: key)
+    }
 
-    func has(_ key: String) -> Bool { members[key] != nil }
+    func has(_ key: String) -> Bool {
+        vocabulary.record?.note(key, of: kind)
+        return members[key] != nil
+    }
 
     mutating func optionalString(_ key: String) throws(ArchitectureError) -> String? {
         guard let value = take(key) else { return nil }
@@ -88,9 +100,10 @@ struct Fields {
         return strings
     }
 
-    mutating func choice<Choice: RawRepresentable<String>>(
+    mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
         _ key: String, default standard: Choice? = nil
     ) throws(ArchitectureError) -> Choice {
+        vocabulary.record?.note(key, of: kind, choices: Choice.allCases.map(\.rawValue))
         guard let name = try optionalString(key) else {
             guard let standard else { throw fault(key) }
             return standard
@@ -144,7 +157,7 @@ struct Fields {
     func object<Result>(
         _ key: String, _ value: JSONValue, _ body: (inout Fields) throws(ArchitectureError) -> Result
     ) throws(ArchitectureError) -> Result {
-        try Self.read(value, family, place(key), vocabulary, body)
+        try read(value, path: place(key), as: key, body)
     }
 
     /// The members of an object that is a dictionary, in their order.
@@ -155,7 +168,7 @@ struct Fields {
         guard let object = value.object else { throw fault(key) }
         var results: [(name: String, value: Result)] = []
         for member in object.members where !member.value.isNull {
-            let result = try Self.read(member.value, family, "\(place(key)).\(member.key)", vocabulary) {
+            let result = try read(member.value, path: "\(place(key)).\(member.key)", as: "\(key).*") {
                 fields throws(ArchitectureError) in
                 try body(member.key, &fields)
             }
@@ -171,16 +184,16 @@ struct Fields {
         guard let values = value.array else { throw fault(key) }
         var results: [Result] = []
         for (number, value) in values.enumerated() {
-            results.append(try Self.read(value, family, "\(place(key))[\(number)]", vocabulary, body))
+            results.append(try read(value, path: "\(place(key))[\(number)]", as: "\(key)[]", body))
         }
         return results
     }
 
-    private static func read<Result>(
-        _ value: JSONValue, _ family: String, _ path: String, _ vocabulary: Vocabulary,
+    private func read<Result>(
+        _ value: JSONValue, path: String, as kind: String,
         _ body: (inout Fields) throws(ArchitectureError) -> Result
     ) throws(ArchitectureError) -> Result {
-        var fields = try Fields(value, family: family, path: path, vocabulary: vocabulary)
+        var fields = try Fields(value, family: family, path: path, kind: kind, vocabulary: vocabulary)
         let result = try body(&fields)
         try fields.end()
         return result
@@ -192,7 +205,7 @@ struct Fields {
     ) throws(ArchitectureError) -> Result? {
         guard let value = take(key) else { return nil }
         let object = value.string == nil ? value : .object([member: value])
-        return try Self.read(object, family, place(key), vocabulary, body)
+        return try read(object, path: place(key), as: key, body)
     }
 }
 
@@ -205,7 +218,7 @@ extension Fields {
         var results: [Result] = []
         for value in value.array ?? [value] {
             let object = value.string == nil ? value : .object([member: value])
-            results.append(try Self.read(object, family, place(key), vocabulary, body))
+            results.append(try read(object, path: place(key), as: key, body))
         }
         return results
     }

@@ -26,7 +26,7 @@ public struct LanguageHead: Sendable, Equatable {
 }
 
 public struct Classifier: Sendable, Equatable {
-    public enum Pooling: String, Sendable {
+    public enum Pooling: String, Sendable, CaseIterable {
         case first, last, mean
         /// The decoder's last position at which the encoder reads the end-of-text token (BART, T5).
         case endOfText = "end_of_text"

@@ -18,7 +18,7 @@ public struct MLPBlock: Sendable, Equatable {
 
 /// A mixture of experts: `Σ_e w_e(x)·expert_e(x)` over the experts that a router chooses, and perhaps one that is always there.
 public struct ExpertsBlock: Sendable, Equatable {
-    public enum Scoring: String, Sendable {
+    public enum Scoring: String, Sendable, CaseIterable {
         /// Softmax over all experts, then the best (Mixtral, Qwen).
         case softmax
         /// The best, then softmax over those (GPT-OSS).
@@ -29,7 +29,7 @@ public struct ExpertsBlock: Sendable, Equatable {
         case sigmoidOnInput = "sigmoid_on_input"
     }
 
-    public enum GroupScore: String, Sendable {
+    public enum GroupScore: String, Sendable, CaseIterable {
         /// The sum of its two best experts' (DeepSeek-V3).
         case sumOfBestTwo = "sum_of_best_two"
         /// Its best expert's (DeepSeek-V2).

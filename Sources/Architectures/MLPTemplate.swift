@@ -1,5 +1,5 @@
 struct MLPTemplate: Sendable {
-    enum Fusion: String, Sendable {
+    enum Fusion: String, Sendable, CaseIterable {
         /// All gates, then all ups.
         case stacked
         /// Gate, up, gate, up …

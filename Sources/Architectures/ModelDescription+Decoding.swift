@@ -4,7 +4,13 @@ extension ModelDescription {
     /// Decodes a description, strictly: an unknown, missing or mistyped field and a name that nothing declares are errors
     /// that name the family and the field.
     package init(decoding root: JSONValue, named name: String) throws(ArchitectureError) {
-        var fields = try Fields(root, family: name, path: "description")
+        try self.init(decoding: root, named: name, noting: nil)
+    }
+
+    /// - Parameter record: where the keys that are read are noted.
+    init(decoding root: JSONValue, named name: String, noting record: DescriptionKeys.Record?) throws(ArchitectureError)
+    {
+        var fields = try Fields(root, family: name, path: "description", vocabulary: Vocabulary(record: record))
         family = try fields.string("family")
         guard family == name else { throw fields.fault("family") }
         modelTypes = try fields.strings("model_types")
@@ -97,7 +103,9 @@ extension ModelDescription {
         plain["layouts"] = nil
         var layouts: [ModelDescription] = []
         for change in changes {
-            layouts.append(try ModelDescription(decoding: merged(.object(plain), change), named: name))
+            layouts.append(
+                try ModelDescription(
+                    decoding: merged(.object(plain), change), named: name, noting: fields.vocabulary.record))
         }
         return layouts
     }
@@ -146,7 +154,8 @@ extension ModelDescription {
                 flags[member.key] = Flag(key: member.key, sources: [.bool(default: standard)], checks: [])
             } else {
                 var value = try Fields(
-                    member.value, family: fields.family, path: "flags.\(member.key)", vocabulary: fields.vocabulary)
+                    member.value, family: fields.family, path: "flags.\(member.key)", kind: "flags.*",
+                    vocabulary: fields.vocabulary)
                 flags[member.key] = try Flag(&value, name: member.key)
                 try value.end()
             }

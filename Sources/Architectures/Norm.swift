@@ -3,7 +3,7 @@
 /// RMS: `x / sqrt(mean x² + ε) · (w + o)`. Layer: `(x - mean x) / sqrt(var x + ε) · (w + o) + b`. The offset o is 1 where the
 /// family stores gains around zero (Gemma). Without a stored gain, w + o is 1.
 public struct Norm: Sendable, Equatable {
-    public enum Kind: String, Sendable { case rms, layer }
+    public enum Kind: String, Sendable, CaseIterable { case rms, layer }
 
     public let kind: Kind
     /// Stored names.
@@ -15,7 +15,7 @@ public struct Norm: Sendable, Equatable {
 
 /// A normalisation of queries and keys between their projections and their product.
 public struct QueryKeyNorm: Sendable, Equatable {
-    public enum Scope: String, Sendable {
+    public enum Scope: String, Sendable, CaseIterable {
         /// Each head is normalised by itself; the gain is shared by all heads.
         case head
         /// Each head is normalised by itself, with a gain of its own.

@@ -1,5 +1,5 @@
 /// How rotary embeddings pair channels, by the names that descriptions use.
-public enum ChannelLayout: String, Sendable {
+public enum ChannelLayout: String, Sendable, CaseIterable {
     /// Channel i with i + r/2: Llama, Qwen, Mistral.
     case halfSplit = "half_split"
     /// Channel 2i with 2i + 1: GPT-J, Cohere.

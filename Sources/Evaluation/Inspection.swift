@@ -8,6 +8,8 @@ public struct Inspection: Sendable {
     public struct MethodSummary: Sendable {
         public let name: String
         public let sampler: Sampler
+        /// The condition number that is used unless the user names one.
+        public let condition: Double
         public let isDefault: Bool
         public let sites: Int
         public let bytes: Int
@@ -15,12 +17,18 @@ public struct Inspection: Sendable {
         public let roundingMultiple: Double
     }
 
+    public struct FileRemark: Sendable {
+        public let path: String
+        public let reason: String
+    }
+
     public let family: String
     public let modelType: String
     public let tensorCount: Int
     public let fileCount: Int
-    public let types: [(name: String, bytes: Int)]
-    public let dimensions: [(name: String, value: Int)]
+    /// Bytes by element type.
+    public let types: NamedValues<Int>
+    public let dimensions: NamedValues<Int>
     public let sites: [SiteSummary]
     /// What norms, gates and rotations forbid, and why.
     public let limits: [String]
@@ -28,9 +36,9 @@ public struct Inspection: Sendable {
     /// Disk space that an output takes.
     public let outputBytes: Int
     /// Files that no output holds, and why.
-    public let leftOut: [(path: String, reason: String)]
+    public let leftOut: [FileRemark]
     /// Files beside which the model is not protected at all, and why.
-    public let refused: [(path: String, reason: String)]
+    public let refused: [FileRemark]
     /// What is unusual about this checkpoint.
     public let notes: [String]
     public let isProtected: Bool
@@ -42,11 +50,12 @@ public struct Inspection: Sendable {
         modelType = architecture.modelType
         tensorCount = checkpoint.tensors.count
         fileCount = checkpoint.shards.count
-        types = ElementType.allCases.compactMap { type in
-            let bytes = checkpoint.tensors.values.filter { $0.type == type }.reduce(0) { $0 + $1.byteCount }
-            return bytes > 0 ? (type.rawValue, bytes) : nil
-        }
-        dimensions = architecture.dimensions.map { ($0.key, $0.value) }
+        types = NamedValues(
+            ElementType.allCases.compactMap { type in
+                let bytes = checkpoint.tensors.values.filter { $0.type == type }.reduce(0) { $0 + $1.byteCount }
+                return bytes > 0 ? (type.rawValue, bytes) : nil
+            })
+        dimensions = NamedValues(architecture.dimensions.map { ($0.key, $0.value) })
         sites = SiteSummary.list(all)
         limits = architecture.limits
         let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
@@ -59,7 +68,8 @@ public struct Inspection: Sendable {
                 }
                 let tensors = Set(touched.flatMap { $0.slices.map(\.tensor) })
                 return MethodSummary(
-                    name: method.rawValue, sampler: sampler, isDefault: sampler == protection.defaultSampler,
+                    name: method.rawValue, sampler: sampler, condition: condition,
+                    isDefault: sampler == protection.defaultSampler,
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
                     roundingMultiple: PredictedRounding(
                         touched, powers: powers, sampler: sampler, condition: condition
@@ -67,34 +77,47 @@ public struct Inspection: Sendable {
             }
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
-        leftOut = checkpoint.entries.compactMap { entry in entry.omission.map { (entry.relativePath, "\($0)") } }
-        refused = checkpoint.entries.compactMap { entry in entry.refusal.map { (entry.relativePath, "\($0)") } }
+        leftOut = checkpoint.entries.compactMap { entry in
+            entry.omission.map { FileRemark(path: entry.relativePath, reason: "\($0)") }
+        }
+        refused = checkpoint.entries.compactMap { entry in
+            entry.refusal.map { FileRemark(path: entry.relativePath, reason: "\($0)") }
+        }
         notes = architecture.notes
         isProtected = try checkpoint.document(named: Manifest.fileName) != nil
     }
+}
 
-    public var json: JSONValue {
-        .object([
-            "architecture": .string(family), "model_type": .string(modelType), "tensors": .int(tensorCount),
-            "files": .int(fileCount),
-            "types": .object(JSONObject(types.map { ($0.name, .int($0.bytes)) })),
-            "dimensions": .object(JSONObject(dimensions.map { ($0.name, .int($0.value)) })),
-            "sites": .array(sites.map(\.json)), "limits": .array(limits.map(JSONValue.string)),
-            "methods": .array(
-                methods.map {
-                    .object([
-                        "method": .string($0.name), "sampler": .string($0.sampler.rawValue),
-                        "condition": .double($0.sampler.defaultCondition), "default": .bool($0.isDefault),
-                        "sites": .int($0.sites), "rewritten_bytes": .int($0.bytes),
-                        "predicted_rounding_multiple": .double($0.roundingMultiple),
-                    ])
-                }),
-            "output_bytes": .int(outputBytes), "left_out": Self.list(leftOut), "refused": Self.list(refused),
-            "notes": .array(notes.map(JSONValue.string)), "protected": .bool(isProtected),
-        ])
-    }
-
-    private static func list(_ files: [(path: String, reason: String)]) -> JSONValue {
-        .array(files.map { .object(["file": .string($0.path), "reason": .string($0.reason)]) })
+extension Inspection: Encodable {
+    enum CodingKeys: String, CodingKey {
+        case family = "architecture"
+        case modelType = "model_type"
+        case tensorCount = "tensors"
+        case fileCount = "files"
+        case types, dimensions, sites, limits, methods
+        case outputBytes = "output_bytes"
+        case leftOut = "left_out"
+        case refused, notes
+        case isProtected = "protected"
     }
 }
+
+extension Inspection.MethodSummary: Encodable {
+    enum CodingKeys: String, CodingKey {
+        case name = "method"
+        case sampler, condition
+        case isDefault = "default"
+        case sites
+        case bytes = "rewritten_bytes"
+        case roundingMultiple = "predicted_rounding_multiple"
+    }
+}
+
+extension Inspection.FileRemark: Encodable {
+    enum CodingKeys: String, CodingKey {
+        case path = "file"
+        case reason
+    }
+}
+
+extension Sampler: Encodable {}

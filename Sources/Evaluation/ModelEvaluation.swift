@@ -6,7 +6,7 @@ import Transformers
 
 /// How well a model does on data.
 public struct ModelEvaluation: Sendable {
-    public enum Metric: String, Sendable, CaseIterable {
+    public enum Metric: String, Sendable, CaseIterable, Encodable {
         /// Share of examples, or of next tokens, whose true class has the largest score.
         case accuracy
         /// exp of the mean cross-entropy of next tokens.
@@ -25,19 +25,12 @@ public struct ModelEvaluation: Sendable {
         }
     }
 
-    public struct Result: Sendable {
+    public struct Result: Sendable, Encodable {
         public let metric: Metric
         public let value: Double
         /// What was counted.
         public let count: Int
         public let unit: String
-
-        public var json: JSONValue {
-            .object([
-                "metric": .string(metric.rawValue), "value": .double(value), "count": .int(count),
-                "unit": .string(unit),
-            ])
-        }
     }
 
     private let model: Model

@@ -1,4 +1,3 @@
-import Checkpoints
 import Symmetries
 
 /// What was found at one site.
@@ -34,14 +33,31 @@ public struct SiteResult: Sendable, Equatable {
     }
 
     public var holds: Bool { invariantError <= tolerance && roundingMultiple <= allowedMultiple }
+}
 
-    var json: JSONValue {
-        .object([
-            "path": .string(path), "kind": .string(kind.rawValue), "layer": layer.map(JSONValue.int) ?? .null,
-            "invariant_error": .double(invariantError), "tolerance": .double(tolerance),
-            "rounding_multiple": .double(roundingMultiple), "allowed_multiple": .double(allowedMultiple),
-            "moved": .bool(isMoved), "zero": .bool(isZero), "holds": .bool(holds), "worst": .string(worst),
-        ])
+extension SiteResult: Encodable {
+    private enum Key: String, CodingKey {
+        case path, kind, layer
+        case invariantError = "invariant_error"
+        case tolerance
+        case roundingMultiple = "rounding_multiple"
+        case allowedMultiple = "allowed_multiple"
+        case moved, zero, holds, worst
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(path, forKey: .path)
+        try container.encode(kind.rawValue, forKey: .kind)
+        try container.encode(layer, forKey: .layer)
+        try container.encode(invariantError, forKey: .invariantError)
+        try container.encode(tolerance, forKey: .tolerance)
+        try container.encode(roundingMultiple, forKey: .roundingMultiple)
+        try container.encode(allowedMultiple, forKey: .allowedMultiple)
+        try container.encode(isMoved, forKey: .moved)
+        try container.encode(isZero, forKey: .zero)
+        try container.encode(holds, forKey: .holds)
+        try container.encode(worst, forKey: .worst)
     }
 }
 

@@ -1,4 +1,3 @@
-import Checkpoints
 import Symmetries
 
 /// Sites of one kind and one group.
@@ -32,10 +31,8 @@ public struct SiteSummary: Sendable, Equatable {
         self.kind = kind
         self.group = group
     }
+}
 
-    var json: JSONValue {
-        .object([
-            "kind": .string(kind), "count": .int(count), "group": .string(group), "parameters": .int(parameters),
-        ])
-    }
+extension SiteSummary: Encodable {
+    enum CodingKeys: CodingKey { case kind, count, group, parameters }
 }

@@ -26,25 +26,37 @@ public struct VerificationReport: Sendable {
     public var worst: SiteResult? {
         sites.max { $0.invariantError / $0.tolerance < $1.invariantError / $1.tolerance }
     }
+}
 
-    public var json: JSONValue {
-        .object([
-            "same_function": .bool(holds),
-            "architecture": .string(family),
-            "worst_invariant_error": .double(worst?.invariantError ?? 0),
-            "tolerance": .double(worst?.tolerance ?? 0),
-            "displacement": .double(displacement),
-            "displacement_by_kind": .object(
-                JSONObject(
-                    displacementByKind.sorted { $0.key.rawValue < $1.key.rawValue }
-                        .map { ($0.key.rawValue, .double($0.value)) })),
-            "sites": .int(sites.count),
-            "unmoved_sites": .array(unmoved.map { .string($0.path) }),
-            "zero_sites": .array(zero.map { .string($0.path) }),
-            "failed_sites": .array(failures.map(\.json)),
-            "problems": .array(problems.map(JSONValue.string)),
-            "differences": .array(differences.map(JSONValue.string)),
-            "results": .array(sites.map(\.json)),
-        ])
+extension VerificationReport: Encodable {
+    private enum Key: String, CodingKey {
+        case sameFunction = "same_function"
+        case architecture
+        case worstInvariantError = "worst_invariant_error"
+        case tolerance, displacement
+        case displacementByKind = "displacement_by_kind"
+        case sites
+        case unmovedSites = "unmoved_sites"
+        case zeroSites = "zero_sites"
+        case failedSites = "failed_sites"
+        case problems, differences, results
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(holds, forKey: .sameFunction)
+        try container.encode(family, forKey: .architecture)
+        try container.encode(worst?.invariantError ?? 0, forKey: .worstInvariantError)
+        try container.encode(worst?.tolerance ?? 0, forKey: .tolerance)
+        try container.encode(displacement, forKey: .displacement)
+        let byKind = displacementByKind.map { (name: $0.key.rawValue, value: $0.value) }.sorted { $0.name < $1.name }
+        try container.encode(NamedValues(byKind), forKey: .displacementByKind)
+        try container.encode(sites.count, forKey: .sites)
+        try container.encode(unmoved.map(\.path), forKey: .unmovedSites)
+        try container.encode(zero.map(\.path), forKey: .zeroSites)
+        try container.encode(failures, forKey: .failedSites)
+        try container.encode(problems, forKey: .problems)
+        try container.encode(differences, forKey: .differences)
+        try container.encode(sites, forKey: .results)
     }
 }

@@ -8,7 +8,7 @@ public protocol Protection: Sendable {
     var defaultSampler: Sampler { get }
     /// The samplers that a user may choose.
     var samplers: [Sampler] { get }
-    /// One line for help texts and reports.
+    /// One line for help texts.
     var summary: String { get }
 }
 

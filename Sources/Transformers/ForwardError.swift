@@ -16,6 +16,8 @@ public enum ForwardError: Error, Sendable, Equatable {
     case severalPrompts(count: Int)
     case notFinite(path: String, position: Int)
     case notGenerative(path: String, family: String)
+    /// No place of the model has this name.
+    case unknownActivation(path: String, name: String, nearest: String)
     /// A classifier reads the decoder where the encoder's text ends.
     case noEndOfText(sequence: Int, token: Int)
     case decoderDoesNotFit(tokens: Int, decoder: Int)
@@ -48,6 +50,8 @@ extension ForwardError: CustomStringConvertible {
             "\(path): the scores at position \(position) are not finite; the weights hold NaN or infinite values, or overflow"
         case .notGenerative(let path, let family):
             "\(path): this \(family) model does not generate text; give a causal decoder with a language head"
+        case .unknownActivation(let path, let name, let nearest):
+            "\(path): no activation is called \(name), the nearest that the model has is \(nearest); ask for that or another"
         case .noEndOfText(let sequence, let token):
             "sequence \(sequence) (from 0) does not hold the end-of-text token \(token), where this classifier reads; append it"
         case .decoderDoesNotFit(let tokens, let decoder):

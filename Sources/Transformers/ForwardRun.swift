@@ -47,7 +47,7 @@ final class ForwardRun<Real: ComputeScalar> {
 
     init(
         _ architecture: Architecture, _ weights: Weights, _ inputs: ModelInputs, threads: Int,
-        observer: Observer<Real>? = nil,
+        observer: Observer? = nil,
         cache: KeyValueCache<Real>? = nil
     ) {
         self.architecture = architecture
@@ -79,11 +79,7 @@ final class ForwardRun<Real: ComputeScalar> {
 
     /// Path of the block that a step runs, with the number of the layer where layers share blocks.
     static func name(of step: Step, in architecture: Architecture) -> String {
-        let stack = architecture.stacks[step.stack]
-        let kind =
-            stack.layers[step.layer].sublayers[step.sublayer].operation.blockName.split(separator: ".").last ?? ""
-        let prefix = architecture.stacks.count > 1 ? stack.name + "." : ""
-        return "\(prefix)layers.\(step.layer).\(kind)"
+        architecture.spelling(of: .block(step, in: architecture))
     }
 
     func begin(stack number: Int) throws {
@@ -109,7 +105,7 @@ final class ForwardRun<Real: ComputeScalar> {
         if isDecoder, let encoder = finished.first, encoder.positions.segments.count != positions.segments.count {
             throw wrongInputs("as many decoder sequences as encoder inputs")
         }
-        maps.observer?.note(stack.name + ".embedding", states)
+        try maps.observer?.note(.embedding(stack: stack.name), states)
     }
 
     /// A classifier's decoder reads what its encoder reads, one token later, unless it is given tokens of its own.
@@ -180,7 +176,7 @@ final class ForwardRun<Real: ComputeScalar> {
     private func add(_ branch: States<Real>, _ step: Step) throws {
         branch.add(states)
         states = try sublayer(step).residual.map { try LoadedNorm($0, maps.weights).apply(branch) } ?? branch
-        maps.observer?.note(Self.name(of: step, in: architecture), states)
+        try maps.observer?.note(.block(step, in: architecture), states)
     }
 
     /// What a sublayer adds to the residual stream.
@@ -244,7 +240,7 @@ final class ForwardRun<Real: ComputeScalar> {
         let stack = architecture.stacks[number]
         if let norm = stack.finalNorm { states = try LoadedNorm(norm, maps.weights).apply(states) }
         if let projection = stack.finalProjection { states = try maps.apply(projection, to: states) }
-        maps.observer?.note(stack.name + ".states", states)
+        try maps.observer?.note(.states(stack: stack.name), states)
         finished.append((states, positions))
     }
 
@@ -257,6 +253,15 @@ final class ForwardRun<Real: ComputeScalar> {
             try end(stack: stack)
         }
         cache?.length += positions.rows
+    }
+}
+
+extension ActivationPoint {
+    /// The residual stream behind a step.
+    static func block<Real>(_ step: ForwardRun<Real>.Step, in architecture: Architecture) -> ActivationPoint {
+        let stack = architecture.stacks[step.stack]
+        let sublayer = stack.layers[step.layer].sublayers[step.sublayer]
+        return .block(stack: stack.name, layer: step.layer, name: sublayer.operation.shortName)
     }
 }
 

@@ -12,7 +12,7 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
 
     let weights: Weights
     let threads: Int
-    let observer: Observer<Real>?
+    let observer: Observer?
 
     /// Everything that the stored tensor of a projection computes from `x`: y = x·Wᵀ + b, fused neighbours included.
     func applyStored(_ projection: Projection, to x: States<Real>) throws -> States<Real> {
@@ -47,9 +47,8 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
             }
         }
         weights.release(tensor)
-        let name = projection.weight + (projection.expert.map { ".\($0)" } ?? "")
-        observer?.note(name + ".input", x)
-        observer?.note(name, y)
+        try observer?.note(.input(of: projection.storedMap), x)
+        try observer?.note(.output(of: projection.storedMap), y)
         return y
     }
 

@@ -25,33 +25,46 @@ public struct Model: Sendable {
         public let kind: OutputKind
         /// One matrix per sequence; one in all for similarities.
         public let values: [Matrix<Real>]
-        /// Activations that were asked for, by name.
-        public let activations: [String: Matrix<Real>]
+        /// Activations that were asked for, sequences one below the other; where layers share a map, so are its calls. What nothing
+        /// computes, such as an expert that no position is routed to, is absent.
+        public let activations: [ActivationPoint: Matrix<Real>]
     }
 
     /// Evaluates in f32.
     ///
-    /// - Parameter activations: names to keep, sequences one below the other. The residual stream: `decoder.embedding`,
-    ///   `layers.3.attention` (after that block), `decoder.states`; with several stacks a block's name begins with its stack's. Any
-    ///   linear map by its tensor's stored name, and its input: `model.layers.3.mlp.up_proj.weight`,
-    ///   `model.layers.3.mlp.up_proj.weight.input`; an expert's in rows of the positions routed to it, `.0` … for those that share
-    ///   a tensor. What nothing computes is absent from the result.
-    public func single(_ inputs: ModelInputs, activations: Set<String> = []) throws -> Output<Float> {
-        try run(inputs, activations)
-    }
+    /// - Parameters:
+    ///   - activations: points whose activations are kept.
+    ///   - sinks: what receives the activations of further points, or of the same, as they are computed; they may be used for
+    ///     many evaluations.
+    /// - Throws: `ForwardError.unknownActivation` for a point that the model does not have, before anything is computed.
+    public func single(
+        _ inputs: ModelInputs, activations: Set<ActivationPoint> = [],
+        sinks: [ActivationPoint: any ActivationSink] = [:]
+    ) throws -> Output<Float> { try run(inputs, activations, sinks) }
 
     /// Evaluates in f64: the same operations, weights widened exactly.
-    public func double(_ inputs: ModelInputs, activations: Set<String> = []) throws -> Output<Double> {
-        try run(inputs, activations)
+    public func double(
+        _ inputs: ModelInputs, activations: Set<ActivationPoint> = [],
+        sinks: [ActivationPoint: any ActivationSink] = [:]
+    ) throws -> Output<Double> { try run(inputs, activations, sinks) }
+
+    /// The point that is written so, as `ActivationPoint` explains.
+    ///
+    /// - Throws: `ForwardError.unknownActivation` unless the model has it.
+    public func activationPoint(_ text: String) throws(ForwardError) -> ActivationPoint {
+        try architecture.activationPoint(spelled: text, path: weights.checkpoint.path)
     }
 
-    private func run<Real: ComputeScalar>(_ inputs: ModelInputs, _ wanted: Set<String>) throws -> Output<Real> {
-        var kept: [String: Matrix<Real>] = [:]
-        let observer = Observer<Real>(wants: wanted.contains) { kept[$0] = $1 }
+    private func run<Real: ComputeScalar>(
+        _ inputs: ModelInputs, _ wanted: Set<ActivationPoint>, _ sinks: [ActivationPoint: any ActivationSink]
+    ) throws -> Output<Real> {
+        try architecture.require(wanted.union(sinks.keys), path: weights.checkpoint.path)
+        let kept = Dictionary(uniqueKeysWithValues: wanted.map { ($0, KeptActivations<Real>()) })
+        let observer = Observer(kept.mapValues { [$0] }.merging(sinks.mapValues { [$0] }) { $0 + $1 })
         let run = ForwardRun<Real>(architecture, weights, inputs, threads: threads, observer: observer)
         try run.runStacks()
         let (kind, values) = try run.output()
-        return Output(kind: kind, values: values, activations: kept)
+        return Output(kind: kind, values: values, activations: kept.filter { $0.value.rows > 0 }.mapValues(\.matrix))
     }
 
     /// Greedy continuation of one sequence in f32, with a cache of keys and values: the token of the largest logit, `count` times

@@ -1,12 +1,14 @@
-import LinearAlgebra
+/// Hands activations to sinks as they are computed, on the thread that the run was started on and no other.
+struct Observer: @unchecked Sendable {
+    private let sinks: [ActivationPoint: [any ActivationSink]]
 
-/// Receives activations as they are computed, on the thread that the run was started on and no other.
-struct Observer<Real: ComputeScalar>: @unchecked Sendable {
-    /// Whether the activation of a name is wanted.
-    let wants: (String) -> Bool
-    let take: (String, Matrix<Real>) -> Void
+    /// Nil where nothing is to be observed.
+    init?(_ sinks: [ActivationPoint: [any ActivationSink]]) {
+        guard !sinks.isEmpty else { return nil }
+        self.sinks = sinks
+    }
 
-    func note(_ name: String, _ states: States<Real>) {
-        if wants(name) { take(name, states.matrix) }
+    func note<Real>(_ point: ActivationPoint, _ states: States<Real>) throws {
+        for sink in sinks[point] ?? [] { try sink.take(states.view) }
     }
 }

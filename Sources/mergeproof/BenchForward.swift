@@ -30,6 +30,21 @@ struct BenchForward: ParsableCommand {
 
     @OptionGroup var display: OutputOptions
 
+    private struct Report: Encodable {
+        let tokens: Int
+        let seconds: [Double]
+        let tokensPerSecond: Double
+        let threads: Int
+        let coreType = BLASInfo.coreType
+
+        enum CodingKeys: String, CodingKey {
+            case tokens, seconds
+            case tokensPerSecond = "tokens_per_second"
+            case threads
+            case coreType = "core_type"
+        }
+    }
+
     func validate() throws {
         try requireRange("--tokens", tokens, 1...1_000_000)
         try requireRange("--rounds", rounds, 1...1_000_000)
@@ -52,14 +67,12 @@ struct BenchForward: ParsableCommand {
                 if round > 0 { times.append(seconds(time)) }
             }
             let rate = Double(tokens) / median(times)
+            guard !display.json else {
+                return try print(
+                    json: Report(tokens: tokens, seconds: times, tokensPerSecond: rate, threads: network.threads))
+            }
             print(
-                display.json
-                    ? JSONValue.object([
-                        "tokens": .int(tokens), "seconds": .array(times.map(JSONValue.double)),
-                        "tokens_per_second": .double(rate), "threads": .int(network.threads),
-                        "core_type": .string(BLASInfo.coreType),
-                    ]).serialized(indented: true)
-                    : "\(fixed(rate, 1)) tokens/s: \(tokens) tokens in \(fixed(median(times), 3)) s (median of \(times.count)), \(network.threads) threads; OpenBLAS kernels: \(BLASInfo.coreType)"
+                "\(fixed(rate, 1)) tokens/s: \(tokens) tokens in \(fixed(median(times), 3)) s (median of \(times.count)), \(network.threads) threads; OpenBLAS kernels: \(BLASInfo.coreType)"
             )
         }
     }

@@ -25,6 +25,22 @@ struct BenchMemory: ParsableCommand {
 
     @OptionGroup var display: OutputOptions
 
+    private struct Report: Encodable {
+        let memoryBytes, tensorBytes, tokens: Int
+        let seconds: Double
+        let peakAnonymousBytes, peakResidentBytes: Int
+        let coreType = BLASInfo.coreType
+
+        enum CodingKeys: String, CodingKey {
+            case memoryBytes = "memory_bytes"
+            case tensorBytes = "tensor_bytes"
+            case tokens, seconds
+            case peakAnonymousBytes = "peak_anonymous_bytes"
+            case peakResidentBytes = "peak_resident_bytes"
+            case coreType = "core_type"
+        }
+    }
+
     func validate() throws {
         if let gigabytes { try requireRange("--gigabytes", gigabytes, 1...100_000) }
         try requireRange("--tokens", tokens, 2...1_000_000)
@@ -52,12 +68,10 @@ struct BenchMemory: ParsableCommand {
                 throw checkFailed
             }
             guard !display.json else {
-                return print(
-                    JSONValue.object([
-                        "memory_bytes": .int(memory), "tensor_bytes": .int(bytes), "tokens": .int(tokens),
-                        "seconds": .double(usage.seconds), "peak_anonymous_bytes": .int(usage.anonymousBytes),
-                        "peak_resident_bytes": .int(usage.residentBytes), "core_type": .string(BLASInfo.coreType),
-                    ]).serialized(indented: true))
+                return try print(
+                    json: Report(
+                        memoryBytes: memory, tensorBytes: bytes, tokens: tokens, seconds: usage.seconds,
+                        peakAnonymousBytes: usage.anonymousBytes, peakResidentBytes: usage.residentBytes))
             }
             print(
                 table([

@@ -47,7 +47,7 @@ struct BenchProtect: ParsableCommand {
             let bytes = try Checkpoint(opening: source).tensorBytes
             let results = try measure(source: source, key: key, output: folder + "/out")
             if display.json {
-                print(json(results, bytes: bytes))
+                try print(json: Report(bytes: bytes, commands: results))
             } else {
                 print(text(results, bytes: bytes))
             }
@@ -55,11 +55,37 @@ struct BenchProtect: ParsableCommand {
     }
 
     /// One command's wall times and the largest memory it held that no file backs.
-    private struct Measurement {
+    private struct Measurement: Encodable {
         let name: String
         var seconds: [Double] = []
         var ratios: [Double] = []
         var peakBytes = 0
+
+        enum Key: String, CodingKey {
+            case command, seconds
+            case medianRatio = "median_ratio_to_cp"
+            case peakBytes = "peak_anonymous_bytes"
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(name, forKey: .command)
+            try container.encode(seconds, forKey: .seconds)
+            try container.encode(median(ratios), forKey: .medianRatio)
+            try container.encode(peakBytes, forKey: .peakBytes)
+        }
+    }
+
+    private struct Report: Encodable {
+        let bytes: Int
+        let coreType = BLASInfo.coreType
+        let commands: [Measurement]
+
+        enum CodingKeys: String, CodingKey {
+            case bytes = "tensor_bytes"
+            case coreType = "core_type"
+            case commands
+        }
     }
 
     private func measure(source: String, key: String, output: String) throws -> [Measurement] {
@@ -103,18 +129,5 @@ struct BenchProtect: ParsableCommand {
         let header = ["command", "median s", "rate", "ratio to cp", "range", "peak memory"]
         return table([header] + rows)
             + ["\(ByteSize.format(bytes)), \(rounds) rounds in turn; OpenBLAS kernels: \(BLASInfo.coreType)"]
-    }
-
-    private func json(_ results: [Measurement], bytes: Int) -> String {
-        JSONValue.object([
-            "tensor_bytes": .int(bytes), "core_type": .string(BLASInfo.coreType),
-            "commands": .array(
-                results.map {
-                    .object([
-                        "command": .string($0.name), "seconds": .array($0.seconds.map(JSONValue.double)),
-                        "median_ratio_to_cp": .double(median($0.ratios)), "peak_anonymous_bytes": .int($0.peakBytes),
-                    ])
-                }),
-        ]).serialized(indented: true)
     }
 }

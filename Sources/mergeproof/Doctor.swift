@@ -8,19 +8,30 @@ struct Doctor: ParsableCommand {
 
     @OptionGroup var display: OutputOptions
 
+    private struct Report: Encodable {
+        let version = Mergeproof.version
+        let library = BLASInfo.version
+        let coreType = BLASInfo.coreType
+        let pin = BLASInfo.pin
+        let pinLiesBelowCPU = BLASInfo.pinLiesBelowCPU
+        let vectorBits = BLASInfo.cpuVectorBits
+        let cores = WorkerThreads.availableCores
+
+        enum CodingKeys: String, CodingKey {
+            case version
+            case library = "openblas"
+            case coreType = "core_type"
+            case pin
+            case pinLiesBelowCPU = "pin_below_cpu"
+            case vectorBits = "cpu_vector_bits"
+            case cores
+        }
+    }
+
     func run() throws {
         let pin = BLASInfo.pin
         if display.json {
-            let report = JSONValue.object([
-                "version": .string(Mergeproof.version),
-                "openblas": .string(BLASInfo.version),
-                "core_type": .string(BLASInfo.coreType),
-                "pin": pin.map(JSONValue.string) ?? .null,
-                "pin_below_cpu": .bool(BLASInfo.pinLiesBelowCPU),
-                "cpu_vector_bits": .int(BLASInfo.cpuVectorBits),
-                "cores": .int(WorkerThreads.availableCores),
-            ])
-            print(report.serialized(indented: true))
+            try print(json: Report())
         } else {
             print(
                 """

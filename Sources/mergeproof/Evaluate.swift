@@ -38,10 +38,11 @@ struct Evaluate: ParsableCommand {
             let result = try ModelEvaluation(model: network, inDouble: double)
                 .evaluate(examples, metric) { bar.update(done: $0, of: examples.count) }
             bar.finish()
-            print(
-                display.json
-                    ? result.json.serialized(indented: true)
-                    : "\(metric.rawValue): \(result.value) over \(result.count) \(result.unit)")
+            if display.json {
+                try print(json: result)
+            } else {
+                print("\(metric.rawValue): \(result.value) over \(result.count) \(result.unit)")
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ struct Inspect: ParsableCommand {
         try reportingErrors {
             let inspection = try Inspection(try openModel(model))
             if display.json {
-                print(inspection.json.serialized(indented: true))
+                try print(json: inspection)
             } else {
                 print(text(inspection))
             }
@@ -27,10 +27,10 @@ struct Inspect: ParsableCommand {
     }
 
     private func text(_ inspection: Inspection) -> [String] {
-        let types = inspection.types.map { "\($0.name) \(ByteSize.format($0.bytes))" }.joined(separator: ", ")
+        let types = inspection.types.all.map { "\($0.name) \(ByteSize.format($0.value))" }.joined(separator: ", ")
         var lines = [
             "\(inspection.family) (model_type \(inspection.modelType)), \(inspection.tensorCount) tensors in \(inspection.fileCount) file\(inspection.fileCount == 1 ? "" : "s"): \(types)",
-            inspection.dimensions.map { "\($0.name) \($0.value)" }.joined(separator: ", "),
+            inspection.dimensions.all.map { "\($0.name) \($0.value)" }.joined(separator: ", "),
             "",
         ]
         lines += table(
@@ -43,7 +43,7 @@ struct Inspect: ParsableCommand {
                 + inspection.methods.map {
                     [
                         $0.name, $0.sampler.rawValue + ($0.isDefault ? " (default)" : ""),
-                        fixed($0.sampler.defaultCondition, 0), "\($0.sites)", ByteSize.format($0.bytes),
+                        fixed($0.condition, 0), "\($0.sites)", ByteSize.format($0.bytes),
                         "\(fixed($0.roundingMultiple, 1)) x",
                     ]
                 })

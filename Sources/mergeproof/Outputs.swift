@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import LinearAlgebra
 import Transformers
 
 struct Outputs: ParsableCommand {
@@ -20,16 +21,30 @@ struct Outputs: ParsableCommand {
 
     @OptionGroup var cores: ThreadOptions
 
+    private struct Line: Encodable {
+        let model: String
+        let result: Result<[Matrix<Double>], any Error>
+
+        enum Key: CodingKey { case model, outputs, error }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(model, forKey: .model)
+            switch result {
+            case .success(let values): try container.encode(values.map(\.elements), forKey: .outputs)
+            case .failure(let error): try container.encode("\(error)", forKey: .error)
+            }
+        }
+    }
+
     func run() throws {
         try reportingErrors {
             let inputs = try ModelInputs(reading: inputs)
             for model in models {
-                var line: JSONObject = ["model": .string(model)]
-                do {
-                    let values = try Model(try Checkpoint(opening: model), threads: cores.threads).double(inputs).values
-                    line["outputs"] = .array(values.map { .array($0.elements.map(JSONValue.double)) })
-                } catch { line["error"] = .string("\(error)") }
-                print(JSONValue.object(line).serialized())
+                let result = Result {
+                    try Model(try Checkpoint(opening: model), threads: cores.threads).double(inputs).values
+                }
+                print(try JSONValue(encoding: Line(model: model, result: result)).serialized())
             }
         }
     }

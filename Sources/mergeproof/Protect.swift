@@ -8,11 +8,9 @@ struct Protect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a protected copy of a model.",
         discussion: """
-            mergelock acts on every head's queries and keys, values and outputs with random invertible matrices; lossless acts on \
-            attention and MLP with signed permutations, powers of two and quarter turns, so that the original can be restored bit \
-            for bit; full acts as mergelock does and permutes whole heads, whole experts, the channels of every MLP and those of the residual \
-            stream as well. The source is never \
-            touched; the output directory appears whole or not at all.
+            \(ProtectionMethod.allCases.map { "\($0.rawValue): \($0.protection.summary)." }.joined(separator: "\n"))
+
+            What lossless did can be undone bit for bit. The source is never touched; the output directory appears whole or not at all.
             """)
 
     @Argument(help: "Model directory, or org/name in the Hugging Face cache (config.json and safetensors).")
@@ -81,7 +79,7 @@ struct Protect: ParsableCommand {
             let elapsed = seconds(ContinuousClock.now - started)
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }
-            show(report, seconds: elapsed)
+            try show(report, seconds: elapsed)
         }
     }
 
@@ -99,12 +97,12 @@ struct Protect: ParsableCommand {
         return options
     }
 
-    private func show(_ report: Protector.Report, seconds: Double) {
+    private func show(_ report: Protector.Report, seconds: Double) throws {
         if report.scalesWereDropped {
             warn("powers of two would have lost bits in some weight and were left out; signs and permutations remain")
         }
         if display.json {
-            print(ReportText.json(report, output: output, seconds: seconds))
+            try print(json: ProtectReport(report, output: output, seconds: seconds))
         } else {
             print(ReportText.protected(report, output: output, seconds: seconds))
         }

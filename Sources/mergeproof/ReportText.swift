@@ -47,44 +47,4 @@ enum ReportText {
         return
             "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
     }
-
-    static func json(restored report: Protector.Report, output: String, seconds: Double) -> String {
-        let proof = report.proof
-        let held = proof.flatMap { $0.holds ? $0 : nil }
-        return JSONValue.object([
-            "output": .string(output),
-            "method": .string(report.manifest.method.rawValue),
-            "key_id": .string(report.manifest.keyIdentifier),
-            "sites": .int(report.sites),
-            "tensor_bytes": .int(report.tensorBytes),
-            "authenticated": .bool(held != nil),
-            "proved": .string(held.map { $0.isBitForBit ? "bit for bit" : "to rounding" } ?? "none"),
-            "tensors": held.map { .int($0.tensors) } ?? .null,
-            "identical_tensors": held.map { .int($0.identicalTensors) } ?? .null,
-            "unchanged_files": held.map { .int($0.identicalFiles) } ?? .null,
-            "changes": .array((proof?.changes ?? []).map { .string($0.description) }),
-            "seconds": .double(seconds),
-        ]).serialized(indented: true)
-    }
-
-    static func json(_ report: Protector.Report, output: String, seconds: Double) -> String {
-        let manifest = report.manifest
-        return JSONValue.object([
-            "output": .string(output),
-            "method": .string(manifest.method.rawValue),
-            "sampler": .string(manifest.sampler.rawValue),
-            "condition": .double(manifest.condition),
-            "key_id": .string(manifest.keyIdentifier),
-            "nonce": .string(manifest.nonce?.hexadecimal ?? ""),
-            "sites": .int(report.sites),
-            "rewritten_tensors": .int(report.rewrittenTensors),
-            "rewritten_bytes": .int(report.rewrittenBytes),
-            "tensor_bytes": .int(report.tensorBytes),
-            "predicted_rounding_multiple": .double(manifest.roundingMultiple),
-            "powers_of_two_dropped": .bool(report.scalesWereDropped),
-            "left_out": .array(manifest.leftOut.map(JSONValue.string)),
-            "seconds": .double(seconds),
-            "core_type": .string(manifest.coreType),
-        ]).serialized(indented: true)
-    }
 }

@@ -40,10 +40,11 @@ struct Restore: ParsableCommand {
             for change in report.proof?.changes ?? [] { warn("\(protected): \(change)") }
             let elapsed = seconds(ContinuousClock.now - started)
             copying.warnOfFiles(in: source)
-            print(
-                display.json
-                    ? ReportText.json(restored: report, output: output, seconds: elapsed)
-                    : ReportText.restored(report, output: output, seconds: elapsed))
+            if display.json {
+                try print(json: RestoreReport(report, output: output, seconds: elapsed))
+            } else {
+                print(ReportText.restored(report, output: output, seconds: elapsed))
+            }
         }
     }
 }

@@ -17,6 +17,9 @@ func print(_ lines: [String]) { StandardOutput.write(lines.map(PrintableText.lin
 /// Text of our own with its lines. In the place of the library's function, which escapes nothing and keeps failures to itself.
 func print(_ text: String) { StandardOutput.write(PrintableText.lines(text) + "\n") }
 
+/// A report as a JSON object, indented.
+func print(json report: some Encodable) throws { print(try JSONValue(encoding: report).serialized(indented: true)) }
+
 enum StandardOutput {
     /// A result that cannot be delivered is an error. A reader that went away has seen what it wanted.
     static func write(_ text: String) {

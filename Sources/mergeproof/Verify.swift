@@ -67,10 +67,7 @@ struct Verify: ParsableCommand {
         }
         let holds = algebraic.holds && functional?.holds ?? true
         if display.json {
-            var object = algebraic.json.object ?? [:]
-            object["same_function"] = .bool(holds)
-            object["outputs"] = functional?.json ?? .null
-            print(JSONValue.object(object).serialized(indented: true))
+            try print(json: BothReports(weights: algebraic, outputs: functional, holds: holds))
         } else {
             print(text(algebraic) + (functional.map(text) ?? []) + ["same function: \(holds ? "yes" : "NO")"])
         }
@@ -183,3 +180,22 @@ struct Verify: ParsableCommand {
 }
 
 extension FunctionalVerification.Precision: ExpressibleByArgument {}
+
+/// The report on the weights, with the verdict of both proofs in the place of its own, and the report on the outputs.
+private struct BothReports: Encodable {
+    let weights: VerificationReport
+    let outputs: FunctionalReport?
+    let holds: Bool
+
+    enum Key: String, CodingKey {
+        case sameFunction = "same_function"
+        case outputs
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try weights.encode(to: encoder)
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(holds, forKey: .sameFunction)
+        try container.encode(outputs, forKey: .outputs)
+    }
+}

@@ -33,7 +33,7 @@ import Transformers
         let checkpoint = try Checkpoint(opening: path)
         let model = try Model(checkpoint, threads: 1)
         _ = (model.architecture.sites.count, model.architecture.limits.count)
-        _ = try Inspection(checkpoint).json.serialized()
+        _ = try JSONValue(encoding: Inspection(checkpoint)).serialized()
         _ = try model.single(RandomInputs.make(for: model.architecture, sequences: 2, length: 9))
     }
 

@@ -12,7 +12,7 @@ import Transformers
     private let lines: [Substring]
 
     init() throws {
-        let path = Fixtures.root + "/../../Sources/Evaluation/Evaluation.docc/Families.md"
+        let path = Fixtures.root + "/../../Sources/MergeproofKit/MergeproofKit.docc/Families.md"
         lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
     }
 

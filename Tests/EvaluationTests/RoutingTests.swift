@@ -91,7 +91,7 @@ import Transformers
         #expect(report.holds, "\(report.comparison)")
         let routing = try #require(report.comparison.routing)
         #expect(routing.turned > 0 && routing.overturned == 0 && routing.turnedByRounding > 0)
-        #expect(report.json["routing"]?["turned"]?.int == routing.turned)
+        #expect(try JSONValue(encoding: report)["routing"]?["turned"]?.int == routing.turned)
     }
 
     /// A router that is wrong gains no room by it: the margin is held against the original's noise.

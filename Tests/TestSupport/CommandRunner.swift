@@ -8,16 +8,18 @@ public enum CommandRunner {
         public let errors: String
     }
 
-    /// The program lies beside the test binary.
-    public static let program: URL = {
+    public static let program = built("mergeproof")
+
+    /// A program lies beside the test binary.
+    private static func built(_ name: String) -> URL {
         let own = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath().deletingLastPathComponent()
-        let beside = own.appendingPathComponent("mergeproof")
+        let beside = own.appendingPathComponent(name)
         if FileManager.default.isExecutableFile(atPath: beside.path) { return beside }
         let folder = Bundle.allBundles.map(\.bundleURL).map { $0.deletingLastPathComponent() }
-            .map { $0.appendingPathComponent("mergeproof") }
+            .map { $0.appendingPathComponent(name) }
             .first { FileManager.default.isExecutableFile(atPath: $0.path) }
         return folder ?? beside
-    }()
+    }
 
     public static func start(_ words: [String]) throws -> Process {
         let process = Process()
@@ -36,12 +38,20 @@ public enum CommandRunner {
             ["MP": program.path])
     }
 
+    /// Runs another program that was built beside this one, in a folder.
+    public static func example(_ name: String, in folder: String) throws -> Outcome {
+        try run(built(name), [], [:], folder: folder)
+    }
+
     public static func run(_ words: String...) throws -> Outcome { try run(words) }
 
     public static func run(_ words: [String]) throws -> Outcome { try run(program, words, [:]) }
 
-    private static func run(_ file: URL, _ words: [String], _ variables: [String: String]) throws -> Outcome {
+    private static func run(
+        _ file: URL, _ words: [String], _ variables: [String: String], folder: String? = nil
+    ) throws -> Outcome {
         let process = Process()
+        if let folder { process.currentDirectoryURL = URL(fileURLWithPath: folder) }
         let (output, errors) = (Pipe(), Pipe())
         process.executableURL = file
         process.arguments = words

@@ -1,0 +1,10 @@
+/// One import for a program that protects, verifies, restores or evaluates models.
+///
+/// Everything public of the rooms is visible through this module; no name is its own.
+@_exported import Architectures
+@_exported import Checkpoints
+@_exported import Evaluation
+@_exported import LinearAlgebra
+@_exported import Protections
+@_exported import Symmetries
+@_exported import Transformers

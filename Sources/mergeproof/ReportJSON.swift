@@ -1,0 +1,86 @@
+import Protections
+
+/// What `protect --json` prints.
+struct ProtectReport: Encodable {
+    let output, method, sampler: String
+    let condition: Double
+    let keyIdentifier, nonce: String
+    let sites, rewrittenTensors, rewrittenBytes, tensorBytes: Int
+    let roundingMultiple: Double
+    let scalesWereDropped: Bool
+    let leftOut: [String]
+    let seconds: Double
+    let coreType: String
+
+    enum CodingKeys: String, CodingKey {
+        case output, method, sampler, condition
+        case keyIdentifier = "key_id"
+        case nonce, sites
+        case rewrittenTensors = "rewritten_tensors"
+        case rewrittenBytes = "rewritten_bytes"
+        case tensorBytes = "tensor_bytes"
+        case roundingMultiple = "predicted_rounding_multiple"
+        case scalesWereDropped = "powers_of_two_dropped"
+        case leftOut = "left_out"
+        case seconds
+        case coreType = "core_type"
+    }
+
+    init(_ report: Protector.Report, output: String, seconds: Double) {
+        let manifest = report.manifest
+        self.output = output
+        method = manifest.method.rawValue
+        sampler = manifest.sampler.rawValue
+        condition = manifest.condition
+        keyIdentifier = manifest.keyIdentifier
+        nonce = manifest.nonce?.hexadecimal ?? ""
+        sites = report.sites
+        rewrittenTensors = report.rewrittenTensors
+        rewrittenBytes = report.rewrittenBytes
+        tensorBytes = report.tensorBytes
+        roundingMultiple = manifest.roundingMultiple
+        scalesWereDropped = report.scalesWereDropped
+        leftOut = manifest.leftOut
+        self.seconds = seconds
+        coreType = manifest.coreType
+    }
+}
+
+/// What `restore --json` prints.
+struct RestoreReport: Encodable {
+    let output, method, keyIdentifier: String
+    let sites, tensorBytes: Int
+    let isAuthenticated: Bool
+    let proved: String
+    let tensors, identicalTensors, unchangedFiles: Int?
+    let changes: [String]
+    let seconds: Double
+
+    enum CodingKeys: String, CodingKey {
+        case output, method
+        case keyIdentifier = "key_id"
+        case sites
+        case tensorBytes = "tensor_bytes"
+        case isAuthenticated = "authenticated"
+        case proved, tensors
+        case identicalTensors = "identical_tensors"
+        case unchangedFiles = "unchanged_files"
+        case changes, seconds
+    }
+
+    init(_ report: Protector.Report, output: String, seconds: Double) {
+        let held = report.proof.flatMap { $0.holds ? $0 : nil }
+        self.output = output
+        method = report.manifest.method.rawValue
+        keyIdentifier = report.manifest.keyIdentifier
+        sites = report.sites
+        tensorBytes = report.tensorBytes
+        isAuthenticated = held != nil
+        proved = held.map { $0.isBitForBit ? "bit for bit" : "to rounding" } ?? "none"
+        tensors = held?.tensors
+        identicalTensors = held?.identicalTensors
+        unchangedFiles = held?.identicalFiles
+        changes = (report.proof?.changes ?? []).map(\.description)
+        self.seconds = seconds
+    }
+}
