@@ -139,7 +139,7 @@ def table(fixtures):
         if not config.architectures:
             continue
         kind = getattr(transformers, config.architectures[0])
-        options = {key: value for key, value in MODELS[path.parent.name][2].items() if key in ("padded", "types", "end", "classified")}
+        options = {key: value for key, value in MODELS[path.parent.name][2].items() if key in ("padded", "types", "end", "classified", "text_only")}
         config._attn_implementation, config._experts_implementation = "eager", "eager"
         with spy:
             outputs_of(kind(config), inputs_for(config, torch.Generator().manual_seed(0), **options))

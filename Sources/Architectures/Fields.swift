@@ -6,6 +6,8 @@ struct Vocabulary {
     var numbers: Set<String> = []
     var flags: Set<String> = ["first"]
     var rotaries: Set<String> = []
+    /// Opaque parts.
+    var parts: Set<String> = []
 }
 
 /// The members of one object of a description. Each is taken once; what nobody takes is an error that names the field.

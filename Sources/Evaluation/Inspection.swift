@@ -25,6 +25,8 @@ public struct Inspection: Sendable {
     /// What norms, gates and rotations forbid, and why.
     public let limits: [String]
     public let methods: [MethodSummary]
+    /// What is copied and not understood.
+    public let opaqueParts: [OpaquePart]
     /// Disk space that an output takes.
     public let outputBytes: Int
     /// Files that no output holds, and why.
@@ -49,6 +51,7 @@ public struct Inspection: Sendable {
         dimensions = architecture.dimensions.map { ($0.key, $0.value) }
         sites = SiteSummary.list(all)
         limits = architecture.limits
+        opaqueParts = architecture.opaqueParts
         let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
         methods = ProtectionMethod.allCases.flatMap { method in
             let protection = method.protection
@@ -80,6 +83,7 @@ public struct Inspection: Sendable {
             "types": .object(JSONObject(types.map { ($0.name, .int($0.bytes)) })),
             "dimensions": .object(JSONObject(dimensions.map { ($0.name, .int($0.value)) })),
             "sites": .array(sites.map(\.json)), "limits": .array(limits.map(JSONValue.string)),
+            "opaque_parts": .array(opaqueParts.map(\.json)), "evaluable": .bool(opaqueParts.isEmpty),
             "methods": .array(
                 methods.map {
                     .object([

@@ -1,3 +1,4 @@
+import Architectures
 import Checkpoints
 import Symmetries
 
@@ -13,6 +14,9 @@ public struct VerificationReport: Sendable {
     public let displacement: Double
     /// The same over the tensors that sites of a kind act on.
     public let displacementByKind: [Site.Kind: Double]
+
+    /// Parts of the model that are copied and not understood: their tensors are the same to the bit, or problems.
+    public let opaqueParts: [OpaquePart]
 
     /// Whether the second model has every tensor of the first in its shape and type.
     public let canBeEvaluated: Bool
@@ -44,6 +48,7 @@ public struct VerificationReport: Sendable {
             "failed_sites": .array(failures.map(\.json)),
             "problems": .array(problems.map(JSONValue.string)),
             "differences": .array(differences.map(JSONValue.string)),
+            "opaque_parts": .array(opaqueParts.map(\.json)),
             "results": .array(sites.map(\.json)),
         ])
     }
