@@ -389,6 +389,55 @@ MODELS = {
                                           moe_intermediate_size=16, shared_expert_intermediate_size=20, mlp_only_layers=[0],
                                           layer_types=["full_attention"] * 2,
                                           rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)), {}),
+    "lfm2": (t.Lfm2ForCausalLM,
+             t.Lfm2Config(**SMALL_GROUPED, block_multiple_of=8, layer_types=["conv", "full_attention"], conv_bias=True), dict(UNDESCRIBED)),
+    "lfm2_full": (t.Lfm2ForCausalLM, t.Lfm2Config(**ONE_GROUPED, block_auto_adjust_ff_dim=False, layer_types=["full_attention"]), {}),
+    "jamba": (t.JambaForCausalLM,
+              t.JambaConfig(**dict(SMALL_GROUPED, num_hidden_layers=3, intermediate_size=24), num_experts=4, attn_layer_period=3,
+                            attn_layer_offset=1, mamba_d_state=4, mamba_dt_rank=3), dict(UNDESCRIBED)),
+    "jamba_full": (t.JambaForCausalLM,
+                   t.JambaConfig(**dict(SMALL_GROUPED, intermediate_size=24), num_experts=4, attn_layer_period=1, attn_layer_offset=0), {}),
+    "bamba": (t.BambaForCausalLM,
+              t.BambaConfig(**SMALL_GROUPED, attn_layer_indices=[1], mamba_n_heads=4, mamba_d_state=4, mamba_chunk_size=4,
+                            attention_bias=True), dict(UNDESCRIBED)),
+    "bamba_full": (t.BambaForCausalLM,
+                   t.BambaConfig(**ONE_GROUPED, attn_layer_indices=[0], mamba_n_heads=4, mlp_bias=True), {}),
+    "granitemoehybrid": (t.GraniteMoeHybridForCausalLM,
+                         t.GraniteMoeHybridConfig(**EXPERTS, num_local_experts=4, shared_intermediate_size=20, embedding_multiplier=6.0,
+                                                  logits_scaling=0.5, residual_multiplier=0.4, attention_multiplier=0.2,
+                                                  position_embedding_type=None, layer_types=["linear_attention", "full_attention"],
+                                                  mamba_n_heads=4, mamba_d_state=4, mamba_chunk_size=4), dict(UNDESCRIBED)),
+    "granitemoehybrid_full": (t.GraniteMoeHybridForCausalLM,
+                              t.GraniteMoeHybridConfig(**ONE_GROUPED, num_local_experts=0, shared_intermediate_size=20,
+                                                       residual_multiplier=0.4, attention_multiplier=0.2, attention_bias=True,
+                                                       position_embedding_type="rope", layer_types=["full_attention"],
+                                                       mamba_n_heads=4), {}),
+    "falcon_h1": (t.FalconH1ForCausalLM,
+                  t.FalconH1Config(**SMALL_GROUPED, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_state=4, mamba_chunk_size=4, key_multiplier=0.7,
+                                   attention_out_multiplier=0.8, ssm_multipliers=[0.9, 1.1, 0.8, 1.2, 0.7], mlp_multipliers=[0.9, 1.3],
+                                   mamba_rms_norm=True), dict(UNDESCRIBED)),
+    "nemotron_h": (t.NemotronHForCausalLM,
+                   t.NemotronHConfig(**{key: value for key, value in SMALL_GROUPED.items() if key != "num_hidden_layers"}, head_dim=12,
+                                     layers_block_type=["linear_attention", "full_attention", "mlp", "moe"], ssm_state_size=4,
+                                     mamba_num_heads=4, mamba_head_dim=8, n_groups=2, chunk_size=4, n_routed_experts=4,
+                                     moe_intermediate_size=16, moe_shared_expert_intermediate_size=20, mlp_bias=True), dict(UNDESCRIBED)),
+    "nemotron_h_full": (t.NemotronHForCausalLM,
+                        t.NemotronHConfig(**{key: value for key, value in SMALL_GROUPED.items() if key != "num_hidden_layers"}, head_dim=12,
+                                          layers_block_type=["full_attention", "mlp", "moe"], n_routed_experts=8, n_group=2,
+                                          routed_scaling_factor=2.5, moe_intermediate_size=16, moe_shared_expert_intermediate_size=20), {}),
+    "qwen3_vl": (t.Qwen3VLForConditionalGeneration,
+                 t.Qwen3VLConfig(text_config=dict(SMALL_GROUPED, head_dim=12, rope_parameters=dict(MROPE, mrope_section=[2, 2, 2])),
+                                 vision_config=dict(QWEN_TOWER, intermediate_size=40, out_hidden_size=32, num_position_embeddings=16,
+                                                    deepstack_visual_indexes=[0]),
+                                 image_token_id=3, video_token_id=2, vision_start_token_id=1, vision_end_token_id=2), dict(UNDESCRIBED)),
+    "qwen3_5": (t.Qwen3_5ForConditionalGeneration,
+                t.Qwen3_5Config(text_config=dict(SMALL_GROUPED, **DELTA, head_dim=12, layer_types=["linear_attention", "full_attention"],
+                                                 rope_parameters=dict(MROPE, mrope_section=[1, 1, 1], partial_rotary_factor=0.5)),
+                                vision_config=dict(QWEN_TOWER, intermediate_size=40, out_hidden_size=32, num_position_embeddings=16),
+                                image_token_id=3, video_token_id=2, vision_start_token_id=1, vision_end_token_id=2), dict(UNDESCRIBED)),
+    "qwen3_5_text": (t.Qwen3_5ForCausalLM,
+                     t.Qwen3_5TextConfig(**ONE_GROUPED, **DELTA, head_dim=12, layer_types=["full_attention"],
+                                         rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)), {}),
 }
 
 
@@ -642,6 +691,8 @@ def main():
     for number, name in enumerate(MODELS):
         if name in arguments.only:
             record(arguments.output, number, name)
+    if len(arguments.only) < len(MODELS):
+        return
     record_rotary(arguments.output)
     (arguments.output / "variants").mkdir(exist_ok=True)
     for name in VARIANTS:

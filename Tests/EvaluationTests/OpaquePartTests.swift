@@ -39,6 +39,14 @@ import Transformers
         ("mistral3", [.valueOutput: 4, .queryKey: 4, .mlp: 2, .heads: 6], ["vision tower": 15]),
         ("qwen2_vl", [.valueOutput: 4, .queryKey: 4, .mlp: 2, .heads: 6], ["vision tower": 19]),
         ("qwen2_5_vl", [.valueOutput: 4, .queryKey: 4, .mlp: 2, .heads: 6], ["vision tower": 18]),
+        ("qwen3_vl", [.valueOutput: 4, .queryKey: 4, .queryKeyGain: 2, .mlp: 2, .heads: 6], ["vision tower": 27]),
+        ("qwen3_5", [.valueOutput: 2, .mlp: 2, .heads: 3], ["vision tower": 21, "delta-net layers": 9]),
+        ("lfm2", [.valueOutput: 2, .queryKey: 2, .queryKeyGain: 1, .mlp: 2, .heads: 3], ["convolution layers": 6]),
+        ("jamba", [.valueOutput: 2, .queryKey: 2, .mlp: 6, .heads: 3], ["state-space layers": 24]),
+        ("bamba", [.valueOutput: 2, .queryKey: 2, .mlp: 2, .heads: 3], ["state-space layers": 8]),
+        ("granitemoehybrid", [.valueOutput: 2, .queryKey: 2, .mlp: 10, .heads: 3], ["state-space layers": 8]),
+        ("falcon_h1", [.valueOutput: 4, .queryKey: 4, .mlp: 2, .heads: 6], ["state-space mixers": 16]),
+        ("nemotron_h", [.valueOutput: 2, .queryKey: 2, .mlp: 6, .heads: 3], ["state-space layers": 8]),
         ("qwen3_next", [.valueOutput: 4, .mlp: 11, .heads: 6], ["delta-net layers": 7]),
     ]
 
@@ -59,7 +67,7 @@ import Transformers
         let opaque = Set(architecture.opaqueParts.flatMap(\.tensors))
         #expect(opaque == Set(architecture.roles.filter { $0.value.name == "opaque" }.keys))
         #expect(opaque.isDisjoint(with: architecture.allSites.flatMap(\.slices).map(\.tensor)))
-        #expect(throws: ArchitectureError.notEvaluable(path: checkpoint.path, parts: Array(expected.parts.keys))) {
+        #expect(throws: ArchitectureError.notEvaluable(path: checkpoint.path, parts: architecture.opaqueParts.map(\.name))) {
             _ = try Model(checkpoint)
         }
     }
@@ -70,7 +78,7 @@ import Transformers
         let report = try AlgebraicVerification(threads: 1).verify(source, locked)
         #expect(report.holds, "\(report.failures.prefix(2)) \(report.problems)")
         #expect(report.sites.allSatisfy { $0.isMoved || method == .mergelock && ![.valueOutput, .queryKey].contains($0.kind) })
-        #expect(report.opaqueParts.count == 1)
+        #expect(!report.opaqueParts.isEmpty)
         for tensor in report.opaqueParts.flatMap(\.tensors) {
             let (a, b) = (try #require(source.tensors[tensor]), try #require(locked.tensors[tensor]))
             #expect(source.bytes(of: a).elementsEqual(locked.bytes(of: b)))
@@ -85,7 +93,7 @@ import Transformers
     /// The lowest bit of one weight of an opaque part.
     @Test(arguments: Fixtures.undescribed)
     func oneBitIsSeen(name: String) throws {
-        let (source, _) = try protect(name, .lossless)
+        let (source, _) = try protect(name, .mergelock)
         for tensor in try Architecture.resolve(source).opaqueParts.flatMap(\.tensors) {
             var model = try EditableModel(reading: folder("p"))
             let place = try model.index(tensor)
@@ -96,7 +104,7 @@ import Transformers
     }
 
     /// A gate on the attention's output that stays where it is while values move, or that moves alone.
-    @Test(arguments: ["qwen3_next", "qwen3_next_full"], [ProtectionMethod.lossless, .full])
+    @Test(arguments: ["qwen3_next", "qwen3_next_full", "qwen3_5", "qwen3_5_text"], [ProtectionMethod.lossless, .full])
     func theGateBelongsToItsSite(name: String, method: ProtectionMethod) throws {
         let (source, _) = try protect(name, method)
         let block = try #require(try Architecture.resolve(source).attention.first)

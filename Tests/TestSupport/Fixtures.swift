@@ -11,7 +11,8 @@ public enum Fixtures {
 
     /// Models of which some part is not described, and whose outputs are not on record.
     public static let undescribed = [
-        "gemma3", "llava", "llava_mistral", "llava_qwen2", "mistral3", "qwen2_5_vl", "qwen2_vl", "qwen3_next",
+        "bamba", "falcon_h1", "gemma3", "granitemoehybrid", "jamba", "lfm2", "llava", "llava_mistral", "llava_qwen2",
+        "mistral3", "nemotron_h", "qwen2_5_vl", "qwen2_vl", "qwen3_5", "qwen3_next", "qwen3_vl",
     ]
 
     public static let root: String = {
