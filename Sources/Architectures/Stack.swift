@@ -21,6 +21,8 @@ public struct Sublayer: Sendable, Equatable {
         case attention(AttentionBlock)
         case mlp(MLPBlock)
         case experts(ExpertsBlock)
+        /// Copied, and not understood.
+        case opaque(OpaqueBlock)
     }
 
     public let operation: Operation
@@ -87,6 +89,7 @@ extension Sublayer.Operation {
         case .attention(let block): block.name
         case .mlp(let block): block.name
         case .experts(let block): block.name
+        case .opaque(let block): block.name
         }
     }
 
@@ -95,6 +98,7 @@ extension Sublayer.Operation {
         case .attention(let block): block.layer
         case .mlp(let block): block.layer
         case .experts(let block): block.layer
+        case .opaque(let block): block.layer
         }
     }
 }

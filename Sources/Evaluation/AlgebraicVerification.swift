@@ -56,7 +56,7 @@ public struct AlgebraicVerification: Sendable {
         return VerificationReport(
             family: architecture.family, sites: results, problems: problems, differences: files.differences,
             displacement: displacement.ratio,
-            displacementByKind: byKind.mapValues(\.ratio),
+            displacementByKind: byKind.mapValues(\.ratio), opaqueParts: architecture.opaqueParts,
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
             })

@@ -86,9 +86,11 @@ struct HeadMatching {
             for site in block.sites where ["vo", "qk"].contains(where: { site.path == "\(block.name).\($0).\(group)" })
             {
                 for law in SiteBlock.blocks(of: site.group) {
-                    guard let parts = PartViews.all(of: site, channels: law.channels, original, protected, placement),
-                        parts.first?.isDirect == true, parts.count == block.groupSize + 1
+                    // A gate is no part of the product, and moves with its head.
+                    guard let all = PartViews.all(of: site, channels: law.channels, original, protected, placement)
                     else { return nil }
+                    let parts = all.filter { if case .outputGate = $0.part { false } else { true } }
+                    guard parts.first?.isDirect == true, parts.count == block.groupSize + 1 else { return nil }
                     for (member, pair) in try features(parts, law).enumerated() {
                         before[group][member].append(pair.original)
                         after[group][member].append(pair.protected)

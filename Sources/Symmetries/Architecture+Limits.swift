@@ -18,6 +18,9 @@ extension AttentionBlock {
         if clip != nil {
             limits.append("clamped queries, keys and values keep signs and permutations alone")
         }
+        if outputGate != nil {
+            limits.append("a gate on each channel of the attention's output: values keep permutations and scales alone")
+        }
         guard let norm = queryKeyNorm else {
             if rotary != nil, sharedKey == nil, clip == nil {
                 limits.append("rotary embedding leaves queries and keys one complex number per pair")

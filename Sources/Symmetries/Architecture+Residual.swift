@@ -60,6 +60,9 @@ extension Architecture {
         if Set(numbers.map { stacks[$0].hiddenSize }).count > 1 {
             return "residual streams of two widths share a table"
         }
+        if let part = opaqueParts.first {
+            return "the \(part.name), of which no more is known, meets the residual stream: it stays"
+        }
         switch head {
         case .none:
             return numbers.contains(stacks.count - 1)
@@ -187,6 +190,8 @@ private struct ResidualSlices {
         switch sublayer.operation {
         case .attention(let block): add(block)
         case .mlp(let block): add(block)
+        // Where there are such, no stream is moved.
+        case .opaque: break
         case .experts(let block):
             addReader(block.router)
             addReader(block.sharedGate)

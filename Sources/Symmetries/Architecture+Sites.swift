@@ -24,15 +24,25 @@ extension AttentionBlock {
         return sites + queryKeyGainSites
     }
 
-    /// Rows of v and columns of o: GL(d_h), unless values are clamped between the two, which only signed permutations survive.
+    /// Rows of v and columns of o: GL(d_h), unless something stands between the two. Clamped values leave signed permutations. A gate
+    /// `σ(g) ∘ (a·v)` multiplies each channel of each query head by a number of its own, so that an A must carry diagonals into
+    /// diagonals, `A·diag(s) = diag(P·s)·A`: permutations P, which the gate's rows follow, times scales, for any s and thus for all
+    /// heads of the group at once.
     private func valueOutputSite(of group: Int) -> Site {
         var slices = value.outputSlices(group: group, member: 0, as: .direct, part: .value)
         for member in 0..<groupSize {
+            if let outputGate {
+                slices += outputGate.outputSlices(
+                    group: group, member: member, as: .permutation, part: .outputGate(member: member))
+            }
             slices += output.inputSlices(group: group, member: member, as: .dual, part: .output(member: member))
         }
         return Site(
             path: "\(name).vo.\(group)", kind: .valueOutput, layer: layer,
-            group: clip == nil ? .generalLinear(valueHeadDimension) : .monomial(valueHeadDimension, scales: .signs),
+            group: clip != nil
+                ? .monomial(valueHeadDimension, scales: .signs)
+                : outputGate != nil
+                    ? .monomial(valueHeadDimension, scales: .signed) : .generalLinear(valueHeadDimension),
             slices: slices)
     }
 

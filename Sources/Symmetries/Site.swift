@@ -95,6 +95,8 @@ public struct Site: Sendable, Equatable {
         case key
         case value
         case output(member: Int)
+        /// The gate on a head's output.
+        case outputGate(member: Int)
         case gate, up, down
         case queryGain, keyGain
         case sinks
