@@ -42,7 +42,7 @@ INERT = {
     "hidden_dropout", "hidden_dropout_prob", "layerdrop", "mlp_dropout", "resid_dropout", "resid_pdrop", "residual_dropout",
     "seq_classif_dropout", "apply_spec_augment", "router_jitter_noise",
     "init_std", "initializer_cutoff_factor", "initializer_factor", "initializer_range", "layerscale_value", "logit_scale_init_value",
-    "id2label", "label2id", "num_labels", "problem_type", "router_aux_loss_coef", "sparse_pred_ignore_index", "sparse_prediction",
+    "id2label", "label2id", "num_labels", "problem_type", "router_aux_loss_coef", "z_loss_coefficient", "sparse_pred_ignore_index", "sparse_prediction",
     "output_attentions", "output_hidden_states", "output_router_logits", "return_dict", "use_cache", "gradient_checkpointing",
     "chunk_size_feed_forward", "deterministic_flash_attn", "pretraining_tp", "slow_but_exact", "attention_softmax_in_fp32",
     "scale_attention_softmax_in_fp32", "reorder_and_upcast_attn", "dtype", "torch_dtype", "name_or_path", "sinusoidal_pos_embds", "use_mask_token",
@@ -107,7 +107,10 @@ def completed(kind):
 
 
 def plain_value(value):
-    return list(value) if isinstance(value, tuple) else value
+    """As config.json has it: no tuples, and no number is infinite."""
+    if isinstance(value, (tuple, list)):
+        return [plain_value(each) for each in value]
+    return {"__float__": "Infinity"} if value == float("inf") else value
 
 
 def entry(model_type, reads):
@@ -139,7 +142,7 @@ def table(fixtures):
         if not config.architectures:
             continue
         kind = getattr(transformers, config.architectures[0])
-        options = {key: value for key, value in MODELS[path.parent.name][2].items() if key in ("padded", "types", "end", "classified")}
+        options = {key: value for key, value in MODELS[path.parent.name][2].items() if key in ("padded", "types", "end", "classified", "text_only")}
         config._attn_implementation, config._experts_implementation = "eager", "eager"
         with spy:
             outputs_of(kind(config), inputs_for(config, torch.Generator().manual_seed(0), **options))

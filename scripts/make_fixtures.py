@@ -74,6 +74,14 @@ ROTARY = [({"rope_theta": 10000.0, **parameters}, length) for parameters, length
     (LONG, 8), (LONG, 9), (dict(LONG, attention_factor=1.3), 9), (dict(LONG, factor=3.0), 9)]]
 
 
+# Models of which some part is not described: their outputs are not recorded.
+UNDESCRIBED = dict(text_only=True, undescribed=True)
+TOWER = dict(SMALL_VISION, num_hidden_layers=1)
+QWEN_TOWER = dict(depth=1, hidden_size=32, num_heads=4, patch_size=4, spatial_merge_size=2, temporal_patch_size=2)
+MROPE = dict(rope_type="default", rope_theta=10000.0, mrope_section=[1, 2, 1])
+DELTA = dict(linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=8, linear_conv_kernel_dim=3)
+
+
 def without(sizes):
     return {key: value for key, value in sizes.items() if key != "intermediate_size"}
 
@@ -343,6 +351,93 @@ MODELS = {
                            t.Ernie4_5_MoeConfig(**SMALL_GROUPED, moe_intermediate_size=16, moe_num_experts=4, moe_k=2,
                                                 moe_num_shared_experts=0, moe_layer_start_index=0, moe_layer_end_index=0,
                                                 tie_word_embeddings=False), {}),
+    # Models with parts that are copied and not understood.
+    "gemma3": (t.Gemma3ForConditionalGeneration,
+               t.Gemma3Config(text_config=dict(SMALL_GROUPED, head_dim=12, query_pre_attn_scalar=10, sliding_window=5, layer_types=MIXED),
+                              vision_config=TOWER, mm_tokens_per_image=4, image_token_index=3, boi_token_index=1, eoi_token_index=2),
+               dict(UNDESCRIBED)),
+    "llava": (t.LlavaForConditionalGeneration,
+              t.LlavaConfig(text_config=dict(SMALL_GROUPED, model_type="llama"), vision_config=dict(TOWER, model_type="clip_vision_model"),
+                            image_token_index=3), dict(UNDESCRIBED)),
+    "llava_mistral": (t.LlavaForConditionalGeneration,
+                      t.LlavaConfig(text_config=dict(ONE_GROUPED, model_type="mistral", sliding_window=5),
+                                    vision_config=dict(TOWER, model_type="clip_vision_model"), image_token_index=3), dict(UNDESCRIBED)),
+    "llava_qwen2": (t.LlavaForConditionalGeneration,
+                    t.LlavaConfig(text_config=dict(ONE_GROUPED, model_type="qwen2", tie_word_embeddings=True),
+                                  vision_config=dict(TOWER, model_type="siglip_vision_model"), image_token_index=3), dict(UNDESCRIBED)),
+    "qwen2_vl": (t.Qwen2VLForConditionalGeneration,
+                 t.Qwen2VLConfig(text_config=dict(SMALL_GROUPED, rope_parameters=MROPE),
+                                 vision_config=dict(QWEN_TOWER, embed_dim=32, mlp_ratio=2), image_token_id=3, video_token_id=2,
+                                 vision_start_token_id=1, vision_end_token_id=2), dict(UNDESCRIBED)),
+    "qwen2_5_vl": (t.Qwen2_5_VLForConditionalGeneration,
+                   t.Qwen2_5_VLConfig(text_config=dict(SMALL_GROUPED, rope_parameters=MROPE),
+                                      vision_config=dict(QWEN_TOWER, intermediate_size=40, out_hidden_size=32, window_size=8,
+                                                         fullatt_block_indexes=[0]),
+                                      image_token_id=3, video_token_id=2, vision_start_token_id=1, vision_end_token_id=2,
+                                      tie_word_embeddings=True), dict(UNDESCRIBED)),
+    "mistral3": (t.Mistral3ForConditionalGeneration,
+                 t.Mistral3Config(text_config=dict(SMALL_GROUPED, model_type="mistral", head_dim=12),
+                                  vision_config=dict(TOWER, model_type="pixtral"), image_token_index=3), dict(UNDESCRIBED)),
+    "qwen3_next": (t.Qwen3NextForCausalLM,
+                   t.Qwen3NextConfig(**dict(SMALL_GROUPED, num_hidden_layers=3), **DELTA, head_dim=12, num_experts=4, num_experts_per_tok=2,
+                                     moe_intermediate_size=16, shared_expert_intermediate_size=20, mlp_only_layers=[0],
+                                     attention_bias=True, layer_types=["linear_attention", "full_attention", "full_attention"],
+                                     rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)),
+                   dict(UNDESCRIBED)),
+    "qwen3_next_full": (t.Qwen3NextForCausalLM,
+                        t.Qwen3NextConfig(**SMALL_GROUPED, **DELTA, head_dim=12, num_experts=4, num_experts_per_tok=2,
+                                          moe_intermediate_size=16, shared_expert_intermediate_size=20, mlp_only_layers=[0],
+                                          layer_types=["full_attention"] * 2,
+                                          rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)), {}),
+    "lfm2": (t.Lfm2ForCausalLM,
+             t.Lfm2Config(**SMALL_GROUPED, block_multiple_of=8, layer_types=["conv", "full_attention"], conv_bias=True), dict(UNDESCRIBED)),
+    "lfm2_full": (t.Lfm2ForCausalLM, t.Lfm2Config(**ONE_GROUPED, block_auto_adjust_ff_dim=False, layer_types=["full_attention"]), {}),
+    "jamba": (t.JambaForCausalLM,
+              t.JambaConfig(**dict(SMALL_GROUPED, num_hidden_layers=3, intermediate_size=24), num_experts=4, attn_layer_period=3,
+                            attn_layer_offset=1, mamba_d_state=4, mamba_dt_rank=3), dict(UNDESCRIBED)),
+    "jamba_full": (t.JambaForCausalLM,
+                   t.JambaConfig(**dict(SMALL_GROUPED, intermediate_size=24), num_experts=4, attn_layer_period=1, attn_layer_offset=0), {}),
+    "bamba": (t.BambaForCausalLM,
+              t.BambaConfig(**SMALL_GROUPED, attn_layer_indices=[1], mamba_n_heads=4, mamba_d_state=4, mamba_chunk_size=4,
+                            attention_bias=True), dict(UNDESCRIBED)),
+    "bamba_full": (t.BambaForCausalLM,
+                   t.BambaConfig(**ONE_GROUPED, attn_layer_indices=[0], mamba_n_heads=4, mlp_bias=True), {}),
+    "granitemoehybrid": (t.GraniteMoeHybridForCausalLM,
+                         t.GraniteMoeHybridConfig(**EXPERTS, num_local_experts=4, shared_intermediate_size=20, embedding_multiplier=6.0,
+                                                  logits_scaling=0.5, residual_multiplier=0.4, attention_multiplier=0.2,
+                                                  position_embedding_type=None, layer_types=["linear_attention", "full_attention"],
+                                                  mamba_n_heads=4, mamba_d_state=4, mamba_chunk_size=4), dict(UNDESCRIBED)),
+    "granitemoehybrid_full": (t.GraniteMoeHybridForCausalLM,
+                              t.GraniteMoeHybridConfig(**ONE_GROUPED, num_local_experts=0, shared_intermediate_size=20,
+                                                       residual_multiplier=0.4, attention_multiplier=0.2, attention_bias=True,
+                                                       position_embedding_type="rope", layer_types=["full_attention"],
+                                                       mamba_n_heads=4), {}),
+    "falcon_h1": (t.FalconH1ForCausalLM,
+                  t.FalconH1Config(**SMALL_GROUPED, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_state=4, mamba_chunk_size=4, key_multiplier=0.7,
+                                   attention_out_multiplier=0.8, ssm_multipliers=[0.9, 1.1, 0.8, 1.2, 0.7], mlp_multipliers=[0.9, 1.3],
+                                   mamba_rms_norm=True), dict(UNDESCRIBED)),
+    "nemotron_h": (t.NemotronHForCausalLM,
+                   t.NemotronHConfig(**{key: value for key, value in SMALL_GROUPED.items() if key != "num_hidden_layers"}, head_dim=12,
+                                     layers_block_type=["linear_attention", "full_attention", "mlp", "moe"], ssm_state_size=4,
+                                     mamba_num_heads=4, mamba_head_dim=8, n_groups=2, chunk_size=4, n_routed_experts=4,
+                                     moe_intermediate_size=16, moe_shared_expert_intermediate_size=20, mlp_bias=True), dict(UNDESCRIBED)),
+    "nemotron_h_full": (t.NemotronHForCausalLM,
+                        t.NemotronHConfig(**{key: value for key, value in SMALL_GROUPED.items() if key != "num_hidden_layers"}, head_dim=12,
+                                          layers_block_type=["full_attention", "mlp", "moe"], n_routed_experts=8, n_group=2,
+                                          routed_scaling_factor=2.5, moe_intermediate_size=16, moe_shared_expert_intermediate_size=20), {}),
+    "qwen3_vl": (t.Qwen3VLForConditionalGeneration,
+                 t.Qwen3VLConfig(text_config=dict(SMALL_GROUPED, head_dim=12, rope_parameters=dict(MROPE, mrope_section=[2, 2, 2])),
+                                 vision_config=dict(QWEN_TOWER, intermediate_size=40, out_hidden_size=32, num_position_embeddings=16,
+                                                    deepstack_visual_indexes=[0]),
+                                 image_token_id=3, video_token_id=2, vision_start_token_id=1, vision_end_token_id=2), dict(UNDESCRIBED)),
+    "qwen3_5": (t.Qwen3_5ForConditionalGeneration,
+                t.Qwen3_5Config(text_config=dict(SMALL_GROUPED, **DELTA, head_dim=12, layer_types=["linear_attention", "full_attention"],
+                                                 rope_parameters=dict(MROPE, mrope_section=[1, 1, 1], partial_rotary_factor=0.5)),
+                                vision_config=dict(QWEN_TOWER, intermediate_size=40, out_hidden_size=32, num_position_embeddings=16),
+                                image_token_id=3, video_token_id=2, vision_start_token_id=1, vision_end_token_id=2), dict(UNDESCRIBED)),
+    "qwen3_5_text": (t.Qwen3_5ForCausalLM,
+                     t.Qwen3_5TextConfig(**ONE_GROUPED, **DELTA, head_dim=12, layer_types=["full_attention"],
+                                         rope_parameters=dict(rope_type="default", rope_theta=10000.0, partial_rotary_factor=0.5)), {}),
 }
 
 
@@ -413,7 +508,7 @@ def fill(model, generator):
             owner = model.get_submodule(name.rpartition(".")[0])
             kind, last = type(owner).__name__, name.rpartition(".")[2]
             noise = torch.randn(parameter.shape, generator=generator)
-            if last == "weight" and re.fullmatch(r"Gemma\d*RMSNorm|NemotronLayerNorm1P", kind):
+            if last == "weight" and re.fullmatch(r"Gemma\d*RMSNorm|NemotronLayerNorm1P|Qwen3NextRMSNorm|Qwen3_5RMSNorm", kind):
                 parameter.copy_(0.3 * noise)  # the gain is 1 + weight
             elif last in ("weight", "lambda1") and parameter.ndim < 2 or "Norm" in kind and last == "weight" or not parameter.ndim:
                 parameter.copy_(1 + 0.3 * noise)
@@ -432,12 +527,12 @@ def fill(model, generator):
 SHARP = re.compile(r"q_proj|k_proj|query|key|attn\.[qk]\.|c_attn|Wqkv|qkv_proj|q_lin|k_lin|[qk](v)?_[ab]_proj|\.gate\.weight|router")
 
 
-def inputs_for(config, generator, padded=False, types=False, end=None, classified=False):
+def inputs_for(config, generator, padded=False, types=False, end=None, classified=False, text_only=False):
     """The last tokens of the second row are padding where `padded`; `end`, the largest token, ends each row once. What is `classified` is
     an image, a sound, or text with its end that the decoder reads, too."""
     text, vision = getattr(config, "text_config", config), getattr(config, "vision_config", config)
     inputs = {}
-    if hasattr(vision, "image_size"):
+    if hasattr(vision, "image_size") and not text_only:
         shape = (2, vision.num_channels, vision.image_size, vision.image_size)
         inputs["pixel_values"] = torch.randn(shape, generator=generator)
     if hasattr(config, "num_mel_bins"):
@@ -528,12 +623,15 @@ def record(root, number, name):
     reloaded, info = kind.from_pretrained(root / name, output_loading_info=True, attn_implementation=attention,
                                           experts_implementation="eager", dtype=F32)
     assert not info["missing_keys"] and not info["unexpected_keys"], (name, info)
+    undescribed = options.pop("undescribed", False)
     inputs = inputs_for(config, generator, **options)
     narrow, wide = outputs_of(reloaded, inputs), outputs_in_f64(kind, reloaded, inputs, untied)
     off = max(((narrow[key] - wide[key]).abs().max() / wide[key].abs().max()).item() for key in wide)
     tensors = {**inputs, **narrow, **{f"{key}_f64": value for key, value in wide.items()}}
-    save_file({key: value.contiguous() for key, value in tensors.items()}, root / "references" / f"{name}.safetensors")
-    files = [*(root / name).iterdir(), root / "references" / f"{name}.safetensors"]
+    files = [*(root / name).iterdir()]
+    if not undescribed:
+        files.append(root / "references" / f"{name}.safetensors")
+        save_file({key: value.contiguous() for key, value in tensors.items()}, files[-1])
     for file in files:
         file.chmod(0o644)
     model_type = json.loads((root / name / "config.json").read_text())["model_type"]
@@ -593,6 +691,8 @@ def main():
     for number, name in enumerate(MODELS):
         if name in arguments.only:
             record(arguments.output, number, name)
+    if len(arguments.only) < len(MODELS):
+        return
     record_rotary(arguments.output)
     (arguments.output / "variants").mkdir(exist_ok=True)
     for name in VARIANTS:

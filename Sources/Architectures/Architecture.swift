@@ -24,6 +24,8 @@ public struct Architecture: Sendable, Equatable {
     public let roles: OrderedDictionary<String, TensorRole>
     /// The output head is the token embedding.
     public let hasTiedHead: Bool
+    /// What is copied and not understood; a model that has such a part is protected around it, and not evaluated.
+    public let opaqueParts: [OpaquePart]
     /// What a user should know of this checkpoint, one sentence each.
     public let notes: [String]
 
@@ -35,7 +37,7 @@ public struct Architecture: Sendable, Equatable {
     init(
         family: String, modelType: String, dimensions: OrderedDictionary<String, Int>, stacks: [Stack], head: Head,
         roles: OrderedDictionary<String, TensorRole>, hasTiedHead: Bool,
-        notes: [String] = []
+        opaqueParts: [OpaquePart] = [], notes: [String] = []
     ) {
         self.family = family
         self.modelType = modelType
@@ -44,6 +46,7 @@ public struct Architecture: Sendable, Equatable {
         self.head = head
         self.roles = roles
         self.hasTiedHead = hasTiedHead
+        self.opaqueParts = opaqueParts
         self.notes = notes
         hiddenSize = stacks.last?.hiddenSize ?? 0
         layerCount = stacks.map(\.layers.count).max() ?? 0
@@ -55,6 +58,9 @@ public struct Architecture: Sendable, Equatable {
         }
         (attention, mlp) = Self.blocks(of: layers)
     }
+
+    /// Whether all that the model computes is described.
+    public var isEvaluable: Bool { opaqueParts.isEmpty }
 
     /// The numbers of the layers, such as `0 to 5`, or `encoder 0 to 5` and `decoder 0 to 11`.
     public var layerRanges: [String] {
@@ -72,6 +78,7 @@ public struct Architecture: Sendable, Equatable {
             case .mlp(let block): mlp[block.name] = block
             case .experts(let block):
                 for expert in block.experts + [block.shared].compactMap(\.self) { mlp[expert.name] = expert }
+            case .opaque: continue
             }
         }
         return (Array(attention.values), Array(mlp.values))
@@ -100,12 +107,10 @@ public struct Architecture: Sendable, Equatable {
         guard let modelType = config["model_type"]?.string else { throw .noModelType(path: path) }
         let library = try ModelDescription.library()
         let candidates = library.filter { $0.modelTypes.contains(modelType) }
-        let spelling = try Spelling(config, modelType: modelType, path: path)
-        let standards = try ConfigTable.entry(of: modelType)?.keys ?? [:]
-        let readers = candidates.map {
-            ConfigReader(
-                config: spelling.root, description: $0, path: path, spelling: spelling.written, standards: standards)
-        }
+        let spelling = try Spelling(
+            config, modelType: modelType, path: path, texts: Set(candidates.compactMap(\.text).flatMap(\.modelTypes)))
+        var readers: [ConfigReader] = []
+        for candidate in candidates { readers.append(try ConfigReader(spelling, candidate, modelType, path: path)) }
         if let reader = readers.first, !readers.contains(where: \.matches) { throw reader.unmatched() }
         guard let reader = readers.first(where: \.matches) else {
             if let refused = library.flatMap(\.refusedTypes).first(where: { $0.modelType == modelType }) {

@@ -14,6 +14,8 @@ public enum ArchitectureError: Error, Sendable, Equatable {
     case missingTensor(path: String, tensor: String, family: String)
     case shapeMismatch(path: String, tensor: String, expected: [Int], found: [Int])
     case notFloatingPoint(path: String, tensor: String, found: String)
+    /// A part of the model is copied and not understood.
+    case notEvaluable(path: String, parts: [String])
     /// Two stored names stand for one tensor, such as `bert.x` beside `x`, or `LayerNorm.gamma` beside `LayerNorm.weight`.
     case ambiguousTensor(path: String, tensor: String, other: String)
     /// A description in this binary is malformed.
@@ -46,6 +48,8 @@ extension ArchitectureError: CustomStringConvertible {
             "\(path): tensor \(tensor) has shape \(found), config.json asks for \(expected); the two do not belong together"
         case .notFloatingPoint(let path, let tensor, let found):
             "\(path): tensor \(tensor) is stored as \(found), expected F64, F32, F16 or BF16; protect an unquantised checkpoint"
+        case .notEvaluable(let path, let parts):
+            "\(path): the model cannot be evaluated, as this program does not know how to compute its \(parts.joined(separator: " and ")); protect, restore and verify by weights alone work around that"
         case .ambiguousTensor(let path, let tensor, let other):
             "\(path): tensors \(tensor) and \(other) stand for the same part of the model; remove one of them"
         case .invalidDescription(let family, let field):

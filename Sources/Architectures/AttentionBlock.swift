@@ -41,6 +41,8 @@ public struct AttentionBlock: Sendable, Equatable {
     public let key: Projection
     public let value: Projection
     public let output: Projection
+    /// σ of this map multiplies what the heads give, channel by channel, before the output projection (Qwen3-Next).
+    public let outputGate: Projection?
     /// Key channels that all heads share, and that alone are rotated (MLA); part of `keyValueLatent`'s projection.
     public let sharedKey: Projection?
     public let queryLatent: Latent?

@@ -45,6 +45,8 @@ struct AttentionTemplate: Sendable {
     /// MLA: keys and values in one map from the latent.
     let keyValue: ProjectionTemplate?
     let output: ProjectionTemplate
+    /// Whether each head's queries in `query` are followed by as many channels that gate its output.
+    let hasGatedQuery: Bool
     let queryLatent: Latent?
     let queryLatentCondition: Condition
     let keyValueLatent: Latent?
@@ -84,10 +86,12 @@ struct AttentionTemplate: Sendable {
             return Fused(projection: try ProjectionTemplate(&value, bias: bias), fusion: fusion)
         }
         output = try fields.requiredProjection("output", bias: bias)
+        hasGatedQuery = try fields.bool("gated_query", default: false)
         queryLatentCondition = try fields.condition("query_latent_when")
         queryLatent = try Self.latent(&fields, "query_latent", bias, style)
         keyValueLatent = try Self.latent(&fields, "key_value_latent", bias, style)
         let separate = [query, key, value].count { $0 != nil }
+        guard separate == 3 || !hasGatedQuery else { throw fields.fault("gated_query") }
         guard
             separate == 3 && fused == nil && keyValue == nil || separate == 0 && fused != nil && keyValue == nil
                 || separate == 1 && query != nil && keyValue != nil && keyValueLatent != nil

@@ -38,6 +38,7 @@ extension BlockBuilder {
                 heads: .init(
                     offset: 0, groupStride: heads / groups * shape.valueLength, headStride: shape.valueLength,
                     length: shape.valueLength)),
+            outputGate: template.hasGatedQuery ? try half(template.query, .gate, shape, place) : nil,
             sharedKey: sharedKey, queryLatent: queryLatent, keyValueLatent: keyValueLatent,
             readsEncoder: template.readsEncoder, rotary: try rotary(template, shape, place),
             queryKeyNorm: try queryKeyNorm(template.norm, shape, place), mask: try mask(template, place),
@@ -100,14 +101,36 @@ extension BlockBuilder {
                 inputs: queryLatent?.down.outputCount ?? shape.hidden, members: shape.members)
             return (query, try half(0, keyLength), try half(keyLength, valueLength))
         }
-        return (
-            try separate(
+        let query =
+            template.hasGatedQuery
+            ? try half(template.query, .query, shape, place)
+            : try separate(
                 template.query, "query", count: shape.heads, length: length, inputs: shape.hidden,
-                members: shape.members),
+                members: shape.members)
+        return (
+            query,
             try separate(template.key, "key", count: shape.groups, length: length, inputs: shape.source, members: 1),
             try separate(
                 template.value, "value", count: shape.groups, length: valueLength, inputs: shape.source, members: 1)
         )
+    }
+
+    private enum Half { case query, gate }
+
+    /// Of a tensor that holds for each head its queries, then the gate on its output.
+    private func half(
+        _ template: ProjectionTemplate?, _ half: Half, _ shape: AttentionShape, _ place: Place
+    ) throws(ArchitectureError) -> Projection {
+        guard let template, shape.length == shape.valueLength else {
+            throw .invalidDescription(family: description.family, field: "attention.gated_query")
+        }
+        let stride = 2 * shape.length
+        let offset = half == .query ? 0 : shape.length
+        return try projection(
+            template, "query_gate", outputs: shape.heads * shape.length, inputs: shape.hidden, place,
+            storedOutputs: try product(shape.heads, stride, key: "head_dim"), offset: offset,
+            heads: .init(
+                offset: offset, groupStride: shape.members * stride, headStride: stride, length: shape.length))
     }
 
     private func fusedProjections(

@@ -87,6 +87,7 @@ extension BlockBuilder {
                 weight: weight, bias: bias, outputCount: hidden,
                 inputCount: try product(channels, patch, patch, key: configKey(of: template.patch))),
             channels: channels, imageSize: image, patchSize: patch, leading: leading,
+            leadingAxis: template.leading.contains { $0.shape.count > 1 } ? 1 : 0,
             positions: try template.positions.map { name throws(ArchitectureError) in
                 try tensor(name, "position_embedding", try extents(template.positionShape), place)
             }, norm: try norm(template.norm, [hidden], place))

@@ -75,7 +75,8 @@ extension BlockBuilder {
                 var shape: [Int] = []
                 for axis in bias.shape { shape.append(try value(axis)) }
                 return try tensor(bias.name, "router", shape, place)
-            }, chosen: chosen, groups: groups, chosenGroups: chosenGroups,
+            }, choiceBiasAxis: max((template.choiceBias?.shape.count ?? 1) - 1, 0), chosen: chosen, groups: groups,
+            chosenGroups: chosenGroups,
             groupScore: template.groupScore, normalizes: try holds(template.normalizes, place),
             sumOffset: try number(template.sumOffset, place) ?? 0,
             leastSum: try number(template.leastSum, place) ?? 0, scale: try number(template.scale, place) ?? 1,

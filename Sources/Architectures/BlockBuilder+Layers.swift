@@ -61,6 +61,7 @@ extension BlockBuilder {
                 case .attention(let attention): .attention(try self.attention(attention, name, hidden: hidden, place))
                 case .mlp(let mlp): .mlp(try self.mlp(mlp, name, place))
                 case .experts(let experts): .experts(try self.experts(experts, name, hidden: hidden, place))
+                case .opaque(let opaque): .opaque(try self.opaque(opaque, name, place))
                 }
             sublayers.append(
                 Sublayer(

@@ -9,8 +9,10 @@ final class Claims {
     private let checkpoint: Checkpoint
     private let family: String
     private let records: [String: TensorRecord]
-    private let prefix: String
+    let prefix: String
     private var claimed: [String: Architecture.TensorRole] = [:]
+    /// Stored names of the tensors of opaque parts.
+    private var opaque: [String: [String]] = [:]
     /// Stored names by canonical ones, which have no prefix.
     private var storedNames: [String: String] = [:]
     /// Only counting how many required tensors are there: nothing is thrown.
@@ -76,14 +78,27 @@ final class Claims {
     func note(_ sentence: String) { if !isProbe { notes.append(sentence) } }
 
     /// Claims every tensor whose stored name begins so. Returns how many there are.
-    func claimAll(under path: String, role: String, layer: Int) -> Int {
+    func claimAll(under path: String, role: String, layer: Int?, isPrefixed: Bool = true) -> Int {
+        let path = isPrefixed ? prefix + path : path
         var count = 0
-        for name in checkpoint.tensors.keys where name.hasPrefix(prefix + path) && claimed[name] == nil {
+        for name in checkpoint.tensors.keys where name.hasPrefix(path) && claimed[name] == nil {
             claimed[name] = .init(name: role, layer: layer)
             count += 1
         }
         return count
     }
+
+    /// Claims every tensor whose stored name begins so for an opaque part. Returns how many there are.
+    func claimAll(under path: String, part: String, layer: Int?, isPrefixed: Bool = true) -> Int {
+        let path = isPrefixed ? prefix + path : path
+        let names = checkpoint.tensors.keys.filter { $0.hasPrefix(path) && claimed[$0] == nil }
+        for name in names { claimed[name] = .init(name: "opaque", layer: layer) }
+        opaque[part, default: []] += names
+        hits += names.isEmpty ? 0 : 1
+        return names.count
+    }
+
+    func tensors(ofPart part: String) -> [String] { opaque[part] ?? [] }
 
     /// Whether two stored tensors hold the same bytes.
     func areEqual(_ first: String, _ second: String) -> Bool {

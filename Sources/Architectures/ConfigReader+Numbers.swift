@@ -111,6 +111,12 @@ extension ConfigReader {
                     throw invalid(flag.key, found, expected: "a list with an entry for every layer")
                 }
                 return accepted.contains(list[layer])
+            case .letters(let accepted):
+                guard let found else { continue }
+                guard let letters = found.string.map(Array.init), let layer, layer < letters.count else {
+                    throw invalid(flag.key, found, expected: "a letter for every layer")
+                }
+                return accepted.contains(String(letters[layer]))
             case .repeated(let accepted):
                 guard let found else { continue }
                 guard let list = Self.repeated(found), let layer, layer < list.count else {
@@ -123,7 +129,7 @@ extension ConfigReader {
                 return list.contains { $0.int == layer }
             case .every(let period, let remainder):
                 guard let period = period.value(in: dimensions), period > 0, let layer else { return false }
-                return layer % period == (remainder < 0 ? period + remainder : remainder % period)
+                return layer % period == (remainder.map { $0.value(in: dimensions) } ?? period - 1)
             case .from(let start):
                 guard let start = start.value(in: dimensions), let layer else { return false }
                 return layer >= start

@@ -20,7 +20,7 @@ extension ConfigReader {
         return Rotary(
             dimensions: count, offset: offset, layout: template.layout, theta: theta,
             scaling: try scaling(settings, template, channels: count, theta: theta),
-            restartsWhenLong: template.restarts)
+            axes: template.axes, restartsWhenLong: template.restarts)
     }
 
     /// The base of the settings, else that of the config, else the family's; all that are there must be the same.

@@ -17,20 +17,27 @@ extension ConfigReader {
     /// Refuses what transformers reads of config.json, the description does not, and does not stand at its default.
     func refuseUnreadKeys(_ modelType: String) throws(ArchitectureError) {
         guard let entry = try ConfigTable.entry(of: modelType) else { return }
-        try refuseUnread(entry, in: config, inside: "")
+        let whole = whole ?? config
+        try refuseUnread(entry, in: whole, inside: "")
         for (part, modelType) in entry.parts.sorted(by: { $0.key < $1.key }) {
-            guard let inner = config[part], let entry = try ConfigTable.entry(of: modelType) else { continue }
+            let isOpaque = description.configKeys.contains(part)
+            guard !isOpaque, part != description.text?.key, let inner = whole[part],
+                let entry = try ConfigTable.entry(of: modelType)
+            else { continue }
             try refuseUnread(entry, in: inner, inside: part + ".")
+        }
+        if let text = description.text, let entry = try ConfigTable.entry(of: text.modelTypes[0]) {
+            try refuseUnread(entry, in: config, inside: place, asPart: text.key + ".")
         }
     }
 
     private func refuseUnread(
-        _ entry: ConfigTable.Entry, in config: JSONValue, inside prefix: String
+        _ entry: ConfigTable.Entry, in config: JSONValue, inside prefix: String, asPart part: String? = nil
     ) throws(ArchitectureError) {
         for key in Self.nullIsFalse where entry.keys[key] != nil && config[key]?.isNull == true {
             throw invalid(prefix + key, .null, expected: "true or false")
         }
-        for standard in entry.keys.members where !isRead(prefix + standard.key, standard.key) {
+        for standard in entry.keys.members where !isRead((part ?? prefix) + standard.key, standard.key) {
             guard let found = config[standard.key], !found.isNull, !found.means(standard.value) else { continue }
             if standard.key == "layer_types", Self.isFull(found) { continue }
             let rest = standard.value.isNull ? "without it" : "with \(standard.value.serialized())"
@@ -42,7 +49,8 @@ extension ConfigReader {
 
     private func isRead(_ key: String, _ name: String) -> Bool {
         Self.general.contains(name) || description.configKeys.contains(key)
-            || !description.rotaries.isEmpty && Self.rotary.contains(key)
+            || !description.rotaries.isEmpty
+                && Self.rotary.contains { key == (description.text.map { $0.key + "." } ?? "") + $0 }
     }
 
     /// Every layer sees the whole sequence, which is what a family without kinds of layers does.

@@ -6,7 +6,7 @@ struct ConfigReader {
     /// No number of a real model comes near this; products of a few stay far from overflow checks' limits.
     static let largestDimension = 1 << 31
 
-    /// Every key under its first name.
+    /// Every key under its first name: the language model's part of config.json, where the description has it in one.
     let config: JSONValue
     let description: ModelDescription
     let path: String
@@ -14,6 +14,8 @@ struct ConfigReader {
     var spelling: [String: String] = [:]
     /// What stands for keys that config.json lacks, as far as transformers has a fixed value.
     var standards: JSONObject = [:]
+    /// All of config.json, where `config` is a part of it.
+    var whole: JSONValue?
 
     func dimensions() throws(ArchitectureError) -> OrderedDictionary<String, Int> {
         var values: OrderedDictionary<String, Int> = [:]
@@ -26,6 +28,7 @@ struct ConfigReader {
     private func value(
         of dimension: ModelDescription.Dimension, known: OrderedDictionary<String, Int>
     ) throws(ArchitectureError) -> Int {
+        if dimension.isLength { return try length(dimension) }
         let isRead = !dimension.unless.contains { lookup($0)?.isNull == false }
         if isRead, let (key, found) = try agreed(dimension.keys) {
             guard let number = found.int, number >= dimension.minimum, number < Self.largestDimension else {
@@ -36,7 +39,9 @@ struct ConfigReader {
         }
         let isNull = isRead && dimension.keys.contains { lookup($0) != nil }
         let fallback = isNull ? dimension.nullFallback : dimension.fallback
-        guard let fallback else { throw .missingConfigValue(path: path, keys: dimension.keys) }
+        guard let fallback = fallback ?? standard(of: dimension) else {
+            throw .missingConfigValue(path: path, keys: dimension.keys)
+        }
         let names = Dictionary(uniqueKeysWithValues: known.map { ($0.key, $0.value) })
         guard let number = fallback.value(in: names), number >= dimension.minimum, number < Self.largestDimension else {
             let given = known.map { "\($0.key) \($0.value)" }.joined(separator: ", ")
@@ -47,6 +52,33 @@ struct ConfigReader {
         }
         try check(dimension.checks, state: .int(number), as: "\(dimension.name) as \(fallback.text)")
         return number
+    }
+
+    private func length(_ dimension: ModelDescription.Dimension) throws(ArchitectureError) -> Int {
+        var first: (key: String, length: Int)?
+        for key in dimension.keys {
+            guard let value = lookup(key), !value.isNull else { continue }
+            guard let length = value.array?.count ?? value.string?.count, length >= dimension.minimum else {
+                throw invalid(key, value, expected: "a list with an entry for every layer, or a letter for each")
+            }
+            if let first, first.length != length {
+                throw .contradiction(
+                    path: path, key: written(first.key), found: "for \(first.length) layers", other: written(key),
+                    otherFound: "for \(length)")
+            }
+            first = first ?? (key, length)
+        }
+        guard let first else { throw .missingConfigValue(path: path, keys: dimension.keys) }
+        try check(dimension.checks, state: .int(first.length), as: "the length of \(written(first.key))")
+        return first.length
+    }
+
+    /// What transformers has for a number that the language model's part leaves out, as published files of such models do.
+    private func standard(of dimension: ModelDescription.Dimension) -> DimensionExpression? {
+        guard whole != nil, let standard = dimension.keys.lazy.compactMap({ standards[$0]?.int }).first else {
+            return nil
+        }
+        return DimensionExpression(text: "\(standard)")
     }
 
     /// A config value by its key; a dotted key reaches into objects.
@@ -62,11 +94,15 @@ struct ConfigReader {
 
     /// Whether this description is meant, where several share a model type.
     var matches: Bool {
-        description.match.allSatisfy { key, accepted in accepted.contains(lookup(key) ?? standards[key] ?? .null) }
+        namesText
+            && description.match.allSatisfy { key, accepted in
+                accepted.contains(lookup(key) ?? standards[key] ?? .null)
+            }
     }
 
     /// Why no description of the model type is meant.
     func unmatched() -> ArchitectureError {
+        if let error = textMismatch { return error }
         let misfit = description.match.first { key, accepted in
             !accepted.contains(lookup(key) ?? standards[key] ?? .null)
         }
@@ -77,11 +113,11 @@ struct ConfigReader {
             key, lookup(key) ?? .null, expected: "one of " + accepted.map { $0.serialized() }.joined(separator: ", "))
     }
 
-    var namesClasses: Bool { !(config["architectures"]?.array?.isEmpty ?? true) }
+    var namesClasses: Bool { !((whole ?? config)["architectures"]?.array?.isEmpty ?? true) }
 
     /// Whether a class in the config's `architectures` has one of these endings.
     func className(endsWith endings: [String]) -> Bool {
-        let classes = config["architectures"]?.array?.compactMap(\.string) ?? []
+        let classes = (whole ?? config)["architectures"]?.array?.compactMap(\.string) ?? []
         return classes.contains { name in endings.contains { name.hasSuffix($0) } }
     }
 
@@ -99,6 +135,7 @@ struct ConfigReader {
     }
 
     func tiedHead() throws(ArchitectureError) -> Bool {
+        if whole != nil { return try tiedHeadOfParts() }
         guard let found = lookup("tie_word_embeddings"), !found.isNull else { return description.tiedHeadDefault }
         guard let value = found.bool else { throw invalid("tie_word_embeddings", found, expected: "true or false") }
         return value

@@ -1,4 +1,4 @@
-/// Sums, products and quotients over named dimensions as descriptions write them: `heads * head_dim`, `hidden / heads`,
+/// Sums, differences, products and quotients over named dimensions as descriptions write them: `heads * head_dim`, `hidden / heads`,
 /// `4 * hidden`, `image // patch`. Evaluated from left to right; the quotient of `/` must be whole, that of `//` is
 /// rounded down.
 package struct DimensionExpression: Sendable, Equatable {
@@ -9,7 +9,7 @@ package struct DimensionExpression: Sendable, Equatable {
         let words = text.split(separator: " ").map(String.init)
         guard words.count % 2 == 1 else { return nil }
         let symbols = stride(from: 1, to: words.count, by: 2).map { words[$0] }
-        guard symbols.allSatisfy(["*", "+", "/", "//"].contains) else { return nil }
+        guard symbols.allSatisfy(["*", "+", "-", "/", "//"].contains) else { return nil }
         return stride(from: 0, to: words.count, by: 2).map { words[$0] }.filter { Int($0) == nil }
     }
 
@@ -35,6 +35,9 @@ package struct DimensionExpression: Sendable, Equatable {
         case "+":
             let (sum, overflow) = left.addingReportingOverflow(right)
             return overflow ? nil : sum
+        case "-":
+            let (difference, overflow) = left.subtractingReportingOverflow(right)
+            return overflow ? nil : difference
         case "/": return right > 0 && left % right == 0 ? left / right : nil
         case "//": return right > 0 ? left / right : nil
         default: return nil

@@ -8,6 +8,8 @@ struct Vocabulary {
     var rotaries: Set<String> = []
     /// Where what is read is noted, if anywhere.
     var record: DescriptionKeys.Record?
+    /// Opaque parts.
+    var parts: Set<String> = []
 }
 
 /// The members of one object of a description. Each is taken once; what nobody takes is an error that names the field.

@@ -42,6 +42,8 @@ public struct ExpertsBlock: Sendable, Equatable {
     public let scoring: Scoring
     /// Stored name of what is added to scores for the choice alone (`e_score_correction_bias`).
     public let choiceBias: String?
+    /// The axis of its tensor that carries experts.
+    public let choiceBiasAxis: Int
     public let chosen: Int
     /// Experts are chosen within the best `chosenGroups` of `groups` equal groups.
     public let groups: Int

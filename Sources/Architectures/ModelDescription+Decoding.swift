@@ -21,6 +21,15 @@ extension ModelDescription {
         refusedTypes = try fields.objects("refused_model_types") { value throws(ArchitectureError) in
             RefusedType(modelType: try value.string("model_type"), reason: try value.string("reason"))
         }
+        text = try fields.object("text") { value throws(ArchitectureError) in
+            TextPart(
+                key: try value.string("key"), modelTypes: try value.strings("model_types"),
+                mayBeWhole: try value.bool("may_be_whole", default: false),
+                forwardsTie: try value.bool("forwards_tie", default: false))
+        }
+        guard text?.modelTypes.isEmpty != true else { throw fields.fault("text.model_types") }
+        opaque = try fields.objects("opaque") { value throws(ArchitectureError) in try OpaqueTemplate(&value) }
+        fields.vocabulary.parts = Set(opaque.map(\.name))
         prefixes = try fields.strings("prefixes")
         aliases = try fields.objects("aliases") { value throws(ArchitectureError) in
             (from: try value.string("from"), to: try value.string("to"))
@@ -81,16 +90,18 @@ extension ModelDescription {
             CopiedLayers(
                 path: try value.string("path"), first: try value.expression("first", default: "layers"),
                 count: try value.expression("count", default: "0"), role: try value.string("role"),
-                reason: try value.string("reason"))
+                reason: try value.string("reason"), isPrefixed: try value.bool("prefixed", default: true))
         }
         layouts = try Self.layouts(&fields, of: root, named: name)
         tensors = try fields.objects("tensors") { value throws(ArchitectureError) in try Tensor(&value) }
         let ignored = try fields.optionalStrings("ignored") ?? []
         let named = dimensions.flatMap { $0.keys + $0.checks } + numbers.values.flatMap { $0.keys + $0.checks }
         let other = activationKeys + activationChecks + refusals.map(\.key) + match.map(\.key)
-        configKeys = Self.activationKeys(root)
+        let read = Self.activationKeys(root)
             .union(named + other + ignored + rotaries.values.flatMap { $0.thetaKeys + $0.thetaChecks })
             .union(flags.values.flatMap { ($0.readsConfig ? [$0.key] : []) + $0.checks })
+        let place = text.map { $0.key + "." } ?? ""
+        configKeys = Set(read.map { place + $0 }).union(opaque.flatMap(\.keys))
         try fields.end()
     }
 
@@ -126,7 +137,9 @@ extension ModelDescription {
         var known: Set<String> = []
         let dimensions = try fields.dictionary("dimensions") { name, value throws(ArchitectureError) in
             value.vocabulary.dimensions = known
-            let keys = try value.optionalStrings("keys")
+            let lengths = try value.optionalStrings("lengths")
+            let listed = try value.optionalStrings("keys")
+            let keys = lengths ?? listed
             let fixed = try value.optionalExpression("value")
             let fallback = try value.optionalExpression("default")
             let null = try value.optionalExpression("null")
@@ -139,7 +152,7 @@ extension ModelDescription {
             return Dimension(
                 name: name, keys: keys ?? [], fallback: other, nullFallback: null ?? other,
                 minimum: try value.int("minimum", default: 1), checks: try value.optionalStrings("checks") ?? [],
-                unless: try value.optionalStrings("unless") ?? [])
+                isLength: lengths != nil, unless: try value.optionalStrings("unless") ?? [])
         }
         fields.vocabulary.dimensions = known
         return dimensions.map(\.value)
@@ -197,6 +210,7 @@ extension ModelDescription.Flag {
             guard let values = values.array else { throw fields.fault("listed") }
             sources.append(.listed(values))
         }
+        if let letters = try fields.optionalStrings("letters") { sources.append(.letters(letters)) }
         if let values = fields.take("repeated") {
             guard let values = values.array else { throw fields.fault("repeated") }
             sources.append(.repeated(values))
@@ -206,7 +220,7 @@ extension ModelDescription.Flag {
             sources.append(.oneOf(values, default: try fields.bool("default", default: false)))
         }
         if let period = try fields.optionalExpression("every") {
-            sources.append(.every(period, remainder: try fields.int("remainder", default: -1)))
+            sources.append(.every(period, remainder: try fields.optionalExpression("remainder")))
         }
         if let start = try fields.optionalExpression("from") { sources.append(.from(start)) }
         if sources.isEmpty { sources = [.bool(default: try fields.bool("default", default: false))] }

@@ -6,12 +6,24 @@ extension ModelDescription {
 
     /// A family's JSON with everything that it inherits filled in.
     package static func source(of name: String) throws(ArchitectureError) -> JSONValue {
+        let own = try statement(of: name)
+        guard let extended = own["extends"] else { return own }
+        let parents = extended.array?.compactMap(\.string) ?? [extended.string].compactMap(\.self)
+        guard let first = parents.first, !parents.contains(name) else {
+            throw .invalidDescription(family: name, field: "extends")
+        }
+        // The first with all that it inherits; of the others what they state themselves.
+        var base = try source(of: first)
+        for parent in parents.dropFirst() { base = merged(base, try statement(of: parent)) }
+        return merged(base, own)
+    }
+
+    /// What a family's JSON states itself.
+    private static func statement(of name: String) throws(ArchitectureError) -> JSONValue {
         guard let bytes = embedded[name], let document = try? JSONDocument(parsing: bytes) else {
             throw .invalidDescription(family: name, field: "its JSON")
         }
-        guard let parent = document.root["extends"]?.string else { return document.root }
-        guard parent != name else { throw .invalidDescription(family: name, field: "extends") }
-        return merged(try source(of: parent), document.root)
+        return document.root
     }
 
     /// Members of objects one by one; null takes a member away; anything else replaces.

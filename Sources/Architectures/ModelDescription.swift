@@ -14,6 +14,8 @@ package struct ModelDescription: Sendable {
         let minimum: Int
         /// Keys that, where they are there, must state the same value.
         let checks: [String]
+        /// Whether the keys hold lists or strings of letters, whose length is the number.
+        let isLength: Bool
         /// Where one of these keys is there, transformers reads that in its place, and whatever stands here is not looked at.
         let unless: [String]
     }
@@ -47,12 +49,14 @@ package struct ModelDescription: Sendable {
             case tensor(String)
             /// Whether the layer's entry of a config list is one of some.
             case listed([JSONValue])
+            /// Whether the layer's letter in a config string is one of some (Nemotron-H).
+            case letters([String])
             /// Whether the layer's entry is one of some in a list that the config writes as parts with counts.
             case repeated([JSONValue])
             /// Whether a config list holds the layer's number.
             case index
-            /// layer % period == remainder (the last of each period where it is -1).
-            case every(DimensionExpression, remainder: Int)
+            /// layer % period == remainder: the last of each period where there is none.
+            case every(DimensionExpression, remainder: DimensionExpression?)
             /// From this layer on.
             case from(DimensionExpression)
         }
@@ -65,7 +69,7 @@ package struct ModelDescription: Sendable {
         var readsConfig: Bool {
             sources.contains { source in
                 switch source {
-                case .bool, .oneOf, .present, .listed, .repeated, .index: true
+                case .bool, .oneOf, .present, .listed, .letters, .repeated, .index: true
                 case .differ, .tensor, .every, .from: false
                 }
             }
@@ -120,12 +124,28 @@ package struct ModelDescription: Sendable {
         let count: DimensionExpression
         let role: String
         let reason: String
+        /// Whether the model's prefix stands before the stored names.
+        let isPrefixed: Bool
+    }
+
+    /// The member of config.json that holds the language model's configuration, beside those of towers.
+    package struct TextPart: Sendable {
+        package let key: String
+        /// Those that the member may name; the first is that of its defaults.
+        package let modelTypes: [String]
+        /// Whether older files have its members in config.json itself.
+        let mayBeWhole: Bool
+        /// Whether transformers takes `tie_word_embeddings` from it where config.json itself says nothing.
+        let forwardsTie: Bool
     }
 
     package let family: String
     package let modelTypes: [String]
+    package let text: TextPart?
+    /// Parts that are copied and not understood.
+    let opaque: [OpaqueTemplate]
     /// Whether config values tell it from other descriptions of its model types.
-    package var isConditional: Bool { !match.isEmpty }
+    package var isConditional: Bool { !match.isEmpty || text != nil }
     /// Config values that tell this description from others of the same model type.
     let match: [(key: String, accepted: [JSONValue])]
     let refusedTypes: [RefusedType]
@@ -154,6 +174,7 @@ package struct ModelDescription: Sendable {
     let copied: [CopiedLayers]
     /// The same family under other names or with tensors fused in another way, as some version of transformers stores it.
     let layouts: [ModelDescription]
-    /// Every key of config.json that the description mentions, or ignores because transformers does in the case described.
+    /// Every key of config.json that the description mentions, or ignores because transformers does in the case described; those of the
+    /// language model behind the name of its part.
     package let configKeys: Set<String>
 }

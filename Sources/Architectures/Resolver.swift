@@ -13,8 +13,21 @@ struct Resolver {
     let notes: [String]
 
     func resolve() throws(ArchitectureError) -> Architecture {
-        try reader.refuseUndescribedFeatures { $0 == Condition(constant: true) }
+        try inPart { () throws(ArchitectureError) in
+            try reader.refuseUndescribedFeatures { $0 == Condition(constant: true) }
+        }
         try reader.refuseUnreadKeys(modelType)
+        return try inPart { () throws(ArchitectureError) in try resolveModel() }
+    }
+
+    /// Names keys as they stand in config.json, where a part of it is read.
+    private func inPart<Result>(
+        _ body: () throws(ArchitectureError) -> Result
+    ) throws(ArchitectureError) -> Result {
+        do throws(ArchitectureError) { return try body() } catch { throw error.inside(reader.place) }
+    }
+
+    private func resolveModel() throws(ArchitectureError) -> Architecture {
         let dimensions = try reader.dimensions()
         let (description, prefix, records) = try nearestLayout(dimensions)
         let claims = Claims(
@@ -28,11 +41,13 @@ struct Resolver {
         let head = try builder.head(stacks)
         try builder.extras()
         try builder.copiedLayers()
+        let opaque = try builder.opaqueParts()
         let roles = try claims.roles(of: checkpoint, description)
         let isTied = try reader.tiedHead()
         return Architecture(
             family: description.family, modelType: modelType, dimensions: dimensions, stacks: stacks, head: head,
-            roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" }, notes: claims.notes)
+            roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" }, opaqueParts: opaque,
+            notes: claims.notes)
     }
 
     /// The layout and the prefix under which most tensors are found, the first of several; and the tensors under the layout's names.

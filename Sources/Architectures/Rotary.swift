@@ -15,18 +15,22 @@ public struct Rotary: Sendable, Equatable {
     /// Base of the frequencies: ω_p = θ^(-2p/r) before scaling.
     public let theta: Double
     public let scaling: RotaryScaling
+    /// Positions along several axes, as of places in an image: each pair is turned by the position along one of them, both of its
+    /// members by the same angle, so that what commutes with a turned pair is what it was. Text has the same position along all.
+    public let axes: Int
     /// Whether generating forgets the keys seen so far where the sequence passes from the short factors to the long ones (Phi-3).
     public let restartsWhenLong: Bool
 
     public init(
         dimensions: Int, offset: Int = 0, layout: ChannelLayout, theta: Double = 10000, scaling: RotaryScaling = .none,
-        restartsWhenLong: Bool = false
+        axes: Int = 1, restartsWhenLong: Bool = false
     ) {
         self.dimensions = dimensions
         self.offset = offset
         self.layout = layout
         self.theta = theta
         self.scaling = scaling
+        self.axes = axes
         self.restartsWhenLong = restartsWhenLong
     }
 }

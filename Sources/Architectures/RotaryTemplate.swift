@@ -23,6 +23,8 @@ package struct RotaryTemplate: Sendable {
     let scalesScores: Bool
     /// `original_max_position_embeddings` where the config has none beside its settings; nil where there is no such default.
     let trained: Double?
+    /// Axes along which tokens have positions.
+    let axes: Int
     /// Whether generating starts anew with the long factors where a sequence outgrows what the short ones were trained for (Phi-3).
     let restarts: Bool
 
@@ -42,6 +44,7 @@ package struct RotaryTemplate: Sendable {
         guard settings == nil || settings?.object != nil else { throw fields.fault("settings") }
         scalesScores = try fields.bool("scales_scores", default: false)
         trained = fields.has("trained") ? try fields.double("trained", default: 0) : nil
+        axes = try fields.int("axes", default: 1)
         restarts = try fields.bool("restarts", default: false)
     }
 }

@@ -7,12 +7,15 @@ struct Spelling {
     /// What config.json calls a key, where it uses a second name.
     private(set) var written: [String: String] = [:]
 
-    init(_ config: JSONValue, modelType: String, path: String) throws(ArchitectureError) {
+    /// - Parameter texts: types that the language model's part of it may name for its own.
+    init(
+        _ config: JSONValue, modelType: String, path: String, texts: Set<String> = []
+    ) throws(ArchitectureError) {
         guard let object = config.object, let entry = try ConfigTable.entry(of: modelType) else {
             root = config
             return
         }
-        var spelling = Speller(path: path)
+        var spelling = Speller(path: path, texts: texts)
         root = .object(try spelling.spell(object, entry, inside: ""))
         written = spelling.written
     }
@@ -20,6 +23,7 @@ struct Spelling {
 
 private struct Speller {
     let path: String
+    let texts: Set<String>
     var written: [String: String] = [:]
 
     mutating func spell(
@@ -27,7 +31,12 @@ private struct Speller {
     ) throws(ArchitectureError) -> JSONObject {
         var result = try firstNames(object, entry, inside: prefix)
         for (part, modelType) in entry.parts.sorted(by: { $0.key < $1.key }) {
-            guard let inner = try ConfigTable.entry(of: modelType) else { continue }
+            var named: ConfigTable.Entry?
+            if let type = result[part]?["model_type"]?.string, texts.contains(type) {
+                named = try ConfigTable.entry(of: type)
+            }
+            if named == nil { named = try ConfigTable.entry(of: modelType) }
+            guard let inner = named else { continue }
             if let stated = result[part]?.object {
                 result[part] = .object(try spell(stated, inner, inside: "\(prefix)\(part)."))
             }

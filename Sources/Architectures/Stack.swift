@@ -21,6 +21,8 @@ public struct Sublayer: Sendable, Equatable {
         case attention(AttentionBlock)
         case mlp(MLPBlock)
         case experts(ExpertsBlock)
+        /// Copied, and not understood.
+        case opaque(OpaqueBlock)
     }
 
     public let operation: Operation
@@ -66,6 +68,8 @@ public struct PatchEmbedding: Sendable, Equatable {
     public let patchSize: Int
     /// Stored names of vectors that stand before the patches.
     public let leading: [String]
+    /// The axis of those tensors, read as matrices, that carries channels.
+    public let leadingAxis: Int
     public let positions: String?
     public let norm: Norm?
 }
@@ -85,6 +89,7 @@ extension Sublayer.Operation {
         case .attention(let block): block.name
         case .mlp(let block): block.name
         case .experts(let block): block.name
+        case .opaque(let block): block.name
         }
     }
 
@@ -93,6 +98,7 @@ extension Sublayer.Operation {
         case .attention(let block): block.layer
         case .mlp(let block): block.layer
         case .experts(let block): block.layer
+        case .opaque(let block): block.layer
         }
     }
 }

@@ -54,9 +54,13 @@ struct StackTemplate: Sendable {
         guard let embedding else { throw fields.fault("embedding") }
         self.embedding = embedding
         let path = try fields.optionalString("path") ?? ""
-        sublayers = try fields.dictionary("layer") { name, value throws(ArchitectureError) in
+        // What a family adds to another's layers would stand behind them.
+        let order = try fields.optionalStrings("order") ?? []
+        let named = try fields.dictionary("layer") { name, value throws(ArchitectureError) in
             try SublayerTemplate(name, &value, path: path, stack: defaults, norm: norm)
         }.map(\.value)
+        sublayers = order.isEmpty ? named : order.compactMap { name in named.first { $0.name == name } }
+        guard sublayers.count == named.count else { throw fields.fault("order") }
         guard !sublayers.isEmpty else { throw fields.fault("layer") }
         finalNorm = try fields.norm("final_norm", norm)
         finalProjectionSize = try fields.optionalExpression("final_projection_size")
@@ -69,6 +73,7 @@ struct SublayerTemplate: Sendable {
         case attention(AttentionTemplate)
         case mlp(MLPTemplate)
         case experts(ExpertsTemplate)
+        case opaque(OpaqueSublayerTemplate)
     }
 
     let name: String
@@ -94,7 +99,9 @@ struct SublayerTemplate: Sendable {
         residual = try fields.norm("residual_norm", norm)
         scale = try fields.optionalString("layer_scale")
         multiplier = try fields.number("multiplier")
-        if fields.has("router") {
+        if fields.has("opaque") {
+            operation = .opaque(try OpaqueSublayerTemplate(&fields))
+        } else if fields.has("router") {
             operation = .experts(try ExpertsTemplate(&fields, stack: stack))
         } else if fields.has("down") {
             operation = .mlp(try MLPTemplate(&fields, stack: stack))

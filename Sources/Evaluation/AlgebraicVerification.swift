@@ -19,21 +19,22 @@ public struct AlgebraicVerification: Sendable {
 
     /// - Throws: `ArchitectureError` when the original is of no known architecture; differences are reported, not thrown.
     public func verify(_ original: Checkpoint, _ protected: Checkpoint) throws -> VerificationReport {
-        BLASThreads.use(1)
-        let architecture = try Architecture.resolve(original)
-        let manifest = try RoundingAllowance.manifest(of: protected)
-        let allowance = try RoundingAllowance(manifest, architecture, original, threads: threads)
-        let headSites = architecture.headSites.filter(allowance.covers)
-        let sites = architecture.sites + headSites
-        let kinds = Self.kinds(of: sites)
-        let sums = try TensorSums.all(original, protected, threads: threads)
+        try verify(ModelPair(original, protected, threads: threads))
+    }
+
+    public func verify(_ pair: ModelPair) throws -> VerificationReport {
+        let (original, protected, architecture) = (pair.original, pair.protected, pair.architecture)
+        let (manifest, allowance, sums, outer) = (pair.manifest, pair.allowance, pair.sums, pair.outer)
         let files = try FileComparison(original, protected)
-        let probes = Probes(for: architecture.sites, in: original, sums: sums)
-        let placement = try placement(of: headSites, architecture, original, protected, probes)
-        let coverage = SiteCoverage(architecture.sites, placement, in: original)
-        var problems = Self.differences(original, protected, outside: coverage, sums: sums) + files.faults
+        let sites = architecture.sites + outer.sites
+        let kinds = Self.kinds(of: sites)
+        let coverage = SiteCoverage(
+            architecture.sites.map { ($0, $0.slices) } + outer.sites.map { ($0, outer.anchors(of: $0)) },
+            outer.placement, in: original)
+        var problems =
+            Self.differences(original, protected, outside: coverage, outer.placement, sums: sums) + files.faults
         let verification = SiteVerification(
-            sites, original, protected, allowance, placement, probes, sums: sums, isExhaustive: isExhaustive)
+            sites, original, protected, allowance, outer, pair.probes, sums: sums, isExhaustive: isExhaustive)
         let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
         try WorkerThreads.forEach(sites.count, threads: threads) { number, scratch in
             let result = try verification.result(sites[number], scratch: scratch)
@@ -55,27 +56,10 @@ public struct AlgebraicVerification: Sendable {
         return VerificationReport(
             family: architecture.family, sites: results, problems: problems, differences: files.differences,
             displacement: displacement.ratio,
-            displacementByKind: byKind.mapValues(\.ratio),
+            displacementByKind: byKind.mapValues(\.ratio), opaqueParts: architecture.opaqueParts,
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
             })
-    }
-
-    /// Where heads stand, of the blocks in which the manifest says that they were moved.
-    private func placement(
-        of headSites: [Site], _ architecture: Architecture, _ original: Checkpoint, _ protected: Checkpoint,
-        _ probes: Probes
-    ) throws -> HeadPlacement {
-        let names = Set(headSites.map(\.path))
-        let blocks = architecture.attention.filter { $0.headSites.contains { names.contains($0.path) } }
-        let found = Mutex([String: Monomial]())
-        try WorkerThreads.forEach(blocks.count, threads: threads) { number, scratch in
-            let permutations = try HeadMatching(
-                block: blocks[number], original: original, protected: protected, probes: probes, scratch: scratch
-            ).permutations()
-            found.withLock { $0.merge(permutations) { first, _ in first } }
-        }
-        return HeadPlacement(found.withLock { $0 }, of: headSites)
     }
 
     private static func kinds(of sites: [Site]) -> [String: Site.Kind] {
@@ -88,7 +72,8 @@ public struct AlgebraicVerification: Sendable {
 
     /// Tensors that are missing, added, of another type or shape, or changed where no site may change them.
     private static func differences(
-        _ original: Checkpoint, _ protected: Checkpoint, outside coverage: SiteCoverage, sums: [String: TensorSums]
+        _ original: Checkpoint, _ protected: Checkpoint, outside coverage: SiteCoverage, _ placement: Placement,
+        sums: [String: TensorSums]
     ) -> [String] {
         var problems: [String] = []
         for tensor in original.tensors.values {
@@ -102,7 +87,7 @@ public struct AlgebraicVerification: Sendable {
                 )
                 continue
             }
-            guard sums[tensor.name]?.isSame != true else { continue }
+            if sums[tensor.name]?.isSame == true, placement.leaves(tensor.name) { continue }
             if !coverage.contains(tensor.name) {
                 problems.append("tensor \(tensor.name) differs, and no symmetry site may change it")
             } else if let place = coverage.difference(tensor, original, protected) {
@@ -119,7 +104,8 @@ public struct AlgebraicVerification: Sendable {
     private static func brokenClaims(_ manifest: Manifest, _ results: [SiteResult]) -> [String] {
         let layers = manifest.layers.map(Set.init)
         return results.filter { result in
-            !result.isMoved && manifest.siteKinds.contains(result.kind) && (layers?.contains(result.layer) ?? true)
+            !result.isMoved && manifest.siteKinds.contains(result.kind)
+                && (layers.map { result.layer.map($0.contains) ?? false } ?? true)
         }
         .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }
     }

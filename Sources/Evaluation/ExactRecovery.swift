@@ -13,19 +13,36 @@ struct ExactRecovery {
 
     /// 0, or infinite: there is no rounding that exact elements could hide behind.
     func worstError() -> WorstError {
-        var worst = WorstError()
-        let found: [(source: Int, scale: Double)?]
-        switch law {
-        case .pairs(let pairing, let law): found = turns(pairing, law)
-        case .monomial(let scales): found = matching(scales)
-        case .linear: found = matching(.signed)
-        }
+        let found = channelsFound
         if let stray = found.firstIndex(where: { $0 == nil }) {
+            var worst = WorstError()
             worst.include(
                 .infinity, "channel \(stray), which comes from no channel of the original by an exact element")
             return worst
         }
-        let element = Monomial(source: found.compactMap { $0?.source }, scale: found.compactMap { $0?.scale })
+        return worstError(under: Self.element(found))
+    }
+
+    /// The exact element, up to channels that are alike; nil where a channel comes from none of the original's.
+    var element: Monomial? {
+        let found = channelsFound
+        return found.allSatisfy { $0 != nil } ? Self.element(found) : nil
+    }
+
+    private var channelsFound: [(source: Int, scale: Double)?] {
+        switch law {
+        case .pairs(let pairing, let law): turns(pairing, law)
+        case .monomial(let scales): matching(scales)
+        case .linear: matching(.signed)
+        }
+    }
+
+    private static func element(_ found: [(source: Int, scale: Double)?]) -> Monomial {
+        Monomial(source: found.compactMap { $0?.source }, scale: found.compactMap { $0?.scale })
+    }
+
+    func worstError(under element: Monomial) -> WorstError {
+        var worst = WorstError()
         for (original, protected) in parts.flatMap(\.pieces) {
             let factors =
                 switch original.slice.representation {

@@ -73,7 +73,8 @@ package struct FamilyTable {
         let sites = SiteSummary.list(architecture.sites).map {
             "\($0.count) \($0.kind): \($0.group), dimension \($0.parameters)"
         }
-        let limits = architecture.limits.joined(separator: "; ")
+        let opaque = architecture.opaqueParts.map { "\($0.name), copied and not understood" }
+        let limits = (opaque + architecture.limits).joined(separator: "; ")
         return "\(name) | \(architecture.family) | \(sites.joined(separator: "; ")) | \(limits)"
     }
 

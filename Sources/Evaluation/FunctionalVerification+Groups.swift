@@ -30,6 +30,7 @@ extension Sublayer.Operation {
         case .attention(let block): block.sites
         case .mlp(let block): [block.site].compactMap(\.self)
         case .experts(let block): (block.experts + [block.shared].compactMap(\.self)).compactMap(\.site)
+        case .opaque: []
         }
     }
 }

@@ -1,6 +1,5 @@
 import Architectures
 import Checkpoints
-import Synchronization
 import Transformers
 
 /// Proves by evaluation that two checkpoints compute the same function: both read the same inputs, layer by layer in step, and what
@@ -35,17 +34,26 @@ public struct FunctionalVerification: Sendable {
         _ original: Checkpoint, _ protected: Checkpoint, inputs: ModelInputs? = nil,
         progress: ((Double) -> Void)? = nil
     ) throws -> FunctionalReport {
-        let a = try Model(original, threads: threads)
+        try verify(ModelPair(original, protected, threads: threads), inputs: inputs, progress: progress)
+    }
+
+    /// - Parameter inputs: random ones when nil.
+    public func verify(
+        _ pair: ModelPair, inputs: ModelInputs? = nil, progress: ((Double) -> Void)? = nil
+    ) throws -> FunctionalReport {
+        let (original, architecture) = (pair.original, pair.architecture)
+        let a = Model(architecture: architecture, weights: Weights(original), threads: threads)
         // The protected weights in the original's architecture: what is compared is the weights.
-        let b = Model(architecture: a.architecture, weights: Weights(protected), threads: threads)
-        let moved = try Self.movedTensors(original, protected, threads: a.threads)
+        let b = Model(architecture: architecture, weights: Weights(pair.protected), threads: threads)
         let inDouble = usesDouble(original)
-        let tolerance = try tolerance(original, protected, a.architecture, inDouble: inDouble)
+        // What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as
+        // floor and drift are one draw each. Arithmetic adds its own rounding, far below that of 16-bit weights.
+        let multiple = pair.allowance.multiple(original, pair.protected)
+        let tolerance = Comparison.Tolerance(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
         let comparison = try Comparison.run(
-            a, b, try inputs ?? Self.randomInputs(a.architecture, original), inDouble: inDouble, moved: moved,
-            groups: Self.groups(a.architecture, moved: moved), tolerance: tolerance,
-            draws: draws ?? Self.draws(original),
-            seed: seed, progress: progress)
+            a, b, try inputs ?? Self.randomInputs(architecture, original), inDouble: inDouble, moved: pair.moved,
+            groups: Self.groups(architecture, moved: pair.moved), arrangement: pair.arrangement, tolerance: tolerance,
+            draws: draws ?? Self.draws(original), seed: seed, progress: progress)
         return FunctionalReport(comparison: comparison, tolerance: tolerance, inDouble: inDouble)
     }
 
@@ -69,32 +77,5 @@ public struct FunctionalVerification: Sendable {
         }
         guard checkpoint.tensorBytes >= smallModel, !isSparse else { return try RandomInputs.make(for: architecture) }
         return try RandomInputs.make(for: architecture, sequences: 2, length: 16)
-    }
-
-    /// Tensors of `a` that `b` lacks or has otherwise, to the bit.
-    static func movedTensors(_ a: Checkpoint, _ b: Checkpoint, threads: Int) throws -> Set<String> {
-        let tensors = Array(a.tensors.values)
-        let moved = Mutex(Set<String>())
-        try WorkerThreads.forEach(tensors.count, threads: threads) { number, _ in
-            let tensor = tensors[number]
-            defer { a.releasePages(of: tensor) }
-            guard let twin = b.tensors[tensor.name], same(a.bytes(of: tensor), b.bytes(of: twin)) else {
-                moved.withLock { _ = $0.insert(tensor.name) }
-                return
-            }
-            b.releasePages(of: twin)
-        }
-        return moved.withLock { $0 }
-    }
-
-    /// What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as
-    /// floor and drift are one draw each. Arithmetic adds its own rounding, far below that of 16-bit weights.
-    private func tolerance(
-        _ original: Checkpoint, _ protected: Checkpoint, _ architecture: Architecture, inDouble: Bool
-    ) throws -> Comparison.Tolerance {
-        let manifest = try RoundingAllowance.manifest(of: protected)
-        let multiple = try RoundingAllowance(manifest, architecture, original, threads: threads)
-            .multiple(original, protected)
-        return .init(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
     }
 }

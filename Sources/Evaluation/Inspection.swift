@@ -33,6 +33,10 @@ public struct Inspection: Sendable {
     /// What norms, gates and rotations forbid, and why.
     public let limits: [String]
     public let methods: [MethodSummary]
+    /// What is copied and not understood.
+    public let opaqueParts: [OpaquePart]
+    /// Whether everything of the model can be computed.
+    public let isEvaluable: Bool
     /// Disk space that an output takes.
     public let outputBytes: Int
     /// Files that no output holds, and why.
@@ -58,6 +62,8 @@ public struct Inspection: Sendable {
         dimensions = NamedValues(architecture.dimensions.map { ($0.key, $0.value) })
         sites = SiteSummary.list(all)
         limits = architecture.limits
+        opaqueParts = architecture.opaqueParts
+        isEvaluable = architecture.isEvaluable
         let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
         methods = ProtectionMethod.allCases.flatMap { method in
             let protection = method.protection
@@ -94,7 +100,10 @@ extension Inspection: Encodable {
         case modelType = "model_type"
         case tensorCount = "tensors"
         case fileCount = "files"
-        case types, dimensions, sites, limits, methods
+        case types, dimensions, sites, limits
+        case opaqueParts = "opaque_parts"
+        case isEvaluable = "evaluable"
+        case methods
         case outputBytes = "output_bytes"
         case leftOut = "left_out"
         case refused, notes

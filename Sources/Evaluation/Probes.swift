@@ -16,7 +16,7 @@ struct Probes: Sendable {
     init(for sites: [Site], in checkpoint: Checkpoint, sums: [String: TensorSums]) {
         let seed = sums.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.difference),\($0.value.norm)" }
         var lines = 0
-        for site in sites where !site.kind.movesBlocks {
+        for site in sites where !site.kind.isOuter {
             let parts = PartViews.all(of: site, channels: 0..<site.group.dimension, checkpoint, checkpoint) ?? []
             lines = max(lines, parts.map(\.lines).max() ?? 0)
         }

@@ -53,7 +53,7 @@ struct RoundingAllowance: Sendable {
     func covers(_ site: Site) -> Bool { manifest.map { Self.covers(site, $0, layers) } ?? false }
 
     private static func covers(_ site: Site, _ manifest: Manifest, _ layers: Set<Int>?) -> Bool {
-        manifest.siteKinds.contains(site.kind) && (layers?.contains(site.layer) ?? true)
+        manifest.siteKinds.contains(site.kind) && site.isInside(layers)
     }
 
     /// What a draw may cost a site: the mean over all draws, which is 1 where nothing is said of the site, times `1.5 + 5/√n`, as

@@ -11,13 +11,13 @@ struct SiteCoverage {
     }
 
     private var bands: [String: [Band]] = [:]
-    private let placement: HeadPlacement
+    private let placement: Placement
 
-    /// - Parameter sites: all that may act on channels of the checkpoint's tensors.
-    init(_ sites: [Site], _ placement: HeadPlacement, in checkpoint: Checkpoint) {
+    /// - Parameter sites: all that may act on channels of the checkpoint's tensors, with the slices at which they are proved.
+    init(_ sites: [(site: Site, slices: [Site.Slice])], _ placement: Placement, in checkpoint: Checkpoint) {
         self.placement = placement
-        for site in sites {
-            for slice in site.slices {
+        for (site, slices) in sites {
+            for slice in slices {
                 guard let tensor = checkpoint.tensors[slice.tensor] else { continue }
                 let (rows, columns) = tensor.matrixShape
                 let range = slice.start..<slice.start + site.group.dimension * slice.width
@@ -40,26 +40,23 @@ struct SiteCoverage {
     }
 
     /// Whether any site acts on a tensor.
-    func contains(_ tensor: String) -> Bool { bands[tensor] != nil || placement.moves(of: tensor) != nil }
+    func contains(_ tensor: String) -> Bool { bands[tensor] != nil || !placement.leaves(tensor) }
 
     /// Where a tensor on which sites act differs beside them; nil where it does not.
     func difference(_ tensor: TensorRecord, _ original: Checkpoint, _ protected: Checkpoint) -> String? {
-        guard contains(tensor.name), let twin = protected.tensors[tensor.name], twin.shape == tensor.shape,
-            twin.type == tensor.type, let a = original.bytes(of: tensor).baseAddress,
-            let b = protected.bytes(of: twin).baseAddress
-        else { return nil }
+        defer {
+            for checkpoint in [original, protected] {
+                if let record = checkpoint.tensors[tensor.name] { checkpoint.releasePages(of: record) }
+            }
+        }
+        guard let twin = PlacedTensor(tensor, placement, in: protected) else { return "its type or shape" }
+        guard let a = original.bytes(of: tensor).baseAddress else { return nil }
         let (rows, columns) = tensor.matrixShape
         let width = tensor.type.bitWidth / 8
-        let moves = placement.moves(of: tensor.name)
         func differs(row: Int, _ range: Range<Int>) -> Bool {
-            func isSame(_ range: Range<Int>, _ row: Int, at twinRow: Int, _ twinColumn: Int) -> Bool {
-                memcmp(
-                    a + (row * columns + range.lowerBound) * width, b + (twinRow * columns + twinColumn) * width,
-                    range.count * width) == 0
-            }
-            guard let moves else { return !isSame(range, row, at: row, range.lowerBound) }
-            guard moves.axis == 1 else { return !isSame(range, row, at: moves.image(of: row), range.lowerBound) }
-            return !moves.pieces(of: range).allSatisfy { isSame($0.range, row, at: row, $0.image) }
+            memcmp(
+                a + (row * columns + range.lowerBound) * width, twin.row(row) + range.lowerBound * width,
+                range.count * width) != 0
         }
         var end = 0
         for band in (bands[tensor.name] ?? []) + [Band(rows: rows..<rows, columns: [])] {

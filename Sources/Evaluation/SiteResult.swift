@@ -4,7 +4,8 @@ import Symmetries
 public struct SiteResult: Sendable, Equatable {
     public let path: String
     public let kind: Site.Kind
-    public let layer: Int
+    /// Nil where all layers have a part in the site.
+    public let layer: Int?
     /// The largest error of anything that the group leaves invariant, relative to what roundoff 1 would do to it.
     public private(set) var invariantError = 0.0
     public let tolerance: Double
@@ -19,7 +20,7 @@ public struct SiteResult: Sendable, Equatable {
     /// All products vanish: any element keeps them, and nothing is proved.
     public internal(set) var isZero = false
 
-    init(path: String, kind: Site.Kind, layer: Int, tolerance: Double, allowedMultiple: Double) {
+    init(path: String, kind: Site.Kind, layer: Int?, tolerance: Double, allowedMultiple: Double) {
         (self.path, self.kind, self.layer) = (path, kind, layer)
         (self.tolerance, self.allowedMultiple) = (tolerance, allowedMultiple)
     }

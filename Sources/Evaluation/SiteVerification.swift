@@ -8,7 +8,7 @@ final class SiteVerification: Sendable {
     private let original: Checkpoint
     private let protected: Checkpoint
     private let allowance: RoundingAllowance
-    private let placement: HeadPlacement
+    private let outer: OuterSites
     private let sums: [String: TensorSums]
     private let probes: Probes
     private let isExhaustive: Bool
@@ -17,17 +17,17 @@ final class SiteVerification: Sendable {
 
     init(
         _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ allowance: RoundingAllowance,
-        _ placement: HeadPlacement, _ probes: Probes, sums: [String: TensorSums], isExhaustive: Bool
+        _ outer: OuterSites, _ probes: Probes, sums: [String: TensorSums], isExhaustive: Bool
     ) {
         self.original = original
         self.protected = protected
         self.allowance = allowance
         self.sums = sums
         self.isExhaustive = isExhaustive
-        self.placement = placement
+        self.outer = outer
         self.probes = probes
         var readers: [String: Int] = [:]
-        for slice in sites.filter({ !$0.kind.movesBlocks }).flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
+        for slice in sites.filter({ !$0.kind.isOuter }).flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
         self.readers = Mutex(readers)
     }
 
@@ -40,12 +40,14 @@ final class SiteVerification: Sendable {
         var result = SiteResult(
             path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
             allowedMultiple: allowance.allowed(at: site, types: types))
-        if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true }) { return result }
-        if site.kind.movesBlocks {
-            // That each head stands where it was found is what the sites of its channels prove.
-            result.isMoved = placement.isMoved(site)
+        let placement = outer.placement
+        if site.kind.isOuter {
+            let worst = outer.worstError(at: site, original, protected, scratch)
+            result.include(worst.value, worst.place)
+            result.isMoved = placement.isMoved(site) || worst.value > 0
             return result
         }
+        if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true && placement.leaves($0.tensor) }) { return result }
         guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected, placement)
         else {
             result.include(.infinity, "its tensors do not fit")
@@ -94,7 +96,7 @@ final class SiteVerification: Sendable {
     }
 
     private func release(_ site: Site) {
-        guard !site.kind.movesBlocks else { return }
+        guard !site.kind.isOuter else { return }
         for slice in site.slices {
             let isLast = readers.withLock { readers in
                 readers[slice.tensor, default: 1] -= 1

@@ -12,14 +12,21 @@ struct SliceView {
     /// Channels times their width.
     let indices: Int
     let lines: Int
-    /// Element offset of the first index' first line.
+    /// Element offset of the first index' first line; of the first index alone where lines are mapped.
     private let origin: Int
+    /// Where the lines stand; nil where they stand in order.
+    private let map: LineMap?
+    private let buffer: LineBuffer?
 
     /// Runs lie one behind the other; otherwise they are columns.
     var isRows: Bool { slice.axis == 0 }
 
-    /// - Parameter channels: of the slice's own; nil when they do not fit the tensor, or it is of a type that is not computed in.
-    init?(_ slice: Site.Slice, channels: Range<Int>, in checkpoint: Checkpoint) {
+    /// Nil when the channels do not fit the tensor, or it is of a type that is not computed in.
+    ///
+    /// - Parameters:
+    ///   - channels: of the slice's own.
+    ///   - map: where the lines stand, if not in order.
+    init?(_ slice: Site.Slice, channels: Range<Int>, in checkpoint: Checkpoint, lines map: LineMap? = nil) {
         guard let tensor = checkpoint.tensors[slice.tensor], tensor.type.isComputable,
             let base = checkpoint.bytes(of: tensor).baseAddress
         else { return nil }
@@ -27,15 +34,18 @@ struct SliceView {
         let band = slice.across ?? 0..<rows
         let start = slice.start + channels.lowerBound * slice.width
         indices = channels.count * slice.width
+        let lines = slice.axis == 0 ? columns : band.count
         guard start >= 0, start + indices <= (slice.axis == 0 ? rows : columns), band.lowerBound >= 0,
-            band.upperBound <= rows
+            band.upperBound <= rows, map.map({ $0.indices.count == lines }) ?? true
         else { return nil }
+        self.lines = lines
+        self.map = map
+        buffer = map.map { _ in LineBuffer() }
         self.slice = slice
         self.base = base
         type = tensor.type
         rowLength = columns
-        lines = slice.axis == 0 ? columns : band.count
-        origin = slice.axis == 0 ? start * columns : band.lowerBound * columns + start
+        origin = slice.axis == 0 ? start * columns : (map == nil ? band.lowerBound * columns : 0) + start
     }
 
     private var elementSize: Int { type.bitWidth / 8 }
@@ -45,20 +55,31 @@ struct SliceView {
     var runLength: Int { isRows ? lines : indices }
     var runBytes: Int { runLength * elementSize }
 
-    func run(_ number: Int) -> UnsafeRawPointer { base + (origin + number * rowLength) * elementSize }
+    /// The bytes of a run, until the next is asked for.
+    func run(_ number: Int) -> UnsafeRawPointer {
+        guard let map, let buffer else { return base + (origin + number * rowLength) * elementSize }
+        guard !isRows else {
+            return buffer.gather(
+                base + (origin + number * rowLength) * elementSize, type, map, count: lines, isNegative: false)
+        }
+        let stored = base + (origin + Int(map.indices[number]) * rowLength) * elementSize
+        guard map.isNegative[number] else { return stored }
+        return buffer.gather(stored, type, nil, count: indices, isNegative: true)
+    }
 
     /// One element, exactly.
     func value(index: Int, line: Int) -> Double {
-        let pointer = run(isRows ? index : line) + (isRows ? line : index) * elementSize
+        let place = map.map { Int($0.indices[line]) } ?? line
+        let pointer = base + (origin + (isRows ? index * rowLength + place : place * rowLength + index)) * elementSize
         var value = 0.0
         type.widen(pointer, into: &value, 1)
-        return value
+        return map?.isNegative[line] == true ? -value : value
     }
 
     /// The lines of one index, exactly.
     func read(index: Int, into target: UnsafeMutablePointer<Double>) {
         if isRows { return type.widen(run(index), into: target, lines) }
-        for line in 0..<lines { type.widen(run(line) + index * elementSize, into: target + line, 1) }
+        for line in 0..<lines { target[line] = value(index: index, line: line) }
     }
 
     /// Everything in storage order, run behind run: exactly, but f64 as f32.
@@ -83,13 +104,21 @@ struct PartViews {
     /// A site's parts, the direct one first; nil where the tensors do not fit.
     static func all(
         of site: Site, channels: Range<Int>, _ original: Checkpoint, _ protected: Checkpoint,
-        _ placement: HeadPlacement = .unmoved
+        _ placement: Placement = .unmoved
+    ) -> [PartViews]? {
+        all(of: site.slices, channels: channels, original, protected, placement)
+    }
+
+    /// - Parameter undoesMoves: whether slices are sought where their blocks have moved.
+    static func all(
+        of slices: [Site.Slice], channels: Range<Int>, _ original: Checkpoint, _ protected: Checkpoint,
+        _ placement: Placement, undoesMoves: Bool = true
     ) -> [PartViews]? {
         var parts: [PartViews] = []
-        for slice in site.slices {
+        for slice in slices {
             guard let a = SliceView(slice, channels: channels, in: original),
-                let b = SliceView(placement.slice(slice), channels: channels, in: protected), a.type == b.type,
-                a.rowLength == b.rowLength, a.lines == b.lines
+                let b = placement.view(slice, channels: channels, in: protected, undoesMoves: undoesMoves),
+                a.type == b.type, a.rowLength == b.rowLength, a.lines == b.lines
             else { return nil }
             if let place = parts.firstIndex(where: { $0.part == slice.part }) {
                 parts[place] = PartViews(

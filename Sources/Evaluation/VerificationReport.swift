@@ -1,3 +1,4 @@
+import Architectures
 import Checkpoints
 import Symmetries
 
@@ -13,6 +14,9 @@ public struct VerificationReport: Sendable {
     public let displacement: Double
     /// The same over the tensors that sites of a kind act on.
     public let displacementByKind: [Site.Kind: Double]
+
+    /// Parts of the model that are copied and not understood: their tensors are the same to the bit, or problems.
+    public let opaqueParts: [OpaquePart]
 
     /// Whether the second model has every tensor of the first in its shape and type.
     public let canBeEvaluated: Bool
@@ -39,7 +43,9 @@ extension VerificationReport: Encodable {
         case unmovedSites = "unmoved_sites"
         case zeroSites = "zero_sites"
         case failedSites = "failed_sites"
-        case problems, differences, results
+        case problems, differences
+        case opaqueParts = "opaque_parts"
+        case results
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -57,6 +63,7 @@ extension VerificationReport: Encodable {
         try container.encode(failures, forKey: .failedSites)
         try container.encode(problems, forKey: .problems)
         try container.encode(differences, forKey: .differences)
+        try container.encode(opaqueParts, forKey: .opaqueParts)
         try container.encode(sites, forKey: .results)
     }
 }

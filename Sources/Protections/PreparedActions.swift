@@ -1,7 +1,7 @@
 import LinearAlgebra
 import Symmetries
 
-/// The actions along a tensor's axis in the form that the kernels take, covering the axis from its first index to its last.
+/// The actions along one axis in the form that the kernels take, covering the axis from its first index to its last.
 struct PreparedActions<Storage: WeightStorage>: Sendable {
     enum Action: Sendable {
         case copy
@@ -19,26 +19,40 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
         let action: Action
     }
 
+    /// By ascending start.
     let runs: [Run]
 
-    /// - Parameter band: the rows of `edits` that these actions are for.
-    init(_ band: TensorEdits.Band, of edits: TensorEdits, elements: ElementSource) throws {
-        let (rows, columns) = edits.tensor.matrixShape
-        let extent = edits.axis == 0 ? rows : columns
+    init(rowsOf edits: TensorEdits, elements: ElementSource) throws {
+        try self.init(edits.rows, edits.rowMoves, extent: edits.tensor.matrixShape.rows, forRows: true, elements)
+    }
+
+    init(columnsOf band: TensorEdits.Band, _ edits: TensorEdits, elements: ElementSource) throws {
+        try self.init(band.edits, edits.columnMoves, extent: edits.tensor.matrixShape.columns, forRows: false, elements)
+    }
+
+    private init(
+        _ edits: [TensorEdits.Edit], _ moves: [TensorEdits.Edit], extent: Int, forRows: Bool, _ elements: ElementSource
+    ) throws {
         var acts: [(range: Range<Int>, action: Action)] = []
         var end = 0
-        for edit in band.edits {
+        for edit in edits {
             if edit.slice.start > end { acts.append((end..<edit.slice.start, .copy)) }
             end = edit.slice.start
             for action in try elements.element(at: edit.site).actions(
                 edit.slice.representation, width: edit.slice.width)
             {
-                acts.append((end..<end + action.length, Self.prepare(action, forRows: edits.axis == 0)))
+                acts.append((end..<end + action.length, Self.prepare(action, forRows: forRows)))
                 end += action.length
             }
         }
         if end < extent { acts.append((end..<extent, .copy)) }
-        runs = try Self.moved(acts, edits.moves, elements)
+        runs = try Self.moved(acts, moves, elements)
+    }
+
+    /// Where the row of the original lies that becomes, or is read from, `row`.
+    func sourceRow(of row: Int) -> Int {
+        guard let run = runs.first(where: { $0.range.contains(row) }) else { return row }
+        return run.source + row - run.range.lowerBound
     }
 
     /// Blocks move behind the elements of the channels in them, and are moved back before those are undone.

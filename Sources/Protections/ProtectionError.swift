@@ -17,11 +17,15 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case conditionTooLarge(condition: Double, multiple: Double, type: String)
     case invalidCondition(Double)
     case noSites(path: String, method: String)
+    /// The residual stream was to be moved alone, and may not be.
+    case noResidualSite(path: String, reason: String)
     /// - Parameter stacks: the layers that there are, stack by stack.
     case layerOutOfRange(layer: Int, stacks: [String])
     case samplerNotApplicable(method: String, sampler: String, known: [String])
-    /// A tensor is acted on along both axes, which no described architecture asks for.
+    /// A tensor is mixed along both axes, which no described architecture asks for.
     case bothAxes(tensor: String)
+    /// Tensors of two experts that would change places are stored in different types.
+    case unlikeExperts(tensor: String, type: String, other: String, otherType: String)
 }
 
 extension ProtectionError: CustomStringConvertible {
@@ -54,7 +58,9 @@ extension ProtectionError: CustomStringConvertible {
             "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; say --condition \(rounded(condition)) if you want that, or choose another --sampler"
         case .invalidCondition(let condition): "--condition \(condition): expected a finite number of at least 1"
         case .noSites(let path, let method):
-            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --attention"
+            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
+        case .noResidualSite(let path, let reason):
+            "\(path): the residual stream cannot be moved: \(reason); choose other --sites"
         case .layerOutOfRange(let layer, let stacks):
             "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):
@@ -63,6 +69,8 @@ extension ProtectionError: CustomStringConvertible {
                 : "--sampler \(sampler): the method \(method) draws in one way alone; leave the option out"
         case .bothAxes(let tensor):
             "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
+        case .unlikeExperts(let tensor, let type, let other, let otherType):
+            "tensor \(tensor) is stored as \(type) and \(other) as \(otherType), so that experts cannot change places; convert both to one type or leave experts out of --sites"
         }
     }
 

@@ -11,6 +11,8 @@ public struct ProtectionOptions: Sendable {
     public var condition: Double?
     /// Nil for those that the method acts on when nothing is said.
     public var siteKinds: Set<Site.Kind>?
+    /// Leave residual streams as they are: adapters, draft heads and steering vectors may go on reading them.
+    public var keepsHiddenStates = false
     /// Nil for all layers.
     public var layers: [Int]?
     /// Nil keeps the source's files.
@@ -50,14 +52,34 @@ struct ProtectionPlan: Sendable {
         if let stray = options.layers?.first(where: { $0 < 0 || $0 >= architecture.layerCount }) {
             throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
         }
+        var kinds = options.siteKinds ?? protection.siteKinds
+        if let reason = Self.reasonToKeepStreams(options, architecture, checkpoint) {
+            // Who asks for nothing but what cannot be had is told why.
+            guard options.siteKinds == nil || kinds.count > 1 else {
+                throw ProtectionError.noResidualSite(path: checkpoint.path, reason: reason)
+            }
+            kinds.remove(.residual)
+        }
         try self.init(
-            method: options.method, sampler: sampler, condition: condition,
-            siteKinds: options.siteKinds ?? protection.siteKinds,
+            method: options.method, sampler: sampler, condition: condition, siteKinds: kinds,
             layers: options.layers, architecture: architecture, checkpoint: checkpoint)
         guard !sites.isEmpty else {
             throw ProtectionError.noSites(path: checkpoint.path, method: options.method.rawValue)
         }
         if options.condition == nil { try refuseCostlyRounding() }
+    }
+
+    /// Why no residual stream may be moved, if so.
+    private static func reasonToKeepStreams(
+        _ options: ProtectionOptions, _ architecture: Architecture, _ checkpoint: Checkpoint
+    ) -> String? {
+        if options.keepsHiddenStates { return "--keep-hidden-states was said" }
+        if options.layers != nil { return "all layers share it, and --layers names some" }
+        if checkpoint.entries.contains(where: { $0.relativePath == "modules.json" }) {
+            return "modules.json names modules that read the model's hidden states"
+        }
+        let streams = architecture.residualStreams
+        return streams.allSatisfy { $0.site == nil } ? streams.compactMap(\.limit).first : nil
     }
 
     /// The plan that a manifest tells of.
@@ -86,7 +108,7 @@ struct ProtectionPlan: Sendable {
         self.layers = layers.map { Array(Set($0)).sorted() }
         let chosen = layers.map(Set.init)
         sites = architecture.allSites.filter { site in
-            siteKinds.contains(site.kind) && (chosen?.contains(site.layer) ?? true)
+            siteKinds.contains(site.kind) && site.isInside(chosen)
                 && site.group.isMoved(by: sampler, condition: condition)
         }
         self.siteKinds = Set(sites.map(\.kind))

@@ -116,23 +116,26 @@ public struct Protector: Sendable {
             derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
             avoidsIdentity: manifest.avoidsIdentity,
             exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path))
+        let exchange = try TensorExchange(plan.sites, elements)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
             output, from: source, to: path, observer: observer
         ) { tensor in
-            plan.edits[tensor.name].map {
-                Self.rewriter($0, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
-            }
+            guard let edits = plan.edits[exchange.origin(of: tensor.name)],
+                let input = source.tensors[exchange.input(of: tensor.name)]
+            else { return nil }
+            return Self.rewriter(
+                edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
         }
     }
 
     private static func rewriter(
-        _ edits: TensorEdits, source: Checkpoint, elements: ElementSource, allowsNonFinite: Bool
+        _ edits: TensorEdits, input: TensorRecord, source: Checkpoint, elements: ElementSource, allowsNonFinite: Bool
     ) -> any TensorRewriter {
         func make<Storage: WeightStorage>(_ storage: Storage.Type) -> any TensorRewriter {
             WeightRewriter<Storage>(
-                edits: edits, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
+                edits: edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
         }
         return switch edits.tensor.type {
         case .bf16: make(BF16Storage.self)

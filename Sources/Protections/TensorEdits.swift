@@ -1,8 +1,8 @@
 import Checkpoints
 import Symmetries
 
-/// What a plan does to one tensor: disjoint runs of indices along one axis, each acted on by its site's element, and moves of whole
-/// blocks of the result along the same axis.
+/// What a plan does to one tensor. Along each axis disjoint runs of indices are acted on by their sites' elements, then whole blocks of
+/// the result are moved; rows first, columns after them.
 struct TensorEdits: Sendable {
     struct Edit: Sendable {
         let site: Site
@@ -10,60 +10,75 @@ struct TensorEdits: Sendable {
         var range: Range<Int> { slice.start..<slice.start + site.group.dimension * slice.width }
     }
 
-    /// Rows that share their edits: all of them, or for edits of columns those of one expert.
+    /// Rows of the original that share their edits of columns: all of them, or those of one expert.
     struct Band: Sendable {
         let rows: Range<Int>
         /// By ascending start.
         let edits: [Edit]
     }
 
+    /// Of the original.
     let tensor: TensorRecord
-    /// 0 for rows, 1 for columns.
-    let axis: Int
-    /// They cover the tensor from its first row to its last.
+    /// Edits of rows, by ascending start.
+    let rows: [Edit]
+    /// Edits of columns. They cover the tensor from its first row to its last.
     let bands: [Band]
-    /// Of the sites that move whole blocks, in the order in which they act.
-    let moves: [Edit]
+    /// Of the sites that move whole blocks of rows, in the order in which they act.
+    let rowMoves: [Edit]
+    let columnMoves: [Edit]
+
+    var actsOnRows: Bool { !rows.isEmpty || !rowMoves.isEmpty }
+    var actsOnColumns: Bool { !columnMoves.isEmpty || bands.contains { !$0.edits.isEmpty } }
 
     init(tensor: TensorRecord, edits: [Edit]) throws {
         self.tensor = tensor
-        axis = edits.first?.slice.axis ?? 0
-        moves = edits.filter(\.site.kind.movesBlocks)
-        let (rows, columns) = tensor.matrixShape
+        let (rowCount, columnCount) = tensor.matrixShape
+        let moves = edits.filter(\.site.kind.movesBlocks)
         for move in moves {
             let extent = move.slice.extent(channels: move.site.group.dimension)
-            guard move.slice.axis == axis else { throw ProtectionError.bothAxes(tensor: tensor.name) }
-            guard extent.lowerBound >= 0, extent.upperBound <= (axis == 0 ? rows : columns) else {
+            guard extent.lowerBound >= 0, extent.upperBound <= (move.slice.axis == 0 ? rowCount : columnCount) else {
                 throw Self.outside(move, tensor, end: extent.upperBound)
             }
         }
-        var byRows: [Range<Int>: [Edit]] = [:]
-        for edit in edits where !edit.site.kind.movesBlocks {
-            guard edit.slice.axis == axis else { throw ProtectionError.bothAxes(tensor: tensor.name) }
-            guard tensor.type.isComputable else {
-                throw SymmetryError.unsupportedType(
-                    site: edit.site.path, tensor: tensor.name, type: tensor.type.rawValue)
-            }
-            byRows[edit.slice.across ?? 0..<rows, default: []].append(edit)
+        (rowMoves, columnMoves) = (moves.filter { $0.slice.axis == 0 }, moves.filter { $0.slice.axis != 0 })
+        let actions = edits.filter { !$0.site.kind.movesBlocks }
+        if let edit = actions.first, !tensor.type.isComputable {
+            throw SymmetryError.unsupportedType(site: edit.site.path, tensor: tensor.name, type: tensor.type.rawValue)
         }
-        var bands: [Band] = []
-        var end = 0
-        // Nothing else acts where blocks of rows move from band to band.
-        guard moves.isEmpty || byRows.keys.allSatisfy({ $0 == 0..<rows }) else {
+        rows = actions.filter { $0.slice.axis == 0 }.sorted { $0.slice.start < $1.slice.start }
+        try Self.check(rows, extent: rowCount, tensor)
+        bands = try Self.bands(actions.filter { $0.slice.axis != 0 }, tensor)
+        // Only what moves bits may follow what rounds: weights are rounded once.
+        let mixesColumns = bands.contains { $0.edits.contains { !$0.site.group.isMonomial } }
+        guard !mixesColumns || rows.allSatisfy(\.site.group.isMonomial) else {
             throw ProtectionError.bothAxes(tensor: tensor.name)
         }
+    }
+
+    /// An edit of columns that names no rows holds for all bands.
+    private static func bands(_ edits: [Edit], _ tensor: TensorRecord) throws -> [Band] {
+        let (rowCount, columnCount) = tensor.matrixShape
+        let everywhere = edits.filter { $0.slice.across == nil }
+        var byRows: [Range<Int>: [Edit]] = [:]
+        for edit in edits { if let rows = edit.slice.across { byRows[rows, default: []].append(edit) } }
+        var bands: [Band] = []
+        var end = 0
+        func add(_ rows: Range<Int>, _ edits: [Edit]) throws {
+            guard !rows.isEmpty else { return }
+            let edits = (edits + everywhere).sorted { $0.slice.start < $1.slice.start }
+            try check(edits, extent: columnCount, tensor)
+            bands.append(Band(rows: rows, edits: edits))
+        }
         for (range, edits) in byRows.sorted(by: { $0.key.lowerBound < $1.key.lowerBound }) {
-            let edits = edits.sorted { $0.slice.start < $1.slice.start }
-            try Self.check(edits, extent: axis == 0 ? rows : columns, tensor)
-            guard range.lowerBound >= end, range.upperBound <= rows else {
-                throw Self.outside(edits[0], tensor, end: range.upperBound)
+            guard range.lowerBound >= end, range.upperBound <= rowCount else {
+                throw outside(edits[0], tensor, end: range.upperBound)
             }
-            if range.lowerBound > end { bands.append(Band(rows: end..<range.lowerBound, edits: [])) }
-            bands.append(Band(rows: range, edits: edits))
+            try add(end..<range.lowerBound, [])
+            try add(range, edits)
             end = range.upperBound
         }
-        if end < rows { bands.append(Band(rows: end..<rows, edits: [])) }
-        self.bands = bands
+        try add(end..<rowCount, [])
+        return bands
     }
 
     /// Edits of one band may neither overlap nor reach beyond the axis.
@@ -82,11 +97,15 @@ struct TensorEdits: Sendable {
             site: edit.site.path, tensor: tensor.name, axis: edit.slice.axis, end: end, shape: tensor.shape)
     }
 
-    /// The edits of every tensor that some site acts on.
+    /// The edits of every tensor that some site acts on, or whose place another takes.
     static func collect(_ sites: [Site], in checkpoint: Checkpoint) throws -> [String: TensorEdits] {
         var edits: [String: [Edit]] = [:]
         for site in sites {
             for slice in site.slices { edits[slice.tensor, default: []].append(Edit(site: site, slice: slice)) }
+            for tensors in site.exchanges {
+                for name in tensors { edits[name, default: []] += [] }
+                try checkAlike(tensors, in: checkpoint)
+            }
         }
         var collected: [String: TensorEdits] = [:]
         for (name, edits) in edits {
@@ -94,5 +113,50 @@ struct TensorEdits: Sendable {
             collected[name] = try TensorEdits(tensor: tensor, edits: edits)
         }
         return collected
+    }
+
+    /// Tensors that change places are of one type.
+    private static func checkAlike(_ names: [String], in checkpoint: Checkpoint) throws {
+        let tensors = names.compactMap { checkpoint.tensors[$0] }
+        guard let first = tensors.first, let other = tensors.first(where: { $0.type != first.type }) else { return }
+        throw ProtectionError.unlikeExperts(
+            tensor: other.name, type: other.type.rawValue, other: first.name, otherType: first.type.rawValue)
+    }
+
+    // MARK: Tiles
+
+    /// Aim for a tile that needs no particular rows.
+    private static let tileBytes = 1 << 20
+    /// Rows that make a product with a head's matrix efficient.
+    private static let productRows = 128
+
+    /// Runs of rows that can be computed one by one. They follow from shapes and groups alone, so that what is written depends on
+    /// nothing else, and none crosses from one band to another, wherever whole blocks are moved.
+    var rowTiles: [Range<Int>] {
+        let rowBytes = max(tensor.matrixShape.columns * tensor.type.bitWidth / 8, 1)
+        let mixesColumns = bands.contains { $0.edits.contains { !$0.site.group.isMonomial } }
+        let free = max(1, Self.tileBytes / rowBytes)
+        let count = mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
+        var runs: [(range: Range<Int>, isWhole: Bool)] = []
+        var end = 0
+        for edit in rows {
+            runs.append((end..<edit.range.lowerBound, false))
+            runs.append((edit.range, !edit.site.group.isMonomial))
+            end = edit.range.upperBound
+        }
+        runs.append((end..<tensor.matrixShape.rows, false))
+        var band = 0
+        return runs.flatMap { range, isWhole in
+            if isWhole { return [range] }
+            var tiles: [Range<Int>] = []
+            var start = range.lowerBound
+            while start < range.upperBound {
+                while band < bands.count, bands[band].rows.upperBound <= start { band += 1 }
+                let edge = band < bands.count ? min(bands[band].rows.upperBound, range.upperBound) : range.upperBound
+                tiles += stride(from: start, to: edge, by: count).map { $0..<min($0 + count, edge) }
+                start = edge
+            }
+            return tiles
+        }
     }
 }

@@ -4,7 +4,8 @@ extension Architecture {
     /// What norms, gates, rotations and clamps forbid, and why: one sentence each. Derived from the blocks, as sites are.
     public var limits: [String] {
         var limits: [String] = []
-        for limit in attention.flatMap(\.limits) + mlp.flatMap(\.limits) where !limits.contains(limit) {
+        for limit in attention.flatMap(\.limits) + mlp.flatMap(\.limits) + residualStreams.compactMap(\.limit)
+        where !limits.contains(limit) {
             limits.append(limit)
         }
         return limits
@@ -16,6 +17,9 @@ extension AttentionBlock {
         var limits: [String] = []
         if clip != nil {
             limits.append("clamped queries, keys and values keep signs and permutations alone")
+        }
+        if outputGate != nil {
+            limits.append("a gate on each channel of the attention's output: values keep permutations and scales alone")
         }
         guard let norm = queryKeyNorm else {
             if rotary != nil, sharedKey == nil, clip == nil {

@@ -1,8 +1,10 @@
 import Architectures
 
 extension Architecture {
-    /// Those whose elements act on channels, then those that move whole heads.
-    public var allSites: [Site] { sites + headSites }
+    /// Those whose elements act on channels, then those that act on what these leave: on whole heads, whole experts, and residual streams.
+    public var allSites: [Site] { sites + outerSites }
+
+    public var outerSites: [Site] { headSites + expertSites + residualStreams.compactMap(\.site) }
 
     /// Every place where a group acts on channels of weights and the function stays what it is. Derived from the blocks: what a norm, a gate
     /// or a rotation between two maps does not commute with is no site.
@@ -22,15 +24,25 @@ extension AttentionBlock {
         return sites + queryKeyGainSites
     }
 
-    /// Rows of v and columns of o: GL(d_h), unless values are clamped between the two, which only signed permutations survive.
+    /// Rows of v and columns of o: GL(d_h), unless something stands between the two. Clamped values leave signed permutations. A gate
+    /// `σ(g) ∘ (a·v)` multiplies each channel of each query head by a number of its own, so that an A must carry diagonals into
+    /// diagonals, `A·diag(s) = diag(P·s)·A`: permutations P, which the gate's rows follow, times scales, for any s and thus for all
+    /// heads of the group at once.
     private func valueOutputSite(of group: Int) -> Site {
         var slices = value.outputSlices(group: group, member: 0, as: .direct, part: .value)
         for member in 0..<groupSize {
+            if let outputGate {
+                slices += outputGate.outputSlices(
+                    group: group, member: member, as: .permutation, part: .outputGate(member: member))
+            }
             slices += output.inputSlices(group: group, member: member, as: .dual, part: .output(member: member))
         }
         return Site(
             path: "\(name).vo.\(group)", kind: .valueOutput, layer: layer,
-            group: clip == nil ? .generalLinear(valueHeadDimension) : .monomial(valueHeadDimension, scales: .signs),
+            group: clip != nil
+                ? .monomial(valueHeadDimension, scales: .signs)
+                : outputGate != nil
+                    ? .monomial(valueHeadDimension, scales: .signed) : .generalLinear(valueHeadDimension),
             slices: slices)
     }
 

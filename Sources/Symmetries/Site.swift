@@ -11,24 +11,42 @@ public struct Site: Sendable, Equatable {
         case mlp
         /// Whole heads: key/value heads with their query heads, or the query heads of one key/value head.
         case heads
+        /// Whole experts of a mixture, with the router's rows.
+        case experts
+        /// The channels of a residual stream, which all blocks read and write.
+        case residual
 
         /// Whether elements move whole blocks of channels, on which the elements of other sites act before.
-        public var movesBlocks: Bool { self == .heads }
+        public var movesBlocks: Bool { self == .heads || self == .experts }
+
+        /// Whether elements act on what other sites have acted on, so that they are undone before those can be looked at.
+        public var isOuter: Bool { movesBlocks || self == .residual }
     }
 
     /// Stable name, such as `layers.3.attention.vo.2`; the secret stream of the site's element is derived from it.
     public let path: String
     public let kind: Kind
-    public let layer: Int
+    /// Nil where all layers have a part in it.
+    public let layer: Int?
     public let group: Group
     public let slices: [Slice]
+    /// Lists of tensors of one shape, entry c of each being channel c's, that change places as the channels do.
+    public let exchanges: [[String]]
 
-    public init(path: String, kind: Kind, layer: Int, group: Group, slices: [Slice]) {
+    public init(
+        path: String, kind: Kind, layer: Int?, group: Group, slices: [Slice], exchanges: [[String]] = []
+    ) {
         self.path = path
         self.kind = kind
         self.layer = layer
         self.group = group
         self.slices = slices
+        self.exchanges = exchanges
+    }
+
+    /// Whether it lies in one of some layers; what all layers have a part in lies in none.
+    public func isInside(_ layers: Set<Int>?) -> Bool {
+        layers.map { layers in layer.map(layers.contains) ?? false } ?? true
     }
 
     /// A run of `group.dimension` indices along one axis of one stored tensor, and how the element acts on it.
@@ -77,8 +95,11 @@ public struct Site: Sendable, Equatable {
         case key
         case value
         case output(member: Int)
+        /// The gate on a head's output.
+        case outputGate(member: Int)
         case gate, up, down
         case queryGain, keyGain
         case sinks
+        case router, residual
     }
 }

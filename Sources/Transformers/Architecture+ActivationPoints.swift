@@ -104,6 +104,7 @@ extension Sublayer.Operation {
         case .experts(let block):
             [block.router] + (block.experts + [block.shared].compactMap(\.self)).flatMap(\.projections)
                 + [block.sharedGate].compactMap(\.self)
+        case .opaque: []
         }
     }
 }

@@ -92,6 +92,7 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
         }
         let context = try attend(
             HeadRows(query, queryLayout), keyRows, valueRows, positions, keySegments, rows: x.rows)
+        if let gate = block.outputGate?.headLayout { self.gate(context, query, gate) }
         return try maps.apply(block.output, to: context)
     }
 
@@ -142,6 +143,18 @@ struct AttentionRunner<Real: ComputeScalar>: Sendable {
 
     func clamp(_ values: UnsafeMutablePointer<Real>, _ count: Int, _ limit: Real) {
         for i in 0..<count { values[i] = min(max(values[i], -limit), limit) }
+    }
+
+    /// Multiplies each channel of what the heads give by σ of its gate, which lies beside the queries.
+    private func gate(_ context: States<Real>, _ query: States<Real>, _ layout: HeadLayout) {
+        for row in 0..<context.rows {
+            for head in 0..<block.heads {
+                let range = layout.range(group: head / block.groupSize, member: head % block.groupSize)
+                let (factors, values) = (query.row(row) + range.lowerBound, context.row(row) + head * range.count)
+                Real.sigmoid(factors, range.count, 1)
+                for channel in 0..<range.count { values[channel] *= factors[channel] }
+            }
+        }
     }
 
     // MARK: Products

@@ -88,16 +88,18 @@ public struct Comparison: Sendable {
     ///   - draws: how often noise is drawn, each an evaluation of its own: of small models one draw says little.
     ///   - seed: chooses the noise.
     ///   - groups: for each block's name the sets of tensors that are moved together, smallest first, to find a fault by.
+    ///   - arrangement: of the protected model beside the original.
     public static func run(
         _ original: Model, _ protected: Model, _ inputs: ModelInputs, inDouble: Bool, moved: Set<String>,
-        groups: [String: [Set<String>]], tolerance: Tolerance, draws: Int = 1, seed: UInt64 = 1,
+        groups: [String: [Set<String>]], arrangement: Rearrangement = .none, tolerance: Tolerance, draws: Int = 1,
+        seed: UInt64 = 1,
         progress: ((Double) -> Void)? = nil
     ) throws -> Comparison {
         let seeds = (0..<max(draws, 1)).map { seed &+ UInt64($0) &* 0x9e37_79b9_7f4a_7c15 }
         func run<Real: ComputeScalar>(_ type: Real.Type) throws -> Comparison {
             try LockStep<Real>(
                 original: original, protected: protected, inputs: inputs, moved: moved, groups: groups,
-                tolerance: tolerance, seeds: seeds
+                arrangement: arrangement, tolerance: tolerance, seeds: seeds
             ).run(progress)
         }
         return try inDouble ? run(Double.self) : run(Float.self)

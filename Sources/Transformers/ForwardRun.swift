@@ -17,6 +17,11 @@ final class ForwardRun<Real: ComputeScalar> {
         /// What the layer's first sublayer read, for layers whose sublayers run side by side.
         fileprivate var layerInput: States<Real>
 
+        /// The same stream in a model that arranges its channels otherwise.
+        func arranged(_ map: (States<Real>) -> States<Real>) -> Stream {
+            Stream(states: map(states), layerInput: map(layerInput))
+        }
+
         /// Bit for bit.
         static func == (a: Stream, b: Stream) -> Bool {
             a.states.isIdentical(to: b.states) && a.layerInput.isIdentical(to: b.layerInput)
@@ -184,6 +189,9 @@ final class ForwardRun<Real: ComputeScalar> {
         case .attention(let block): y = try attention(block, input, positions, layer: layer)
         case .mlp(let block): y = try FeedForwardRunner(maps: maps)(block, input)
         case .experts(let block): (y, routing) = try FeedForwardRunner(maps: maps)(block, input, guide: guide)
+        case .opaque:
+            throw ArchitectureError.notEvaluable(
+                path: maps.weights.checkpoint.path, parts: architecture.opaqueParts.map(\.name))
         }
         // What a block returns may be its input's own memory only where nothing was computed.
         if y === x { y = States(y) }
@@ -266,7 +274,7 @@ extension Sublayer.Operation {
         switch self {
         case .attention(let block): !block.readsEncoder
         case .mlp: true
-        case .experts: false
+        case .experts, .opaque: false
         }
     }
 }

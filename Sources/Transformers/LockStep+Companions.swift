@@ -6,13 +6,14 @@ extension LockStep {
         let protected: ForwardRun<Real>
         let noisy: [ForwardRun<Real>]
         let tolerance: Comparison.Tolerance
+        let arrangement: Rearrangement
 
         var runs: [ForwardRun<Real>] { [protected] + noisy }
 
         /// A step without attention or experts that has the same weights in all: each is read once.
         func applyUnmoved(_ step: ForwardRun<Real>.Step, beside original: ForwardRun<Real>) throws -> Place {
             try ForwardRun.apply(step, to: [original] + runs)
-            return Place(step, original, noisy, tolerance)
+            return Place(step, original, self)
         }
     }
 
@@ -21,7 +22,8 @@ extension LockStep {
     static func apply(
         _ step: ForwardRun<Real>.Step, to original: ForwardRun<Real>, _ through: Companions, _ alone: Companions
     ) throws -> (through: Place, alone: Place) {
-        for run in alone.runs { run.stream = original.stream }
+        for run in alone.noisy { run.stream = original.stream }
+        alone.protected.stream = original.stream.arranged { alone.arrangement.arranged($0, stack: step.stack) }
         try original.apply(step)
         let guide = original.routing.map(RoutingGuide.init(following:))
         for (twin, other) in zip(through.noisy, alone.noisy) {
@@ -29,9 +31,9 @@ extension LockStep {
             try ForwardRun.apply(step, to: [twin, other])
         }
         let places = (
-            Place(step, original, through.noisy, through.tolerance), Place(step, original, alone.noisy, alone.tolerance)
+            Place(step, original, through), Place(step, original, alone)
         )
-        (through.protected.guide, alone.protected.guide) = (places.0.guide, places.1.guide)
+        (through.protected.guide, alone.protected.guide) = (places.0.guideOfProtected, places.1.guideOfProtected)
         try ForwardRun.apply(step, to: [through.protected, alone.protected])
         return places
     }
@@ -42,20 +44,26 @@ extension LockStep {
         let step: ForwardRun<Real>.Step
         let name: String
         /// The original's decisions, with what is a tie among them.
-        let guide: RoutingGuide?
+        private let guide: RoutingGuide?
+        /// The block whose router they are.
+        private let block: String
+        private let arrangement: Rearrangement
         private let states: States<Real>
         private let tolerance: Comparison.Tolerance
         private let floor: NoiseLevel
         private let routingFloor: NoiseLevel
 
         init(
-            _ step: ForwardRun<Real>.Step, _ original: ForwardRun<Real>, _ noisy: [ForwardRun<Real>],
-            _ tolerance: Comparison.Tolerance
+            _ step: ForwardRun<Real>.Step, _ original: ForwardRun<Real>, _ companions: Companions
         ) {
+            let (noisy, tolerance) = (companions.noisy, companions.tolerance)
             let (states, routing) = (original.states, original.routing)
             let routings = noisy.compactMap(\.routing)
             self.step = step
             self.tolerance = tolerance
+            arrangement = companions.arrangement
+            block =
+                original.architecture.stacks[step.stack].layers[step.layer].sublayers[step.sublayer].operation.blockName
             self.states = states
             name = ForwardRun<Real>.name(of: step, in: original.architecture)
             floor = NoiseLevel(noisy.map { states.distance(to: $0.states) })
@@ -63,8 +71,16 @@ extension LockStep {
             guide = routing.map { RoutingGuide($0, noisy: routings, tolerance: tolerance) }
         }
 
+        /// The original's decisions as the protected model's router is to follow them.
+        var guideOfProtected: RoutingGuide? { arrangement.arranged(guide, block: block) }
+
+        private func distance(_ run: ForwardRun<Real>) -> Double {
+            states.distance(to: arrangement.restored(run.states, stack: step.stack))
+        }
+
+        /// - Parameter run: of the protected model, as in what follows.
         func drift(_ run: ForwardRun<Real>) -> Comparison.Layer.Drift {
-            .init(drift: states.distance(to: run.states), floor: floor.level)
+            .init(drift: distance(run), floor: floor.level)
         }
 
         func layer(_ run: ForwardRun<Real>, own: Comparison.Layer.Drift?) -> Comparison.Layer {
@@ -74,8 +90,8 @@ extension LockStep {
 
         /// Whether a run under `guide` is where rounding could have brought the original: its stream, and what its router ranks.
         func isRounding(_ run: ForwardRun<Real>) -> Bool {
-            guard tolerance.allows(states.distance(to: run.states), floor: floor.high) else { return false }
-            guard let guide, let routing = run.routing else { return true }
+            guard tolerance.allows(distance(run), floor: floor.high) else { return false }
+            guard let guide, let routing = arrangement.restored(run.routing, block: block) else { return true }
             return routing.count(.overturned) == 0
                 && tolerance.allows(guide.decisions.distance(to: routing), floor: routingFloor.high)
         }

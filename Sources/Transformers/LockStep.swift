@@ -10,22 +10,23 @@ struct LockStep<Real: ComputeScalar> {
     let inputs: ModelInputs
     let moved: Set<String>
     let groups: [String: [Set<String>]]
+    /// Of the protected model beside the original.
+    let arrangement: Rearrangement
     let tolerance: Comparison.Tolerance
     /// Seeds of the noises, one for each rounded original.
     let seeds: [UInt64]
-    /// Stored names by layer.
-    private let tensors: [Int: [String]]
+    /// Stored names by layer, those outside all layers under nil.
+    private let tensors: [Int?: [String]]
 
     init(
         original: Model, protected: Model, inputs: ModelInputs, moved: Set<String>, groups: [String: [Set<String>]],
-        tolerance: Comparison.Tolerance, seeds: [UInt64]
+        arrangement: Rearrangement, tolerance: Comparison.Tolerance, seeds: [UInt64]
     ) {
         (self.original, self.protected, self.inputs) = (original, protected, inputs)
-        (self.moved, self.groups, self.tolerance, self.seeds) = (moved, groups, tolerance, seeds)
-        var tensors: [Int: [String]] = [:]
-        for (name, role) in original.architecture.roles {
-            if let layer = role.layer { tensors[layer, default: []].append(name) }
-        }
+        (self.moved, self.groups, self.arrangement) = (moved, groups, arrangement)
+        (self.tolerance, self.seeds) = (tolerance, seeds)
+        var tensors: [Int?: [String]] = [:]
+        for (name, role) in original.architecture.roles { tensors[role.layer, default: []].append(name) }
         self.tensors = tensors
     }
 
@@ -36,7 +37,8 @@ struct LockStep<Real: ComputeScalar> {
     private func companions() -> Companions {
         Companions(
             protected: start(protected, protected.weights),
-            noisy: seeds.map { start(original, original.weights.rerounded(moved, seed: $0)) }, tolerance: tolerance)
+            noisy: seeds.map { start(original, original.weights.rerounded(moved, seed: $0)) }, tolerance: tolerance,
+            arrangement: arrangement)
     }
 
     func run(_ progress: ((Double) -> Void)?) throws -> Comparison {
@@ -48,8 +50,10 @@ struct LockStep<Real: ComputeScalar> {
         var fault: Comparison.Fault?
         var notFinite: String?
         for (number, stack) in original.architecture.stacks.enumerated() {
-            for run in alone.runs { run.resume(after: a.finished) }
+            for run in alone.noisy { run.resume(after: a.finished) }
+            alone.protected.resume(after: arrangement.arranged(a.finished))
             for run in [a] + through.runs + alone.runs { try run.begin(stack: number) }
+            release(layer: nil)
             if notFinite == nil, !a.states.isFinite { notFinite = stack.name + ".embedding" }
             for step in steps where step.stack == number {
                 let before = a.stream
@@ -87,12 +91,13 @@ struct LockStep<Real: ComputeScalar> {
     /// - Parameter runs: the original, the protected model, the rounded ones.
     private func outputs(of runs: [ForwardRun<Real>]) throws -> LockStepOutputs<Real> {
         let isMoved = original.architecture.roles.contains { $0.value.layer == nil && moved.contains($0.key) }
+        defer { release(layer: nil) }
         let all = try isMoved ? runs.map { try $0.output() } : ForwardRun.outputs(of: runs)
         return LockStepOutputs(all[0], all[1].values, all.dropFirst(2).map(\.values))
     }
 
-    /// Lets go of the pages of a layer's weights: all have read them.
-    private func release(layer: Int) {
+    /// Lets go of the pages of a layer's weights, or of what lies outside all layers: all have read them.
+    private func release(layer: Int?) {
         for name in tensors[layer] ?? [] {
             for checkpoint in [original.weights.checkpoint, protected.weights.checkpoint] {
                 if let tensor = checkpoint.tensors[name] { checkpoint.releasePages(of: tensor) }
@@ -102,7 +107,8 @@ struct LockStep<Real: ComputeScalar> {
 
     private func touches(_ step: ForwardRun<Real>.Step) -> Bool {
         let sublayer = original.architecture.stacks[step.stack].layers[step.layer].sublayers[step.sublayer]
-        return sublayer.feedForwardTensors.map { !moved.isDisjoint(with: $0) } ?? true
+        return arrangement.streams[step.stack] != nil
+            || sublayer.feedForwardTensors.map { !moved.isDisjoint(with: $0) } ?? true
     }
 
     /// Runs a block of the protected model again, on the original's stream, with some tensors put back.
@@ -114,11 +120,13 @@ struct LockStep<Real: ComputeScalar> {
         let layer = original.architecture.stacks[step.stack].layers[step.layer]
         let block = layer.sublayers[step.sublayer].operation.blockName
         for group in groups[block] ?? [] {
-            let run = start(protected, protected.weights.replacing(group, from: original.weights.checkpoint))
-            run.resume(after: encoder)
+            let run = start(
+                protected,
+                protected.weights.replacing(group, from: original.weights.checkpoint, arrangement: arrangement))
+            run.resume(after: arrangement.arranged(encoder))
             try run.begin(stack: step.stack)
-            run.stream = stream
-            run.guide = place.guide
+            run.stream = stream.arranged { arrangement.arranged($0, stack: step.stack) }
+            run.guide = place.guideOfProtected
             try run.apply(step)
             if place.isRounding(run) { return .init(block: place.name, tensors: group.sorted()) }
         }

@@ -9,8 +9,13 @@ public struct Model: Sendable {
     public let weights: Weights
     public let threads: Int
 
+    /// - Throws: `ArchitectureError.notEvaluable` where some part of the model is not described.
     public init(_ checkpoint: Checkpoint, threads: Int? = nil) throws(ArchitectureError) {
-        self.init(architecture: try Architecture.resolve(checkpoint), weights: Weights(checkpoint), threads: threads)
+        let architecture = try Architecture.resolve(checkpoint)
+        guard architecture.isEvaluable else {
+            throw .notEvaluable(path: checkpoint.path, parts: architecture.opaqueParts.map(\.name))
+        }
+        self.init(architecture: architecture, weights: Weights(checkpoint), threads: threads)
     }
 
     public init(architecture: Architecture, weights: Weights, threads: Int? = nil) {

@@ -5,6 +5,13 @@ struct RoutingGuide: Sendable {
     /// For each row the differences of two experts', and of two groups', rankings that count as ties.
     private let ties: [(experts: Double, groups: Double)]
 
+    private init(_ decisions: RoutingDecisions, ties: [(experts: Double, groups: Double)]) {
+        (self.decisions, self.ties) = (decisions, ties)
+    }
+
+    /// The same for a router whose expert e is what expert `order[e]` was.
+    func arranged(_ order: [Int]) -> RoutingGuide { RoutingGuide(decisions.arranged(order), ties: ties) }
+
     /// Follows every decision.
     init(following decisions: RoutingDecisions) {
         self.decisions = decisions

@@ -8,8 +8,8 @@ public struct Weights: Sendable {
     /// Noise of half an ulp to either side on these tensors: what rounding them once more would cost.
     var noisy: Set<String> = []
     var seed: UInt64 = 0
-    /// Tensors that are read from there instead.
-    var substitute: (checkpoint: Checkpoint, tensors: Set<String>)?
+    /// Tensors that are read from there instead, by the names here, arranged as they are here.
+    var substitute: (checkpoint: Checkpoint, tensors: [String: (name: String, arrangement: Rearrangement.Tensor)])?
     /// Whether pages are let go of once a tensor has been used: for models that are large beside the memory.
     private let releases: Bool
 
@@ -28,9 +28,17 @@ public struct Weights: Sendable {
     }
 
     /// The same with some tensors of another checkpoint.
-    public func replacing(_ tensors: Set<String>, from other: Checkpoint) -> Weights {
+    ///
+    /// - Parameter arrangement: how this checkpoint arranges what the other holds.
+    public func replacing(
+        _ tensors: Set<String>, from other: Checkpoint, arrangement: Rearrangement = .none
+    ) -> Weights {
         var copy = self
-        copy.substitute = (other, tensors)
+        let named = tensors.map { name in
+            let arranged = arrangement.tensor(name)
+            return (arranged.name, (name, arranged))
+        }
+        copy.substitute = (other, Dictionary(named) { first, _ in first })
         return copy
     }
 
@@ -40,8 +48,11 @@ public struct Weights: Sendable {
         let checkpoint: Checkpoint
         /// The seed of its noise, nil without.
         let seed: UInt64?
+        /// Where its rows and columns are to stand.
+        var rows, columns: Rearrangement.Line?
 
         func widen<Real: ComputeScalar>(_ elements: Range<Int>, into target: UnsafeMutablePointer<Real>) {
+            guard rows == nil, columns == nil else { return widenArranged(elements, into: target) }
             guard let base = checkpoint.bytes(of: record).baseAddress, !elements.isEmpty else { return }
             Real.widen(target, base + elements.lowerBound * record.type.bitWidth / 8, record.type, elements.count)
             if let seed {
@@ -49,10 +60,26 @@ public struct Weights: Sendable {
             }
         }
 
+        private func widenArranged<Real: ComputeScalar>(
+            _ elements: Range<Int>, into target: UnsafeMutablePointer<Real>
+        ) {
+            let width = record.matrixShape.columns
+            guard let base = checkpoint.bytes(of: record).baseAddress, width > 0 else { return }
+            for (place, element) in elements.enumerated() {
+                let (row, column) = (element / width, element % width)
+                let source = (rows?.source[row] ?? row) * width + (columns?.source[column] ?? column)
+                Real.widen(target + place, base + source * record.type.bitWidth / 8, record.type, 1)
+                if rows?.isNegative[row] ?? false != columns?.isNegative[column] ?? false {
+                    target[place] = -target[place]
+                }
+            }
+        }
+
         /// The tensor where it lies, when it needs no conversion.
         func inPlace<Real: ComputeScalar>(_ type: Real.Type) -> UnsafePointer<Real>? {
             let matches = Real.self == Float.self ? record.type == .f32 : record.type == .f64
-            guard matches, seed == nil, let base = checkpoint.bytes(of: record).baseAddress,
+            guard matches, seed == nil, rows == nil, columns == nil,
+                let base = checkpoint.bytes(of: record).baseAddress,
                 Int(bitPattern: base) % MemoryLayout<Real>.alignment == 0
             else { return nil }
             return base.assumingMemoryBound(to: Real.self)
@@ -60,15 +87,18 @@ public struct Weights: Sendable {
     }
 
     func stored(_ name: String) throws(ForwardError) -> Stored {
-        let source = substitute.flatMap { $0.tensors.contains(name) ? $0.checkpoint : nil } ?? checkpoint
-        guard let record = source.tensors[name], record.type.isComputable else {
+        let other = substitute?.tensors[name]
+        let source = other.flatMap { _ in substitute?.checkpoint } ?? checkpoint
+        guard let record = source.tensors[other?.name ?? name], record.type.isComputable else {
             throw .missingTensor(path: source.path, tensor: name)
         }
         var seed: UInt64?
         if noisy.contains(name) {
             seed = name.utf8.reduce(0xcbf2_9ce4_8422_2325 &+ self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         }
-        return Stored(record: record, checkpoint: source, seed: seed)
+        return Stored(
+            record: record, checkpoint: source, seed: seed, rows: other?.arrangement.rows,
+            columns: other?.arrangement.columns)
     }
 
     /// A whole tensor: gains, biases, small tables.

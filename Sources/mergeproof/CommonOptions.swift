@@ -66,6 +66,7 @@ struct LayerList: ExpressibleByArgument {
 struct SiteList: ExpressibleByArgument {
     private static let names: KeyValuePairs<String, Set<Site.Kind>> = [
         "vo": [.valueOutput], "qk": [.queryKey, .queryKeyGain], "mlp": [.mlp], "heads": [.heads],
+        "experts": [.experts], "residual": [.residual],
         "all": Set(Site.Kind.allCases),
     ]
 

@@ -37,15 +37,28 @@ struct Families: ParsableCommand {
                     reference: RecordedReference(reading: models + "/references/\(name).safetensors")
                 ) { WorkFolder.remove($0) }
             }
-            print(try markdown(rows))
+            print(try markdown(rows.map(text) + undescribed(in: models, beside: names)))
         }
     }
 
-    private func markdown(_ rows: [FamilyTable.Row]) throws -> [String] {
-        let lines = rows.map { row in
-            "| \(row.facts) | \(scientific(row.single)) | \(scientific(row.double)) | \(scientific(row.drift)) | \(fixed(row.ratio, 2)) |"
+    private func text(_ row: FamilyTable.Row) -> String {
+        "| \(row.facts) | \(scientific(row.single)) | \(scientific(row.double)) | \(scientific(row.drift)) | \(fixed(row.ratio, 2)) |"
+    }
+
+    /// Models of which some part is not understood, and whose outputs are on no record.
+    private func undescribed(in models: String, beside names: [String]) throws -> [String] {
+        let others = try PosixSystemCalls().list(models).filter { name in
+            !names.contains(name) && FileManager.default.fileExists(atPath: "\(models)/\(name)/config.json")
         }
-        return [
+        return try others.sorted().compactMap { name in
+            let architecture = try Architecture.resolve(Checkpoint(opening: "\(models)/\(name)"))
+            guard !architecture.isEvaluable else { return nil }
+            return "| \(FamilyTable.facts(architecture, name: name)) | - | - | - | - |"
+        }
+    }
+
+    private func markdown(_ lines: [String]) throws -> [String] {
+        [
             "| model | family | sites: group, dimension | what is left out, and why | f32 | f64 | drift | drift / floor |",
             "|---|---|---|---|---|---|---|---|",
         ] + lines + ["", "| family | refused settings, and why |", "|---|---|"]

@@ -36,6 +36,12 @@ struct Inspect: ParsableCommand {
         lines += table(
             [["site", "count", "group of one", "continuous parameters"]]
                 + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] })
+        lines += inspection.opaqueParts.map { part in
+            "not understood: \(part.name), \(part.tensors.count) tensor\(part.tensors.count == 1 ? "" : "s") copied as they are: \(part.reason)"
+        }
+        if !inspection.opaqueParts.isEmpty {
+            lines.append("such a model is protected, restored and verified by its weights, and not evaluated")
+        }
         lines += inspection.limits.map { "limited: \($0)" } + inspection.notes.map { "note: \($0)" }
         lines += [""]
         lines += table(

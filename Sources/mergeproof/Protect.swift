@@ -35,9 +35,12 @@ struct Protect: ParsableCommand {
 
     @Option(
         help:
-            "Kinds of sites to act on, separated by commas: vo, qk, mlp, heads, or all; those of the method unless said otherwise."
+            "Kinds of sites to act on, separated by commas: vo, qk, mlp, heads, experts, residual, or all; the method's unless said otherwise."
     )
     var sites: SiteList?
+
+    @Flag(help: "Leave the residual stream as it is, for adapters, draft heads and steering vectors that read it.")
+    var keepHiddenStates = false
 
     @Option(
         help:
@@ -85,6 +88,7 @@ struct Protect: ParsableCommand {
         options.sampler = sampler
         options.condition = condition
         options.siteKinds = sites?.kinds
+        options.keepsHiddenStates = keepHiddenStates
         options.layers = layers?.layers
         options.maximumShardSize = maxShardSize?.bytes
         options.threads = cores.threads

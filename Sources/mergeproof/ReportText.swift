@@ -15,9 +15,15 @@ enum ReportText {
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
               time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
-            Adapters, draft models and steering vectors that act inside attention or MLP layers must be trained on the protected model.
+            \(whatNoLongerFits(manifest))
             This lock does not stop an attacker who aligns the weights to the public base model.
             """
+    }
+
+    private static func whatNoLongerFits(_ manifest: Manifest) -> String {
+        manifest.siteKinds.contains(.residual)
+            ? "Hidden states have changed: adapters, draft models and steering vectors must be trained on the protected model (--keep-hidden-states leaves the residual stream as it is)."
+            : "Adapters, draft models and steering vectors that act inside attention or MLP layers must be trained on the protected model."
     }
 
     static func restored(_ report: Protector.Report, output: String, seconds: Double) -> String {

@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Checkpoints
 import Evaluation
@@ -12,7 +13,7 @@ struct Verify: ParsableCommand {
             where elements are exact; everything else must be the same to the bit, as must every file that a loader may read or run. \
             From the outputs: both models are evaluated on the same inputs, layer by layer in step, and what sets them \
             apart is held against the rounding floor: the original with its moved weights rounded once more. Inputs are random unless \
-            --tokens or --inputs gives some. Exit code 2 says that the two differ in function, or that a site which the manifest calls \
+            --tokens or --inputs gives some. Models with parts that are not understood are judged by their weights alone, and it is said. Exit code 2 says that the two differ in function, or that a site which the manifest calls \
             protected has not moved.
             """)
 
@@ -55,12 +56,18 @@ struct Verify: ParsableCommand {
         let (algebraic, functional) = try reportingErrors {
             let (a, b) = (try openModel(original), try openModel(protected))
             try AddressSpace.require(threads: cores.threads)
-            let algebraic = try AlgebraicVerification(threads: cores.threads, isExhaustive: exhaustive).verify(a, b)
+            let pair = try ModelPair(a, b, threads: cores.threads)
+            let algebraic = try AlgebraicVerification(threads: cores.threads, isExhaustive: exhaustive).verify(pair)
+            if !algebraic.opaqueParts.isEmpty, tokens != nil || inputs != nil {
+                throw ArchitectureError.notEvaluable(path: original, parts: algebraic.opaqueParts.map(\.name))
+            }
             // Weights that do not fit the original's shapes cannot be evaluated in its place.
-            guard !weightsOnly, algebraic.canBeEvaluated else { return (algebraic, FunctionalReport?.none) }
+            guard !weightsOnly, algebraic.canBeEvaluated, algebraic.opaqueParts.isEmpty else {
+                return (algebraic, FunctionalReport?.none)
+            }
             let bar = ProgressBar("evaluating", of: .share, quiet: display.quiet || display.json)
             let functional = try FunctionalVerification(threads: cores.threads, precision: precision)
-                .verify(a, b, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
+                .verify(pair, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
             bar.finish()
             return (algebraic, functional)
         }
@@ -68,7 +75,10 @@ struct Verify: ParsableCommand {
         if display.json {
             try print(json: BothReports(weights: algebraic, outputs: functional, holds: holds))
         } else {
-            print(text(algebraic) + (functional.map(text) ?? []) + ["same function: \(holds ? "yes" : "NO")"])
+            let last = "same function: \(holds ? "yes" : "NO")"
+            let isQualified = holds && !algebraic.opaqueParts.isEmpty
+            print(
+                text(algebraic) + (functional.map(text) ?? []) + [isQualified ? last + ", by the weights alone" : last])
         }
         if !holds { throw checkFailed }
     }
@@ -110,6 +120,9 @@ struct Verify: ParsableCommand {
                     + site.worst
         }
         if report.failures.count > 10 { lines.append("FAILED at \(report.failures.count - 10) more sites") }
+        lines += report.opaqueParts.map { part in
+            "outputs were not evaluated, as the \(part.name) is not understood (\(part.reason)); its \(part.tensors.count) tensors were compared to the bit"
+        }
         lines += report.problems.prefix(20).map { "FAILED \($0)" }
         if report.problems.count > 20 { lines.append("FAILED in \(report.problems.count - 20) more ways") }
         lines += report.differences.prefix(20).map { "no fault: \($0)" }

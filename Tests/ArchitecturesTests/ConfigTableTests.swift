@@ -48,6 +48,11 @@ import Testing
         return (entry, parts[0])
     }
 
+    /// The entry of what a description is about: the language model, where config.json has that in a part.
+    private func entry(_ example: Case) throws -> ConfigTable.Entry {
+        try entry(example.description.text?.modelTypes.first ?? example.modelType)
+    }
+
     @Test func everyModelTypeIsThere() throws {
         #expect(Self.cases.count > 50)
         for example in Self.cases { _ = try entry(example.modelType) }
@@ -56,15 +61,19 @@ import Testing
     @Test(arguments: cases)
     func keysAreFirstNamesThatTransformersReads(_ example: Case) throws {
         for key in example.description.configKeys {
-            let (entry, name) = try place(key, try entry(example.modelType))
+            var (entry, name) = try place(key, try entry(example.modelType))
+            if let part = example.description.text?.key, key.hasPrefix(part + ".") {
+                (entry, name) = try place(String(key.dropFirst(part.count + 1)), try self.entry(example))
+            }
             #expect(entry.aliases[name] == nil, "\(key) is a second name")
-            #expect(entry.keys[name] != nil || Self.others.contains(name), "\(key)")
+            #expect(
+                entry.keys[name] != nil || entry.parts[name] != nil || Self.others.contains(name), "\(key)")
         }
     }
 
     @Test(arguments: cases)
     func defaultsOfNumbersAreThoseOfTransformers(_ example: Case) throws {
-        let entry = try entry(example.modelType)
+        let entry = try entry(example)
         func expect(_ keys: [String], _ found: JSONValue?) throws {
             for key in keys where !key.hasPrefix("rope_") {
                 let (entry, name) = try place(key, entry)
@@ -99,7 +108,7 @@ import Testing
 
     @Test(arguments: cases)
     func defaultsOfFlagsAndNamesAreThoseOfTransformers(_ example: Case) throws {
-        let (entry, family) = (try entry(example.modelType), example.description)
+        let (entry, family) = (try entry(example), example.description)
         for (name, flag) in family.flags {
             guard case .bool(let standard)? = flag.sources.first, let known = entry.keys[flag.key] else { continue }
             #expect(known.bool ?? standard == standard, "\(name)")
@@ -108,7 +117,8 @@ import Testing
             let (entry, name) = try place(key, entry)
             #expect(entry.keys[name]?.string ?? family.activationDefault == family.activationDefault, "\(key)")
         }
-        #expect(entry.keys["tie_word_embeddings"]?.bool ?? family.tiedHeadDefault == family.tiedHeadDefault)
+        let standard = try self.entry(example.modelType).keys["tie_word_embeddings"]?.bool
+        #expect(standard ?? family.tiedHeadDefault == family.tiedHeadDefault)
         if family.readsLastToken, let padding = entry.keys["pad_token_id"] {
             #expect(padding.int == family.specialTokens.padding)
         }

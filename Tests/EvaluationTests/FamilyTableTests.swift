@@ -31,6 +31,13 @@ import Transformers
         #expect(errors[3] < 1.5)
     }
 
+    @Test(arguments: Fixtures.undescribed)
+    func listsModelsThatAreNotEvaluated(name: String) throws {
+        let facts = FamilyTable.facts(
+            try Architecture.resolve(try Checkpoint(opening: Fixtures.path(name))), name: name)
+        #expect(lines.contains("| \(facts) | - | - | - | - |"), "scripts/make_family_table.sh")
+    }
+
     @Test func listsEveryFamily() throws {
         for refusal in try FamilyTable.refusals() { #expect(lines.contains("| \(refusal) |")) }
         let measured = Set(lines.compactMap { $0.split(separator: " | ").dropFirst().first.map(String.init) })

@@ -38,6 +38,10 @@ import Testing
         #expect(inspection.sites.reduce(0) { $0 + $1.count } == all.count)
         #expect(
             inspection.sites.reduce(0) { $0 + $1.parameters } == all.reduce(0) { $0 + $1.group.parameterCount })
-        #expect(inspection.limits == ["quick_gelu without a gate: channels are permuted, never scaled"])
+        #expect(
+            inspection.limits == [
+                "quick_gelu without a gate: channels are permuted, never scaled",
+                "norms that subtract the mean: the residual stream is permuted, without signs",
+            ])
     }
 }

@@ -108,7 +108,7 @@ enum PlantedFault: String, CaseIterable, Sendable {
             switch sublayer.operation {
             case .mlp(let block): block
             case .experts(let block): block.shared
-            case .attention: nil
+            case .attention, .opaque: nil
             }
         }
         guard let up = blocks.last?.up else { return false }

@@ -62,6 +62,42 @@ import Testing
         #expect(!Files.names(in: folder.path).contains { $0 == "p" || $0.hasSuffix("partial") })
     }
 
+    /// Who asks for the residual stream alone is told why it stays; who asks for more gets the rest.
+    @Test func residualStreamsThatStay() throws {
+        let reasons: [(String, String, (inout ProtectionOptions) -> Void)] = [
+            ("llama", "--keep-hidden-states was said", { $0.keepsHiddenStates = true }),
+            ("llama", "all layers share it, and --layers names some", { $0.layers = [0] }),
+            ("bert", "the model's outputs are its hidden states: its residual stream stays", { _ in }),
+        ]
+        for (name, reason, change) in reasons {
+            let source = Fixtures.path(name)
+            try refuses(.noResidualSite(path: source, reason: reason), source, .full) { options in
+                options.siteKinds = [.residual]
+                change(&options)
+            }
+            var options = ProtectionOptions(repeatable: .full)
+            change(&options)
+            Files.remove(folder("p"))
+            let report = try Protector().protect(
+                Checkpoint(opening: source), to: folder("p"), key: key, options: options)
+            #expect(!report.manifest.siteKinds.contains(.residual))
+            Files.remove(folder("p"))
+        }
+    }
+
+    /// What stands behind the model in modules.json reads its hidden states.
+    @Test func modulesKeepTheResidualStream() throws {
+        var model = try EditableModel(reading: Fixtures.path("llama"))
+        model.config["architectures"] = .array([.string("LlamaForCausalLM")])
+        try model.write(to: folder("m"))
+        try Files.write("[]", to: folder("m") + "/modules.json")
+        try refuses(
+            .noResidualSite(
+                path: folder("m"), reason: "modules.json names modules that read the model's hidden states"),
+            folder("m"), .full
+        ) { $0.siteKinds = [.residual] }
+    }
+
     @Test func costlyMatricesTakeTheUsersWordInSixteenBits() throws {
         try refuses(
             .conditionTooLarge(

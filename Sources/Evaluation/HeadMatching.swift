@@ -3,38 +3,6 @@ import Checkpoints
 import LinearAlgebra
 import Symmetries
 
-/// Where the original's heads stand in the protected model.
-struct HeadPlacement: Sendable {
-    static let unmoved = HeadPlacement([:])
-
-    private let permutations: [String: Monomial]
-    private var moves: [String: BlockMoves] = [:]
-
-    private init(_ permutations: [String: Monomial]) { self.permutations = permutations }
-
-    /// - Parameter permutations: of these sites, by path.
-    init(_ permutations: [String: Monomial], of sites: [Site]) {
-        self.permutations = permutations
-        var byTensor: [String: [(Site.Slice, Monomial)]] = [:]
-        for site in sites {
-            guard let permutation = permutations[site.path] else { continue }
-            for slice in site.slices { byTensor[slice.tensor, default: []].append((slice, permutation)) }
-        }
-        moves = byTensor.mapValues(BlockMoves.init)
-    }
-
-    func isMoved(_ site: Site) -> Bool {
-        permutations[site.path].map { $0.source != Array(0..<$0.dimension) } ?? false
-    }
-
-    func moves(of tensor: String) -> BlockMoves? { moves[tensor] }
-
-    /// A slice of some head's channels where that head stands in the protected model.
-    func slice(_ slice: Site.Slice) -> Site.Slice {
-        moves[slice.tensor].map { slice.moved(to: $0.image(of: slice.start)) } ?? slice
-    }
-}
-
 /// Finds by weights alone which head of the original stands where in the protected model.
 ///
 /// A head's products of values and outputs, and of queries and keys, stay what they are wherever it stands, up to rounding. They are
@@ -47,6 +15,8 @@ struct HeadMatching {
     let original: Checkpoint
     let protected: Checkpoint
     let probes: Probes
+    /// Of residual streams.
+    let placement: Placement
     let scratch: WorkerScratch
 
     /// By path of the block's head sites: which head of the original each place holds. Empty when the tensors do not fit.
@@ -116,9 +86,11 @@ struct HeadMatching {
             for site in block.sites where ["vo", "qk"].contains(where: { site.path == "\(block.name).\($0).\(group)" })
             {
                 for law in SiteBlock.blocks(of: site.group) {
-                    guard let parts = PartViews.all(of: site, channels: law.channels, original, protected),
-                        parts.first?.isDirect == true, parts.count == block.groupSize + 1
+                    // A gate is no part of the product, and moves with its head.
+                    guard let all = PartViews.all(of: site, channels: law.channels, original, protected, placement)
                     else { return nil }
+                    let parts = all.filter { if case .outputGate = $0.part { false } else { true } }
+                    guard parts.first?.isDirect == true, parts.count == block.groupSize + 1 else { return nil }
                     for (member, pair) in try features(parts, law).enumerated() {
                         before[group][member].append(pair.original)
                         after[group][member].append(pair.protected)

@@ -1,0 +1,173 @@
+import Checkpoints
+import Symmetries
+
+/// Where the original's weights stand in a protected model: whole heads and experts in the place of others, and the channels of residual
+/// streams permuted, with signs. Read through it, a protected tensor is what the sites of channels alone have made of the original.
+struct Placement: Sendable {
+    static let unmoved = Placement()
+
+    /// One axis of a tensor.
+    private struct Axis: Sendable {
+        /// Runs of a stream's channels, each acted on by one element.
+        var streams: [(slice: Site.Slice, element: Monomial)] = []
+        /// Blocks that move behind that, in the order in which they do.
+        var moves: [(slice: Site.Slice, permutation: Monomial)] = []
+    }
+
+    private var elements: [String: Monomial] = [:]
+    private var axes: [String: [Axis]] = [:]
+    private var tensors: [String: String] = [:]
+
+    /// Adds what was found of a site: which channel of the original each channel of the protected model holds, and its sign.
+    mutating func add(_ element: Monomial, of site: Site) {
+        elements[site.path] = element
+        for slice in site.slices {
+            var own = axes[slice.tensor] ?? [Axis(), Axis()]
+            if site.kind.movesBlocks {
+                own[slice.axis].moves.append((slice, element))
+            } else {
+                let sign = slice.representation == .permutation ? element.permutation : element
+                own[slice.axis].streams.append((slice, sign))
+            }
+            axes[slice.tensor] = own
+        }
+        for names in site.exchanges {
+            for (name, source) in zip(names, element.source) where source < names.count {
+                tensors[names[source]] = name
+            }
+        }
+    }
+
+    func element(at site: Site) -> Monomial? { elements[site.path] }
+
+    func isMoved(_ site: Site) -> Bool {
+        element(at: site).map { $0.source != Array(0..<$0.dimension) || $0.scale.contains { $0 != 1 } } ?? false
+    }
+
+    /// Whether a tensor stands where it stood, but for its own sites' elements.
+    func leaves(_ tensor: String) -> Bool { axes[tensor] == nil && tensors[tensor] == nil }
+
+    /// The name under which the protected model keeps a tensor of the original.
+    func tensor(_ name: String) -> String { tensors[name] ?? name }
+
+    /// Where the first index of a run of channels, which stay together, has moved.
+    private func start(of slice: Site.Slice) -> Int {
+        guard let moves = axes[slice.tensor]?[slice.axis].moves, !moves.isEmpty else { return slice.start }
+        return BlockMoves(moves).image(of: slice.start)
+    }
+
+    /// Where some indices along an axis of a tensor have gone; nil where they stay.
+    func lines(_ range: Range<Int>, of tensor: String, axis: Int) -> LineMap? {
+        guard let own = axes[tensor]?[axis], !own.streams.isEmpty || !own.moves.isEmpty else { return nil }
+        var (indices, isNegative) = (
+            range.map { Int32(truncatingIfNeeded: $0) }, [Bool](repeating: false, count: range.count)
+        )
+        for (slice, element) in own.streams {
+            let target = element.inverse.source
+            for (channel, new) in target.enumerated() {
+                let (old, start) = (slice.start + channel * slice.stride, slice.start + new * slice.stride)
+                for index in 0..<slice.width where range.contains(old + index) {
+                    indices[old + index - range.lowerBound] = Int32(truncatingIfNeeded: start + index)
+                    isNegative[old + index - range.lowerBound] = element.scale[new] < 0
+                }
+            }
+        }
+        if !own.moves.isEmpty {
+            let moves = BlockMoves(own.moves)
+            indices = indices.map { Int32(truncatingIfNeeded: moves.image(of: Int($0))) }
+        }
+        return LineMap(indices: indices, isNegative: isNegative)
+    }
+
+    /// A slice of the protected model as the sites of channels alone have left it.
+    ///
+    /// - Parameter undoesMoves: whether the slice itself is sought where its block has moved.
+    func view(
+        _ slice: Site.Slice, channels: Range<Int>, in protected: Checkpoint, undoesMoves: Bool = true
+    ) -> SliceView? {
+        guard !leaves(slice.tensor), let (rows, columns) = protected.tensors[slice.tensor]?.matrixShape else {
+            return SliceView(slice, channels: channels, in: protected)
+        }
+        let moved = Site.Slice(
+            tensor: tensor(slice.tensor), axis: slice.axis, start: undoesMoves ? start(of: slice) : slice.start,
+            representation: slice.representation, part: slice.part, across: slice.across, width: slice.width,
+            stride: slice.stride)
+        let across = slice.axis == 0 ? 0..<columns : slice.across ?? 0..<rows
+        return SliceView(
+            moved, channels: channels, in: protected, lines: lines(across, of: slice.tensor, axis: 1 - slice.axis))
+    }
+}
+
+/// Where lines across a slice stand in storage, and which of them are stored with the other sign.
+struct LineMap: Sendable {
+    let indices: [Int32]
+    let isNegative: [Bool]
+}
+
+/// A tensor of the protected model, row by row as the sites of channels alone have left it.
+final class PlacedTensor {
+    private let base: UnsafeRawPointer
+    private let type: ElementType
+    private let rowLength: Int
+    private let rows, columns: LineMap?
+    private let buffer: LineBuffer
+
+    /// Nil where the protected model has no tensor of this type and shape.
+    init?(_ tensor: TensorRecord, _ placement: Placement, in protected: Checkpoint) {
+        guard let twin = protected.tensors[placement.tensor(tensor.name)], twin.shape == tensor.shape,
+            twin.type == tensor.type, let base = protected.bytes(of: twin).baseAddress
+        else { return nil }
+        let shape = tensor.matrixShape
+        self.base = base
+        type = tensor.type
+        rowLength = shape.columns
+        rows = placement.lines(0..<shape.rows, of: tensor.name, axis: 0)
+        columns = placement.lines(0..<shape.columns, of: tensor.name, axis: 1)
+        buffer = LineBuffer()
+    }
+
+    /// The bytes of a row of the original's, until the next is asked for.
+    func row(_ row: Int) -> UnsafeRawPointer {
+        let place = rows.map { Int($0.indices[row]) } ?? row
+        let stored = base + place * rowLength * type.bitWidth / 8
+        let isNegative = rows?.isNegative[row] ?? false
+        guard columns != nil || isNegative else { return stored }
+        return buffer.gather(stored, type, columns, count: rowLength, isNegative: isNegative)
+    }
+}
+
+/// Memory for one run of weights that do not lie in storage as they are looked at.
+final class LineBuffer {
+    private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
+
+    deinit { memory.deallocate() }
+
+    /// `out[i] = ± stored[map[i]]`.
+    func gather(
+        _ stored: UnsafeRawPointer, _ type: ElementType, _ map: LineMap?, count: Int, isNegative: Bool
+    ) -> UnsafeRawPointer {
+        let bytes = max(count * type.bitWidth / 8, 1)
+        if memory.count < bytes {
+            memory.deallocate()
+            memory = .allocate(byteCount: bytes, alignment: 64)
+        }
+        switch type.bitWidth {
+        case 16: fill(stored, map, count, isNegative, sign: UInt16(1) << 15)
+        case 32: fill(stored, map, count, isNegative, sign: UInt32(1) << 31)
+        default: fill(stored, map, count, isNegative, sign: UInt64(1) << 63)
+        }
+        return UnsafeRawPointer(memory.baseAddress ?? UnsafeMutableRawPointer(mutating: stored))
+    }
+
+    private func fill<Bits: FixedWidthInteger & BitwiseCopyable>(
+        _ stored: UnsafeRawPointer, _ map: LineMap?, _ count: Int, _ isNegative: Bool, sign: Bits
+    ) {
+        let width = MemoryLayout<Bits>.size
+        for i in 0..<count {
+            let value = stored.loadUnaligned(
+                fromByteOffset: (map.map { Int($0.indices[i]) } ?? i) * width, as: Bits.self)
+            let isTurned = isNegative != (map?.isNegative[i] ?? false)
+            memory.storeBytes(of: isTurned ? value ^ sign : value, toByteOffset: i * width, as: Bits.self)
+        }
+    }
+}

@@ -1,0 +1,252 @@
+import Architectures
+import OrderedCollections
+
+/// The stacks that share one residual stream, and everything that reads or writes it.
+///
+/// A permutation P of its channels commutes with every norm whose gains are permuted along, and with sums; signs as well where no
+/// norm subtracts a mean. Tables and writers become `·Pᵀ`, readers `·P⁻¹`, and the function stays what it is.
+public struct ResidualStream: Sendable {
+    /// Of the first of its stacks.
+    public let name: String
+    /// Places in `Architecture.stacks`.
+    public let stacks: [Int]
+    /// Nil where nothing may act on the stream.
+    public let site: Site?
+    /// Why nothing may, where nothing may; otherwise why signs may not.
+    public let limit: String?
+}
+
+extension Architecture {
+    /// Every residual stream. An encoder and a decoder that share a table of tokens share one.
+    public var residualStreams: [ResidualStream] {
+        var groups: OrderedDictionary<String, [Int]> = [:]
+        for (number, stack) in stacks.enumerated() {
+            groups[stack.tableOfTokens ?? stack.name, default: []].append(number)
+        }
+        let all = groups.values.map { numbers in
+            var slices = ResidualSlices()
+            for (number, stack) in stacks.enumerated() {
+                slices.add(stack, isOwn: numbers.contains(number), encoderIsOwn: numbers.contains(0))
+            }
+            slices.add(head, of: self, numbers)
+            return (numbers, slices)
+        }
+        var used = Set(all.flatMap(\.1.all).map(\.tensor))
+        if case .contrastive(let head) = head { used.formUnion([head.scale, head.bias].compactMap(\.self)) }
+        let other = roles.first { Self.otherUses.contains($1.name) && !used.contains($0) }?.key
+        return all.map { numbers, slices in
+            let name = stacks[numbers[0]].name
+            let otherUse = other.map {
+                "tensor \($0), which this class of the model does not use, goes with its hidden states: the residual stream stays"
+            }
+            if let reason = reasonToKeep(numbers) ?? otherUse {
+                return ResidualStream(name: name, stacks: numbers, site: nil, limit: reason)
+            }
+            let site = Site(
+                path: "\(name).residual", kind: .residual, layer: nil,
+                group: .monomial(stacks[numbers[0]].hiddenSize, scales: slices.allowsSigns ? .signs : .unit),
+                slices: slices.all)
+            return ResidualStream(
+                name: name, stacks: numbers, site: site,
+                limit: slices.allowsSigns
+                    ? nil : "norms that subtract the mean: the residual stream is permuted, without signs")
+        }
+    }
+
+    /// Roles of what lies in a checkpoint for other classes of the model, or for other programs.
+    private static let otherUses: Set = ["task_head", "pooler", "mask_embedding", "prediction_layer"]
+
+    private func reasonToKeep(_ numbers: [Int]) -> String? {
+        if Set(numbers.map { stacks[$0].hiddenSize }).count > 1 {
+            return "residual streams of two widths share a table"
+        }
+        if let part = opaqueParts.first {
+            return "the \(part.name), of which no more is known, meets the residual stream: it stays"
+        }
+        switch head {
+        case .none:
+            return numbers.contains(stacks.count - 1)
+                ? "the model's outputs are its hidden states: its residual stream stays" : nil
+        case .contrastive(let head):
+            let isOutput = [head.text, head.image].contains { tower in
+                tower.projection == nil && numbers.contains { stacks[$0].name == tower.stack }
+            }
+            return isOutput ? "a tower's pooled states are its outputs: its residual stream stays" : nil
+        case .language, .classifier: return nil
+        }
+    }
+}
+
+extension Stack {
+    fileprivate var tableOfTokens: String? {
+        if case .tokens(let embedding) = embedding { embedding.tokens } else { nil }
+    }
+}
+
+/// Gathers the slices of one residual stream, each tensor's axis once.
+private struct ResidualSlices {
+    private struct Key: Hashable {
+        let tensor: String
+        let axis, start: Int
+    }
+
+    private var slices: OrderedDictionary<Key, Site.Slice> = [:]
+    private(set) var allowsSigns = true
+
+    var all: [Site.Slice] { Array(slices.values) }
+
+    private mutating func add(
+        _ tensor: String?, axis: Int, start: Int = 0, _ representation: Representation = .direct, width: Int = 1
+    ) {
+        guard let tensor else { return }
+        let key = Key(tensor: tensor, axis: axis, start: start)
+        guard slices[key] == nil else { return }
+        slices[key] = .init(
+            tensor: tensor, axis: axis, start: start, representation: representation, part: .residual, width: width)
+    }
+
+    /// A table or a vector with axes before the one of the channels.
+    private mutating func addTable(_ tensor: String?) { add(tensor, axis: 1) }
+
+    private mutating func addFactors(_ tensor: String?) { add(tensor, axis: 0, .permutation) }
+
+    private mutating func add(_ norm: Norm?) {
+        guard let norm else { return }
+        if norm.kind == .layer { allowsSigns = false }
+        addFactors(norm.weight)
+        add(norm.bias, axis: 0)
+    }
+
+    /// - Parameter start: where the stream begins among the inputs.
+    private mutating func addReader(_ projection: Projection?, from start: Int = 0) {
+        guard let projection else { return }
+        if projection.outputAxis == 0 {
+            add(projection.weight, axis: 1, start: start)
+        } else {
+            add(projection.weight, axis: 0, start: (projection.expert ?? 0) * projection.inputCount + start)
+        }
+    }
+
+    private mutating func addWriter(_ projection: Projection) {
+        if projection.outputAxis == 0 {
+            add(projection.weight, axis: 0, start: (projection.expert ?? 0) * projection.storedOutputs)
+        } else {
+            add(projection.weight, axis: 1)
+        }
+        add(projection.bias, axis: projection.expert == nil ? 0 : 1)
+    }
+
+    // MARK: Stacks
+
+    /// - Parameters:
+    ///   - isOwn: whether the stack's stream is this one; another stack may read it as its encoder's.
+    ///   - encoderIsOwn: whether the first stack's stream is.
+    mutating func add(_ stack: Stack, isOwn: Bool, encoderIsOwn: Bool) {
+        if isOwn { add(stack.embedding) }
+        for sublayer in stack.layers.flatMap(\.sublayers) {
+            if isOwn { add(sublayer) }
+            if encoderIsOwn, case .attention(let block) = sublayer.operation, block.readsEncoder {
+                addReader(block.keyValueLatent?.down ?? block.key)
+                addReader(block.keyValueLatent == nil ? block.value : nil)
+            }
+        }
+        guard isOwn else { return }
+        add(stack.finalNorm)
+        addReader(stack.finalProjection)
+    }
+
+    private mutating func add(_ embedding: Embedding) {
+        switch embedding {
+        case .tokens(let tokens):
+            if let projection = tokens.projection {
+                addWriter(projection)
+                // What stands before the map lives in a space of its own.
+                guard tokens.projectsBeforePositions else { return }
+            } else {
+                addTable(tokens.tokens)
+            }
+            addTable(tokens.positions)
+            addTable(tokens.types)
+            add(tokens.norm)
+        case .patches(let patches):
+            // Stored as (channels, colours, height, width): a channel is a run of rows of the width's length.
+            add(patches.patches.weight, axis: 0, width: patches.channels * patches.patchSize)
+            add(patches.patches.bias, axis: 0)
+            for vector in patches.leading { add(vector, axis: patches.leadingAxis) }
+            addTable(patches.positions)
+            add(patches.norm)
+        case .audio(let audio):
+            // GELU follows the convolution: it knows no signs.
+            allowsSigns = false
+            add(audio.second.weight, axis: 0, width: audio.second.inputCount / 3)
+            add(audio.second.bias, axis: 0)
+            addTable(audio.positions)
+        }
+    }
+
+    private mutating func add(_ sublayer: Sublayer) {
+        for norm in [sublayer.before, sublayer.after, sublayer.residual] { add(norm) }
+        addFactors(sublayer.scale)
+        switch sublayer.operation {
+        case .attention(let block): add(block)
+        case .mlp(let block): add(block)
+        // Where there are such, no stream is moved.
+        case .opaque: break
+        case .experts(let block):
+            addReader(block.router)
+            addReader(block.sharedGate)
+            for expert in block.experts + [block.shared].compactMap(\.self) { add(expert) }
+        }
+    }
+
+    private mutating func add(_ block: AttentionBlock) {
+        addTable(block.probe)
+        addReader(block.queryLatent?.down ?? block.query)
+        if !block.readsEncoder {
+            addReader(block.keyValueLatent?.down ?? block.key)
+            addReader(block.sharedKey)
+            if block.keyValueLatent == nil { addReader(block.value) }
+        }
+        addWriter(block.output)
+    }
+
+    private mutating func add(_ block: MLPBlock) {
+        addReader(block.gate)
+        addReader(block.up)
+        addWriter(block.down)
+    }
+
+    // MARK: Heads
+
+    mutating func add(_ head: Head, of architecture: Architecture, _ stacks: [Int]) {
+        guard let last = architecture.stacks.last else { return }
+        // A map behind the layers ends the stream.
+        let isLast = stacks.contains(architecture.stacks.count - 1) && last.finalProjection == nil
+        switch head {
+        case .none: break
+        case .language(let head):
+            guard isLast else { return }
+            guard let transform = head.transform else { return addReader(head.head) }
+            addReader(transform.projection)
+            // What the transform gives meets the tokens' vectors, which this stream may have moved.
+            guard head.head.weight == last.tableOfTokens,
+                slices[Key(tensor: head.head.weight, axis: 1, start: 0)] != nil
+            else { return }
+            if transform.activation != nil { allowsSigns = false }
+            addWriter(transform.projection)
+            add(transform.norm)
+        case .classifier(let head):
+            guard isLast else { return }
+            for step in head.pooling == .meanOfHeads ? head.steps[...] : head.steps.prefix(1) {
+                addReader(step.projection)
+                if head.pooling == .firstAndMean { addReader(step.projection, from: step.projection.inputCount / 2) }
+            }
+        case .contrastive(let head):
+            for tower in [head.text, head.image]
+            where stacks.contains(where: { architecture.stacks[$0].name == tower.stack }) {
+                if case .attention(let layer) = tower.pooling { for sublayer in layer.sublayers { add(sublayer) } }
+                addReader(tower.projection)
+            }
+        }
+    }
+}
