@@ -160,7 +160,7 @@ extension BlockBuilder {
             var count = 0
             for layer in first..<first + min(try value(template.count), Self.mostCopiedLayers) {
                 count += claims.claimAll(
-                    under: template.path.replacing("{layer}", with: "\(layer)"), role: template.role, layer: layer,
+                    under: template.path.filled { $0 == "layer" ? layer : nil }, role: template.role, layer: layer,
                     isPrefixed: template.isPrefixed)
             }
             guard count > 0 else { continue }

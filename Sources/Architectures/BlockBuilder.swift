@@ -74,11 +74,15 @@ struct BlockBuilder {
     }
 
     private func name(_ template: String, _ place: Place) -> String {
-        var name = template.hasPrefix("^") ? String(template.dropFirst()) : place.path + template
-        if let layer = place.weights { name = name.replacing("{layer}", with: "\(layer)") }
-        if let expert = place.expert { name = name.replacing("{expert}", with: "\(expert)") }
-        if let head = place.head { name = name.replacing("{head}", with: "\(head)") }
-        return name
+        let name = template.hasPrefix("^") ? String(template.dropFirst()) : place.path + template
+        return name.filled { word in
+            switch word {
+            case "layer": place.weights
+            case "expert": place.expert
+            case "head": place.head
+            default: nil
+            }
+        }
     }
 
     func tensor(
@@ -142,5 +146,25 @@ struct BlockBuilder {
             weight: weight, bias: bias, outputAxis: template.isTransposed ? 1 : 0, outputOffset: offset,
             outputStride: stride, outputCount: outputs, inputCount: inputs, storedOutputs: extent,
             expert: template.isStacked ? place.expert : nil, headLayout: heads)
+    }
+}
+
+extension String {
+    /// With numbers in the places of words in braces; words without a number stay. Names are filled by the hundred thousand.
+    func filled(_ number: (Substring) -> Int?) -> String {
+        var (result, rest) = ("", self[...])
+        while let open = rest.utf8.firstIndex(of: UInt8(ascii: "{")),
+            let close = rest.utf8[open...].firstIndex(of: UInt8(ascii: "}"))
+        {
+            let next = rest.utf8.index(after: close)
+            result += rest[..<open]
+            if let number = number(rest[rest.utf8.index(after: open)..<close]) {
+                result += String(number)
+            } else {
+                result += rest[open..<next]
+            }
+            rest = rest[next...]
+        }
+        return result.isEmpty ? String(rest) : result + rest
     }
 }

@@ -102,6 +102,10 @@ extension JSONValue {
     }
 
     private static func writeString(_ string: String, to text: inout String) {
+        let isPlain = string.utf8.allSatisfy {
+            0x20..<0x7f ~= $0 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+        }
+        guard !isPlain else { return text += "\"\(string)\"" }
         text += "\""
         for scalar in string.unicodeScalars {
             switch scalar {

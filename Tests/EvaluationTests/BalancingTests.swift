@@ -53,7 +53,7 @@ import Testing
         var (drift, floor, predicted) = (0.0, 0.0, 1.0)
         for draw in 0..<draws {
             Files.remove(folder("p"))
-            let report = try Protector().protect(
+            let report = try Protector.unsynchronized.protect(
                 original, to: folder("p"), key: key(draw), options: options(sampler))
             predicted = report.manifest.roundingMultiple
             let found = try FunctionalVerification(threads: 1, precision: .f64, seed: UInt64(draw))
@@ -93,7 +93,7 @@ import Testing
         let original = try Checkpoint(opening: try model.write(to: folder("m")))
         let (ratio, predicted) = try drift(original, "llama", sampler, draws: 6)
         #expect(ratio < 1.2 && predicted < 1.1, "\(ratio) of \(predicted)")
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(5))
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(5))
         #expect(
             try Restoration(original: original, restored: Checkpoint(opening: folder("r"))).largestError < 0x1p-6)
     }
@@ -102,8 +102,9 @@ import Testing
     @Test(arguments: names, weights.filter { $0.reach == 12 })
     func comesBackToRounding(name: String, weights: Weights) throws {
         let original = try write(name, weights)
-        _ = try Protector().protect(original, to: folder("p"), key: key(1), options: options(.diagonalOrthogonal))
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(1))
+        _ = try Protector.unsynchronized.protect(
+            original, to: folder("p"), key: key(1), options: options(.diagonalOrthogonal))
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(1))
         let restored = try Checkpoint(opening: folder("r"))
         let roundoff = try #require(weights.type.unitRoundoff)
         #expect(try Restoration(original: original, restored: restored).largestError < 4 * roundoff)
@@ -120,9 +121,9 @@ import Testing
         try Files.write(JSONValue.object(fields).serialized(), to: folder("p") + "/" + Manifest.fileName)
         Files.remove(folder("r"))
         #expect(throws: ProtectionError.self) {
-            try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(1))
+            try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key(1))
         }
-        _ = try Protector().restore(
+        _ = try Protector.unsynchronized.restore(
             Checkpoint(opening: folder("p")), to: folder("r"), key: key(1), acceptsChanges: true)
         let error = try Restoration(original: original, restored: Checkpoint(opening: folder("r"))).largestError
         #expect(error > 0.5)
@@ -160,7 +161,7 @@ import Testing
     @Test func bytesDoNotDependOnThreads() throws {
         let original = try write("phi", Weights(type: .f16, reach: 12))
         for threads in [1, 2, 5] {
-            _ = try Protector().protect(
+            _ = try Protector.unsynchronized.protect(
                 original, to: folder("t\(threads)"), key: key(1), options: options(.orthogonal, threads: threads))
         }
         #expect(try Files.tree(folder("t1")) == Files.tree(folder("t2")))

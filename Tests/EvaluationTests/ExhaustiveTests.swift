@@ -20,7 +20,7 @@ import Testing
     @Test(arguments: ["llama_bf16", "llama_biases", "gpt2", "llama_f16", "t5"])
     func everyEntryIsCompared(name: String) throws {
         let original = try Checkpoint(opening: Fixtures.path(name))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             original, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(method: .mergelock))
         let sound = try verify(original, folder("p"), exhaustive: true)

@@ -16,7 +16,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path(name))
         let architecture = try Architecture.resolve(source)
         guard source.tensors.values.contains(where: { $0.type == .f32 }) else { return }
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
@@ -39,7 +39,7 @@ import Testing
     ])
     func theFaultIsFound(fault: PlantedFault, block: String, tensors: [String]) throws {
         let source = try Checkpoint(opening: Fixtures.path("llama"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
@@ -67,7 +67,7 @@ import Testing
     @Test(arguments: [(0.0, true), (0.25, true), (30, false)])
     func aFewUlpsAreSeen(ulps: Double, holds: Bool) throws {
         let source = try Checkpoint(opening: Fixtures.path("bert"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))

@@ -33,7 +33,7 @@ import Transformers
         options.condition = choice.condition
         let original = try Checkpoint(opening: source)
         Files.remove(folder("p"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             original, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: options)
         return try FunctionalVerification(threads: 1, precision: .f64)
             .verify(original, Checkpoint(opening: folder("p")), inputs: inputs)
@@ -69,7 +69,7 @@ import Transformers
             var options = ProtectionOptions(repeatable: choice.method)
             options.sampler = choice.sampler
             Files.remove(folder("p"))
-            _ = try Protector().protect(
+            _ = try Protector.unsynchronized.protect(
                 original, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: byte, count: 32)), options: options)
             let report = try FunctionalVerification(threads: 1).verify(original, Checkpoint(opening: folder("p")))
             #expect(report.holds, "\(report.drift) beside \(report.floor)")
@@ -91,7 +91,7 @@ import Transformers
             var options = ProtectionOptions(repeatable: choice.method)
             options.sampler = choice.sampler
             Files.remove(folder("p"))
-            let report = try Protector().protect(
+            let report = try Protector.unsynchronized.protect(
                 original, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: UInt8(draw), count: 32)),
                 options: options)
             predicted = report.manifest.roundingMultiple

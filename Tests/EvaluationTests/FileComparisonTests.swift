@@ -125,7 +125,7 @@ import Testing
     @Test func leftOutFilesMayBeMissing() throws {
         Files.remove(protected)
         for name in ["pytorch_model.bin", "notes.npz", ".hidden"] { try Files.write("x", to: original + "/" + name) }
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             Checkpoint(opening: original), to: protected, key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(method: .lossless))
         let report = try verify()
@@ -202,7 +202,7 @@ import Testing
         Files.remove(protected)
         var options = ProtectionOptions(method: .lossless)
         options.maximumShardSize = 60_000
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             Checkpoint(opening: original), to: protected, key: SecretKey(bytes: [UInt8](0..<32)), options: options)
         let report = try verify()
         #expect(report.holds && report.differences.contains { $0.contains("files") }, "\(report.problems)")
@@ -215,7 +215,7 @@ import Testing
         Files.remove(protected)
         var options = ProtectionOptions(method: .lossless)
         options.maximumShardSize = 60_000
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             Checkpoint(opening: original), to: protected, key: SecretKey(bytes: [UInt8](0..<32)), options: options)
         let index = protected + "/model.safetensors.index.json"
         // The same shards without an index.

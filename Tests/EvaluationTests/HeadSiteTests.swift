@@ -18,7 +18,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path(name))
         var options = ProtectionOptions(method: method)
         options.siteKinds = Set(Site.Kind.allCases)
-        _ = try Protector().protect(source, to: folder("p"), key: key, options: options)
+        _ = try Protector.unsynchronized.protect(source, to: folder("p"), key: key, options: options)
         return (source, try Checkpoint(opening: folder("p")))
     }
 
@@ -33,7 +33,7 @@ import Testing
         #expect(report.sites.allSatisfy { $0.kind != .heads || $0.isMoved })
         let outputs = try FunctionalVerification(threads: 1).verify(source, locked)
         #expect(outputs.holds, "\(String(describing: outputs.comparison.firstFault))")
-        let restored = try Protector().restore(locked, to: folder("r"), key: key)
+        let restored = try Protector.unsynchronized.restore(locked, to: folder("r"), key: key)
         #expect(restored.proof?.holds == true && (method == .full || restored.proof?.isBitForBit == true))
         guard method == .full else { return }
         let (before, after) = (try EditableModel(reading: source.path), try EditableModel(reading: folder("r")))

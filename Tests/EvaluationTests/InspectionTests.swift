@@ -19,7 +19,7 @@ import Testing
             var options = ProtectionOptions(repeatable: try #require(ProtectionMethod(rawValue: method.name)))
             options.sampler = method.sampler
             let output = folder("\(method.name)-\(method.sampler.rawValue)")
-            let report = try Protector().protect(
+            let report = try Protector.unsynchronized.protect(
                 source, to: output, key: SecretKey(bytes: [UInt8](0..<32)), options: options)
             #expect(report.manifest.roundingMultiple == method.roundingMultiple)
             #expect(report.manifest.siteCount == method.sites)

@@ -15,7 +15,7 @@ import Testing
         _ name: String, _ changes: [(String, String)], isFaulty: Bool
     ) throws -> (original: Checkpoint, protected: Checkpoint) {
         let source = try Checkpoint(opening: Fixtures.path(name))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(method: .mergelock))
         var model = try EditableModel(reading: folder("p"))

@@ -20,7 +20,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path(name))
         var options = ProtectionOptions(repeatable: method)
         options.sampler = sampler
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: options)
         var model = try EditableModel(reading: folder("p"))
         try change(&model, try EditableModel(reading: Fixtures.path(name)))
@@ -98,7 +98,7 @@ import Testing
     /// A manifest cannot talk verification out of seeing a fault.
     @Test func aManifestThatClaimsAnyRounding() throws {
         let source = try Checkpoint(opening: Fixtures.path("llama"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(repeatable: .mergelock))
         var model = try EditableModel(reading: folder("p"))
@@ -238,7 +238,7 @@ import Testing
         }
         try model.write(to: folder("m"))
         let source = try Checkpoint(opening: folder("m"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("q"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(repeatable: .lossless))
         let report = try AlgebraicVerification().verify(source, Checkpoint(opening: folder("q")))

@@ -82,13 +82,13 @@ import Transformers
             Files.remove(folder("p"))
             Files.remove(folder("r"))
             let key = SecretKey(bytes: [UInt8](0..<32))
-            _ = try Protector().protect(
+            _ = try Protector.unsynchronized.protect(
                 source, to: folder("p"), key: key, options: ProtectionOptions(method: method))
             let protected = try Checkpoint(opening: folder("p"))
             let weights = try AlgebraicVerification(threads: 1).verify(source, protected)
             #expect(weights.holds)
             #expect(try FunctionalVerification(threads: 1).verify(source, protected, inputs: reference.inputs).holds)
-            _ = try Protector().restore(protected, to: folder("r"), key: key)
+            _ = try Protector.unsynchronized.restore(protected, to: folder("r"), key: key)
             guard method == .lossless else { continue }
             let restored = try EditableModel(reading: folder("r"))
             for tensor in model.tensors {
@@ -103,7 +103,7 @@ import Transformers
         var model = try EditableModel(reading: Fixtures.path(name))
         try Self.change(&model, name)
         let source = try Checkpoint(opening: try model.write(to: folder("m")))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
             options: ProtectionOptions(method: .lossless))
         var fault = try EditableModel(reading: folder("p"))

@@ -39,7 +39,7 @@ import Testing
 
     private func protect(_ source: Checkpoint, _ method: ProtectionMethod) throws -> EditableModel {
         Files.remove(folder("p"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: ProtectionOptions(method: method))
         return try EditableModel(reading: folder("p"))
     }

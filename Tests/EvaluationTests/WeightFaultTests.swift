@@ -28,7 +28,7 @@ import Testing
         options.sampler = sampler
         if sampler == .gaussian { options.condition = 100 }
         Files.remove(folder("p"))
-        _ = try Protector().protect(
+        _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: key, count: 32)), options: options)
     }
 

@@ -17,14 +17,14 @@ import Testing
     ) throws -> Protector.Report {
         var options = ProtectionOptions(repeatable: method)
         change(&options)
-        return try Protector().protect(
+        return try Protector.unsynchronized.protect(
             Checkpoint(opening: source), to: folder(name), key: key ?? self.key, options: options)
     }
 
     @Test(arguments: Fixtures.recorded)
     func losslessComesBackBitForBit(name: String) throws {
         let report = try protect(Fixtures.path(name), "p", .lossless)
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
         #expect(try Files.tree(folder("r")) == Files.tree(Fixtures.path(name)))
         #expect(try Files.tree(folder("p")) != Files.tree(Fixtures.path(name)))
         #expect(report.manifest.sampler == .exact && report.rewrittenTensors > 0)
@@ -37,7 +37,7 @@ import Testing
             $0.condition = 10
             if sampler == .gaussian { $0.condition = 1000 }
         }
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
         let (a, b) = (try Checkpoint(opening: Fixtures.path(name)), try Checkpoint(opening: folder("r")))
         for tensor in a.tensors.values where tensor.type == .f32 {
             let (x, y) = (floats(a.bytes(of: tensor)), floats(b.bytes(of: try #require(b.tensors[tensor.name]))))
@@ -92,7 +92,7 @@ import Testing
             let twin = try #require(many.tensors[tensor.name])
             #expect(Array(one.bytes(of: tensor)) == Array(many.bytes(of: twin)))
         }
-        _ = try Protector().restore(many, to: folder("back"), key: key)
+        _ = try Protector.unsynchronized.restore(many, to: folder("back"), key: key)
         #expect(try Checkpoint(opening: folder("back")).tensors.count == one.tensors.count)
     }
 
@@ -110,7 +110,7 @@ import Testing
                 "model.layers.1.self_attn.v_proj.weight", "model.layers.1.self_attn.o_proj.weight",
             ])
         #expect(report.sites == 2 && report.manifest.layers == [1])
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
     }
 
     @Test func weightsNearTheSmallestNumberLoseTheirPowersOfTwoOnly() throws {
@@ -122,7 +122,7 @@ import Testing
         try model.write(to: folder("m"))
         let report = try protect(folder("m"), "p", .lossless)
         #expect(report.scalesWereDropped && report.manifest.condition == 1)
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
         #expect(try Files.tree(folder("r")) == Files.tree(folder("m")))
         // Said explicitly, it is an error instead.
         #expect(throws: ProtectionError.inexactScaling(tensor: "model.layers.0.mlp.up_proj.weight")) {
@@ -136,7 +136,7 @@ import Testing
         try model.convert(to: .f64) { value in withUnsafeBytes(of: Double(value)) { Array($0) } }
         try model.write(to: folder("m"))
         _ = try protect(folder("m"), "p", .mergelock)
-        _ = try Protector().restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
         let (a, b) = (try Checkpoint(opening: folder("m")), try Checkpoint(opening: folder("r")))
         for tensor in a.tensors.values where tensor.type == .f64 {
             let x = a.bytes(of: tensor)

@@ -3,17 +3,23 @@ import Glibc
 import Synchronization
 
 /// The real system calls, of which the k-th from the start fails. With ENOSPC every later call that needs room fails too: a
-/// full disk stays full. Calls named in `missing` fail always, as on a file system that lacks them.
+/// full disk stays full. Calls named in `missing` fail always, as on a file system that lacks them. Without `synchronizes` nothing is
+/// forced to the disk.
 public final class FaultInjectingSystemCalls: SystemCalls {
     private let real = PosixSystemCalls()
     private let failing: Int
     private let code: Int32
     private let space: Int?
     private let missing: [String: Int32]
+    private let synchronizes: Bool
     private let state = Mutex<[(call: String, path: String)]>([])
 
-    public init(failing: Int = .max, code: Int32 = EIO, space: Int? = nil, missing: [String: Int32] = [:]) {
+    public init(
+        failing: Int = .max, code: Int32 = EIO, space: Int? = nil, missing: [String: Int32] = [:],
+        synchronizes: Bool = true
+    ) {
         (self.failing, self.code, self.space, self.missing) = (failing, code, space, missing)
+        self.synchronizes = synchronizes
     }
 
     /// The calls so far.
@@ -108,7 +114,7 @@ extension FaultInjectingSystemCalls {
 
     public func synchronize(_ descriptor: Int32, path: String) throws(CheckpointError) {
         try count("fsync", path, needsRoom: true)
-        try real.synchronize(descriptor, path: path)
+        if synchronizes { try real.synchronize(descriptor, path: path) }
     }
 
     public func changeMode(_ descriptor: Int32, mode: mode_t, path: String) throws(CheckpointError) {
