@@ -49,7 +49,8 @@ extension ConfigReader {
 
     private func isRead(_ key: String, _ name: String) -> Bool {
         Self.general.contains(name) || description.configKeys.contains(key)
-            || !description.rotaries.isEmpty && Self.rotary.contains { key == (description.text.map { $0.key + "." } ?? "") + $0 }
+            || !description.rotaries.isEmpty
+                && Self.rotary.contains { key == (description.text.map { $0.key + "." } ?? "") + $0 }
     }
 
     /// Every layer sees the whole sequence, which is what a family without kinds of layers does.

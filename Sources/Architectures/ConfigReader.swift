@@ -75,7 +75,9 @@ struct ConfigReader {
 
     /// What transformers has for a number that the language model's part leaves out, as published files of such models do.
     private func standard(of dimension: ModelDescription.Dimension) -> DimensionExpression? {
-        guard whole != nil, let standard = dimension.keys.lazy.compactMap({ standards[$0]?.int }).first else { return nil }
+        guard whole != nil, let standard = dimension.keys.lazy.compactMap({ standards[$0]?.int }).first else {
+            return nil
+        }
         return DimensionExpression(text: "\(standard)")
     }
 
@@ -92,9 +94,10 @@ struct ConfigReader {
 
     /// Whether this description is meant, where several share a model type.
     var matches: Bool {
-        namesText && description.match.allSatisfy { key, accepted in
-            accepted.contains(lookup(key) ?? standards[key] ?? .null)
-        }
+        namesText
+            && description.match.allSatisfy { key, accepted in
+                accepted.contains(lookup(key) ?? standards[key] ?? .null)
+            }
     }
 
     /// Why no description of the model type is meant.

@@ -117,7 +117,9 @@ struct HeadMatching {
             {
                 for law in SiteBlock.blocks(of: site.group) {
                     // A gate is no part of the product, and moves with its head.
-                    guard let all = PartViews.all(of: site, channels: law.channels, original, protected) else { return nil }
+                    guard let all = PartViews.all(of: site, channels: law.channels, original, protected) else {
+                        return nil
+                    }
                     let parts = all.filter { if case .outputGate = $0.part { false } else { true } }
                     guard parts.first?.isDirect == true, parts.count == block.groupSize + 1 else { return nil }
                     for (member, pair) in try features(parts, law).enumerated() {

@@ -34,7 +34,8 @@ extension AttentionBlock {
 
     private func memberSlices(of group: Int) -> [Site.Slice] {
         var slices = query.blocks(group: group, member: 0, .members, inputs: false, part: .query(member: group))
-        slices += outputGate?.blocks(group: group, member: 0, .members, inputs: false, part: .outputGate(member: group)) ?? []
+        slices +=
+            outputGate?.blocks(group: group, member: 0, .members, inputs: false, part: .outputGate(member: group)) ?? []
         slices += output.blocks(group: group, member: 0, .members, inputs: true, part: .output(member: group))
         slices += perHead(queryKeyNorm?.query ?? [], start: group * groupSize, stride: 1, part: .queryGain)
         slices += sinkSlices(start: group * groupSize, stride: 1)
@@ -47,8 +48,9 @@ extension AttentionBlock {
         slices += perHead(queryKeyNorm?.key ?? [], start: 0, stride: 1, part: .keyGain)
         for member in 0..<groupSize {
             slices += query.blocks(group: 0, member: member, .groups, inputs: false, part: .query(member: member))
-            slices += outputGate?.blocks(
-                group: 0, member: member, .groups, inputs: false, part: .outputGate(member: member)) ?? []
+            slices +=
+                outputGate?.blocks(
+                    group: 0, member: member, .groups, inputs: false, part: .outputGate(member: member)) ?? []
             slices += output.blocks(group: 0, member: member, .groups, inputs: true, part: .output(member: member))
             slices += perHead(queryKeyNorm?.query ?? [], start: member, stride: groupSize, part: .queryGain)
             slices += sinkSlices(start: member, stride: groupSize)

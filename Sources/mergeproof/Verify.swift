@@ -61,7 +61,9 @@ struct Verify: ParsableCommand {
                 throw ArchitectureError.notEvaluable(path: original, parts: algebraic.opaqueParts.map(\.name))
             }
             // Weights that do not fit the original's shapes cannot be evaluated in its place.
-            guard !weightsOnly, algebraic.canBeEvaluated, algebraic.opaqueParts.isEmpty else { return (algebraic, FunctionalReport?.none) }
+            guard !weightsOnly, algebraic.canBeEvaluated, algebraic.opaqueParts.isEmpty else {
+                return (algebraic, FunctionalReport?.none)
+            }
             let bar = ProgressBar("evaluating", of: .share, quiet: display.quiet || display.json)
             let functional = try FunctionalVerification(threads: cores.threads, precision: precision)
                 .verify(a, b, inputs: try givenInputs()) { bar.update(done: Int($0 * 1000), of: 1000) }
@@ -77,7 +79,8 @@ struct Verify: ParsableCommand {
         } else {
             let last = "same function: \(holds ? "yes" : "NO")"
             let isQualified = holds && !algebraic.opaqueParts.isEmpty
-            print(text(algebraic) + (functional.map(text) ?? []) + [isQualified ? last + ", by the weights alone" : last])
+            print(
+                text(algebraic) + (functional.map(text) ?? []) + [isQualified ? last + ", by the weights alone" : last])
         }
         if !holds { throw checkFailed }
     }

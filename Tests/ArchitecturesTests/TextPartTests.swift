@@ -38,8 +38,11 @@ import Testing
     @Test func defaultsAreThoseOfThePart() throws {
         let fixture = try ChangedFixture("gemma3")
         let error = try fixture.error { model in text(&model) { $0["hidden_size"] = nil } }
-        #expect(error == .shapeMismatch(
-            path: fixture.path, tensor: "language_model.model.embed_tokens.weight", expected: [61, 2304], found: [61, 32]))
+        #expect(
+            error
+                == .shapeMismatch(
+                    path: fixture.path, tensor: "language_model.model.embed_tokens.weight", expected: [61, 2304],
+                    found: [61, 32]))
     }
 
     /// Older files of Qwen2-VL have the language model's members in config.json itself.
@@ -63,8 +66,10 @@ import Testing
             config["text_config"] = nil
             config["hidden_size"] = .string("wide")
         }
-        #expect(error == .invalidConfigValue(
-            path: fixture.path, key: "hidden_size", found: "\"wide\"", expected: "a positive whole number"))
+        #expect(
+            error
+                == .invalidConfigValue(
+                    path: fixture.path, key: "hidden_size", found: "\"wide\"", expected: "a positive whole number"))
     }
 
     /// Whatever a tower's part says is copied; what the language model's says is read as strictly as ever, and named by its place.
@@ -78,17 +83,25 @@ import Testing
             return
         }
         let heads = try fixture.error { model in text(&model) { $0["num_attention_heads"] = .double(0.5) } }
-        #expect(heads == .invalidConfigValue(
-            path: fixture.path, key: "text_config.num_attention_heads", found: "0.5", expected: "a positive whole number"))
+        #expect(
+            heads
+                == .invalidConfigValue(
+                    path: fixture.path, key: "text_config.num_attention_heads", found: "0.5",
+                    expected: "a positive whole number"))
         let outer = try fixture.configError { $0["tie_word_embeddings"] = .int(1) }
-        #expect(outer == .invalidConfigValue(
-            path: fixture.path, key: "tie_word_embeddings", found: "1", expected: "true or false"))
-        #expect(try fixture.configError { $0["text_config"] = nil }
-            == .missingConfigValue(path: fixture.path, keys: ["text_config"]))
+        #expect(
+            outer
+                == .invalidConfigValue(
+                    path: fixture.path, key: "tie_word_embeddings", found: "1", expected: "true or false"))
+        #expect(
+            try fixture.configError { $0["text_config"] = nil }
+                == .missingConfigValue(path: fixture.path, keys: ["text_config"]))
         let other = try fixture.error { model in text(&model) { $0["model_type"] = .string("gemma") } }
-        #expect(other == .refusedFeature(
-            path: fixture.path, key: "text_config.model_type", found: "\"gemma\"",
-            reason: "llava is described with language models of type llama, mistral, qwen2"))
+        #expect(
+            other
+                == .refusedFeature(
+                    path: fixture.path, key: "text_config.model_type", found: "\"gemma\"",
+                    reason: "llava is described with language models of type llama, mistral, qwen2"))
     }
 
     /// Every tensor beside the tower is accounted for, and the tower must be there.
@@ -103,7 +116,9 @@ import Testing
             return
         }
         let bare = try fixture.error { model in
-            model.tensors.removeAll { $0.name.contains("visual") || $0.name.contains("vision") || $0.name.contains("modal") }
+            model.tensors.removeAll {
+                $0.name.contains("visual") || $0.name.contains("vision") || $0.name.contains("modal")
+            }
         }
         guard case .missingTensor(_, let tensor, _)? = bare else {
             Issue.record("\(String(describing: bare))")
@@ -131,6 +146,16 @@ import Testing
         }
     }
 
+    /// Layers that predict further tokens are no part of what transformers evaluates.
+    @Test(arguments: ["qwen3_next", "qwen3_5_text", "nemotron_h"])
+    func predictionLayersAreCopied(name: String) throws {
+        let architecture = try ChangedFixture(name).resolve { model in
+            model.tensors.append(.init(name: "mtp.layers.0.norm.weight", type: .f32, shape: [1], bytes: [0, 0, 0, 0]))
+        }
+        #expect(architecture.roles["mtp.layers.0.norm.weight"]?.name == "prediction_layer")
+        #expect(architecture.notes.contains { $0.contains("predict further tokens") })
+    }
+
     @Test func nemotronMayWriteItsLayersAsLetters() throws {
         let fixture = try ChangedFixture("nemotron_h")
         let before = try fixture.resolve()
@@ -145,9 +170,12 @@ import Testing
         #expect(try fixture.configError(letters("M*-")) != nil)
         #expect(try fixture.configError(letters("M-*E")) != nil)
         let both = try fixture.configError { $0["hybrid_override_pattern"] = .string("M*-EM") }
-        #expect(both == .contradiction(
-            path: fixture.path, key: "layers_block_type", found: "for 4 layers", other: "hybrid_override_pattern",
-            otherFound: "for 5"))
+        #expect(
+            both
+                == .contradiction(
+                    path: fixture.path, key: "layers_block_type", found: "for 4 layers",
+                    other: "hybrid_override_pattern",
+                    otherFound: "for 5"))
     }
 
     /// Every pair is turned by one angle whichever axis its position is taken along.

@@ -42,7 +42,8 @@ import Testing
         let path = Fixtures.path("lfm2")
         try Files.write("[1, 2, 3]\n", to: folder("data.jsonl"))
         for words in [
-            ["generate", path, "--prompt", "1,2"], ["evaluate", path, "--data", folder("data.jsonl"), "--metric", "loss"],
+            ["generate", path, "--prompt", "1,2"],
+            ["evaluate", path, "--data", folder("data.jsonl"), "--metric", "loss"],
             ["verify", path, path, "--tokens", folder("data.jsonl")],
         ] {
             let outcome = try CommandRunner.run(words)

@@ -67,7 +67,9 @@ import Transformers
         let opaque = Set(architecture.opaqueParts.flatMap(\.tensors))
         #expect(opaque == Set(architecture.roles.filter { $0.value.name == "opaque" }.keys))
         #expect(opaque.isDisjoint(with: architecture.allSites.flatMap(\.slices).map(\.tensor)))
-        #expect(throws: ArchitectureError.notEvaluable(path: checkpoint.path, parts: architecture.opaqueParts.map(\.name))) {
+        #expect(
+            throws: ArchitectureError.notEvaluable(path: checkpoint.path, parts: architecture.opaqueParts.map(\.name))
+        ) {
             _ = try Model(checkpoint)
         }
     }
@@ -77,7 +79,10 @@ import Transformers
         let (source, locked) = try protect(name, method)
         let report = try AlgebraicVerification(threads: 1).verify(source, locked)
         #expect(report.holds, "\(report.failures.prefix(2)) \(report.problems)")
-        #expect(report.sites.allSatisfy { $0.isMoved || method == .mergelock && ![.valueOutput, .queryKey].contains($0.kind) })
+        #expect(
+            report.sites.allSatisfy {
+                $0.isMoved || method == .mergelock && ![.valueOutput, .queryKey].contains($0.kind)
+            })
         #expect(!report.opaqueParts.isEmpty)
         for tensor in report.opaqueParts.flatMap(\.tensors) {
             let (a, b) = (try #require(source.tensors[tensor]), try #require(locked.tensors[tensor]))
@@ -119,7 +124,9 @@ import Transformers
             try model.edit(tensor) { weights in
                 for member in 0..<block.groupSize {
                     let rows = gate.headLayout?.range(group: 1, member: member) ?? 0..<0
-                    for place in rows.lowerBound * width..<rows.upperBound * width { weights[place] = Float(values[place]) }
+                    for place in rows.lowerBound * width..<rows.upperBound * width {
+                        weights[place] = Float(values[place])
+                    }
                 }
             }
             #expect(try !verify(source, model).holds, "\(tensor)")
