@@ -22,8 +22,8 @@ import Testing
         #expect(try CommandRunner.run("keygen", "-o", key).code == 0)
         let inspect = try report("inspect", model)
         #expect(
-            keys(inspect) == "architecture model_type tensors files types dimensions sites limits opaque_parts evaluable methods "
-                + "output_bytes left_out refused notes protected")
+            keys(inspect) == "architecture model_type tensors files types dimensions sites limits opaque_parts evaluable "
+                + "methods output_bytes left_out refused notes protected")
         #expect(keys(inspect["sites"]) == "kind count group parameters")
         #expect(
             keys(inspect["methods"])
