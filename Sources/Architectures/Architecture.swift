@@ -28,6 +28,8 @@ public struct Architecture: Sendable, Equatable {
     public let hasTiedHead: Bool
     /// What is copied and not understood; a model that has such a part is protected around it, and not evaluated.
     public let opaqueParts: [OpaquePart]
+    /// Whether modules stand behind the model that read its hidden states (modules.json of sentence-transformers).
+    public let hasModules: Bool
     /// What a user should know of this checkpoint, one sentence each.
     public let notes: [String]
 
@@ -39,7 +41,7 @@ public struct Architecture: Sendable, Equatable {
     init(
         family: String, modelType: String, dimensions: OrderedDictionary<String, Int>, stacks: [Stack], head: Head,
         roles: OrderedDictionary<String, TensorRole>, hasTiedHead: Bool,
-        opaqueParts: [OpaquePart] = [], notes: [String] = []
+        opaqueParts: [OpaquePart] = [], hasModules: Bool, notes: [String] = []
     ) {
         self.family = family
         self.modelType = modelType
@@ -49,6 +51,7 @@ public struct Architecture: Sendable, Equatable {
         self.roles = roles
         self.hasTiedHead = hasTiedHead
         self.opaqueParts = opaqueParts
+        self.hasModules = hasModules
         self.notes = notes
         hiddenSize = stacks.last?.hiddenSize ?? 0
         layerCount = stacks.map(\.layers.count).max() ?? 0

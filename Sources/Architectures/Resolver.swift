@@ -47,7 +47,7 @@ struct Resolver {
         return Architecture(
             family: description.family, modelType: modelType, dimensions: dimensions, stacks: stacks, head: head,
             roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" }, opaqueParts: opaque,
-            notes: claims.notes)
+            hasModules: checkpoint.hasModules, notes: claims.notes)
     }
 
     /// The layout and the prefix under which most tensors are found, the first of several; and the tensors under the layout's names.

@@ -2,6 +2,9 @@ extension Checkpoint {
     /// Files to be copied byte for byte.
     public var sidecars: [DirectoryEntry] { entries.filter(\.isCopied) }
 
+    /// Whether modules.json names what stands behind the transformer.
+    public var hasModules: Bool { entries.contains { $0.relativePath == ModuleList.fileName } }
+
     /// Files beside the weights that hold weights themselves or may hold them, and are never copied unasked.
     public var leftOut: [String] {
         entries.filter {

@@ -25,7 +25,8 @@ struct OuterSites: Sendable {
             let found = Mutex([String: Monomial]())
             let (known, anchors) = (placement, anchors)
             try WorkerThreads.forEach(own.count, threads: threads) { number, scratch in
-                let element = Self.recovery(of: own[number], anchors, known, original, protected, scratch)?.element
+                let element = Self.recovery(
+                    of: own[number], at: anchors[own[number].path] ?? [], known, original, protected, scratch)?.element
                 if let element { found.withLock { $0[own[number].path] = element } }
             }
             for site in own { if let element = found.withLock({ $0[site.path] }) { placement.add(element, of: site) } }
@@ -68,25 +69,6 @@ struct OuterSites: Sendable {
         return anchors
     }
 
-    private static func releasePages(of slices: [Site.Slice], _ original: Checkpoint, _ protected: Checkpoint) {
-        for name in Set(slices.map(\.tensor)) {
-            for checkpoint in [original, protected] {
-                if let tensor = checkpoint.tensors[name] { checkpoint.releasePages(of: tensor) }
-            }
-        }
-    }
-
-    private static func recovery(
-        of site: Site, _ anchors: [String: [Site.Slice]], _ placement: Placement, _ original: Checkpoint,
-        _ protected: Checkpoint, _ scratch: WorkerScratch
-    ) -> ExactRecovery? {
-        guard case .monomial(let count, let scales) = site.group,
-            let parts = PartViews.all(
-                of: anchors[site.path] ?? [], channels: 0..<count, original, protected, placement, undoesMoves: false)
-        else { return nil }
-        return ExactRecovery(parts: parts, channels: count, law: .monomial(scales), scratch: scratch)
-    }
-
     /// What an outer site's anchors say: they must be the original's under the element that was found, to the bit. That each head
     /// stands where it was found is what the sites of its channels prove.
     func worstError(
@@ -94,11 +76,36 @@ struct OuterSites: Sendable {
     ) -> WorstError {
         var worst = WorstError()
         guard site.kind != .heads else { return worst }
-        defer { Self.releasePages(of: anchors(of: site), original, protected) }
-        guard let recovery = Self.recovery(of: site, anchors, placement, original, protected, scratch) else {
-            worst.include(.infinity, "its tensors do not fit")
+        guard let element = placement.element(at: site) else {
+            let recovery = Self.recovery(of: site, at: anchors(of: site), placement, original, protected, scratch)
+            let found = recovery?.worstError()
+            worst.include(found?.value ?? .infinity, found?.place ?? "its tensors do not fit")
             return worst
         }
-        return placement.element(at: site).map(recovery.worstError(under:)) ?? recovery.worstError()
+        // One by one, as tables may be large.
+        for slice in anchors(of: site) {
+            let recovery = Self.recovery(of: site, at: [slice], placement, original, protected, scratch)
+            let found = recovery?.worstError(under: element)
+            worst.include(found?.value ?? .infinity, found?.place ?? "its tensors do not fit")
+            Self.releasePages(of: slice, original, protected)
+        }
+        return worst
+    }
+
+    private static func releasePages(of slice: Site.Slice, _ original: Checkpoint, _ protected: Checkpoint) {
+        for checkpoint in [original, protected] {
+            if let tensor = checkpoint.tensors[slice.tensor] { checkpoint.releasePages(of: tensor) }
+        }
+    }
+
+    private static func recovery(
+        of site: Site, at slices: [Site.Slice], _ placement: Placement, _ original: Checkpoint, _ protected: Checkpoint,
+        _ scratch: WorkerScratch
+    ) -> ExactRecovery? {
+        guard case .monomial(let count, let scales) = site.group,
+            let parts = PartViews.all(
+                of: slices, channels: 0..<count, original, protected, placement, undoesMoves: false)
+        else { return nil }
+        return ExactRecovery(parts: parts, channels: count, law: .monomial(scales), scratch: scratch)
     }
 }

@@ -102,8 +102,9 @@ final class SiteVerification: Sendable {
                 readers[slice.tensor, default: 1] -= 1
                 return readers[slice.tensor, default: 0] <= 0
             }
-            for checkpoint in [original, protected] {
-                guard let tensor = checkpoint.tensors[slice.tensor] else { continue }
+            let places = [(original, slice.tensor), (protected, outer.placement.tensor(slice.tensor))]
+            for (checkpoint, name) in places {
+                guard let tensor = checkpoint.tensors[name] else { continue }
                 if isLast { checkpoint.releasePages(of: tensor) }
                 // Rows are this site's alone; columns are read on by others.
                 let rows =

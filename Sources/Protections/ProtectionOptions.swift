@@ -53,7 +53,7 @@ struct ProtectionPlan: Sendable {
             throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
         }
         var kinds = options.siteKinds ?? protection.siteKinds
-        if kinds.contains(.residual), let reason = Self.reasonToKeepStreams(options, architecture, checkpoint) {
+        if kinds.contains(.residual), let reason = Self.reasonToKeepStreams(options, architecture) {
             // Who asks for nothing but what cannot be had is told why.
             guard options.siteKinds == nil || kinds.count > 1 else {
                 throw ProtectionError.noResidualSite(path: checkpoint.path, reason: reason)
@@ -71,13 +71,10 @@ struct ProtectionPlan: Sendable {
 
     /// Why no residual stream may be moved, if so.
     private static func reasonToKeepStreams(
-        _ options: ProtectionOptions, _ architecture: Architecture, _ checkpoint: Checkpoint
+        _ options: ProtectionOptions, _ architecture: Architecture
     ) -> String? {
         if options.keepsHiddenStates { return "--keep-hidden-states was said" }
         if options.layers != nil { return "all layers share it, and --layers names some" }
-        if checkpoint.entries.contains(where: { $0.relativePath == "modules.json" }) {
-            return "modules.json names modules that read the model's hidden states"
-        }
         let streams = architecture.residualStreams
         return streams.allSatisfy { $0.site == nil } ? streams.compactMap(\.limit).first : nil
     }

@@ -58,6 +58,9 @@ extension Architecture {
         if let part = opaqueParts.first {
             return "the \(part.name), of which no more is known, meets the residual stream: it stays"
         }
+        if hasModules {
+            return "modules.json names modules that read the model's hidden states: the residual stream stays"
+        }
         switch head {
         case .none:
             return numbers.contains(stacks.count - 1)

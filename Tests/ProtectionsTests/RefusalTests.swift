@@ -93,7 +93,8 @@ import Testing
         try Files.write("[]", to: folder("m") + "/modules.json")
         try refuses(
             .noResidualSite(
-                path: folder("m"), reason: "modules.json names modules that read the model's hidden states"),
+                path: folder("m"),
+                reason: "modules.json names modules that read the model's hidden states: the residual stream stays"),
             folder("m"), .full
         ) { $0.siteKinds = [.residual] }
     }

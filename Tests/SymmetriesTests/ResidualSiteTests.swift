@@ -39,7 +39,7 @@ import Testing
     private static let readers: Set = [
         "query", "key", "value", "query_key_value", "query_latent", "key_value_latent", "gate", "up", "gate_up",
         "router",
-        "head_bias",
+        "head_bias", "head_transform",
     ]
 
     /// A tensor that the stream's site forgets must be one that holds none of its channels.
@@ -60,7 +60,7 @@ import Testing
         for (tensor, role) in architecture.roles where !touched.contains(tensor) {
             let shape = try #require(checkpoint.tensors[tensor]).shape
             let isBias = (shape.count == 1 || tensor.hasSuffix("bias")) && Self.readers.contains(role.name)
-            let isInner = role.name == "norm" && shape != [architecture.hiddenSize]
+            let isInner = role.name == "norm" && (shape != [architecture.hiddenSize] || tensor.hasPrefix("head."))
             #expect(
                 isBias || isInner || Self.beside.contains(role.name) || mapsFromLatents.contains(tensor),
                 "\(tensor): \(role.name)")
