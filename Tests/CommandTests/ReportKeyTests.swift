@@ -22,7 +22,8 @@ import Testing
         #expect(try CommandRunner.run("keygen", "-o", key).code == 0)
         let inspect = try report("inspect", model)
         #expect(
-            keys(inspect) == "architecture model_type tensors files types dimensions sites limits opaque_parts evaluable methods "
+            keys(inspect)
+                == "architecture model_type tensors files types dimensions sites limits opaque_parts evaluable methods "
                 + "output_bytes left_out refused notes protected")
         #expect(keys(inspect["sites"]) == "kind count group parameters")
         #expect(
@@ -43,7 +44,7 @@ import Testing
         #expect(
             keys(verify)
                 == "same_function architecture worst_invariant_error tolerance displacement displacement_by_kind sites "
-                + "unmoved_sites zero_sites failed_sites problems differences results outputs")
+                + "unmoved_sites zero_sites failed_sites problems differences opaque_parts results outputs")
         #expect(
             keys(verify["results"])
                 == "path kind layer invariant_error tolerance rounding_multiple allowed_multiple moved zero holds worst"
