@@ -19,6 +19,9 @@ A site is a place where a group acts on the weights and leaves the function as i
 keys, `qk_gain` the gains of a norm on them, `mlp` hidden channels. The dimension counts the real parameters of all groups together.
 Sites follow from a family's blocks, so what is left out is derived, too.
 
+Models at the end of the table have a part that is copied and not understood; they are locked around it and not evaluated here.
+`scripts/check_transformers.py` evaluates them in transformers, before and after.
+
 - **f32**, **f64**: ‖ours − theirs‖ / ‖theirs‖ of the outputs, our forward pass in f32 against transformers in f32, ours in f64 against theirs in f64.
 - **drift**: largest relative change of the f64 outputs by any method, weights stored as they are (f32 unless the name says otherwise).
 - **drift / floor**: root mean square, over 8 keys each of the samplers D·Q and orthogonal, of the drift, over that of rounding the original's weights

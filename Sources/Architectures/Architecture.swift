@@ -8,6 +8,8 @@ public struct Architecture: Sendable, Equatable {
         /// Such as `query`, `up`, `norm`, `buffer`; several tensors of a layer may share one.
         public let name: String
         public let layer: Int?
+        /// Whether the model's class computes with it; others are kept for other classes and programs.
+        public var isRead = true
     }
 
     public let family: String

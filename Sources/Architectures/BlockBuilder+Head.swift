@@ -189,7 +189,7 @@ extension BlockBuilder {
                 var demand = demand(template.name, template.role, [], place, isPrefixed: template.isPrefixed)
                 demand = .init(
                     name: demand.name, role: demand.role, layer: demand.layer, shape: shape,
-                    isPrefixed: template.isPrefixed)
+                    isPrefixed: template.isPrefixed, isRead: false)
                 if template.presence == .required {
                     _ = try claims.require(demand)
                 } else {

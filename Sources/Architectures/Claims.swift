@@ -41,6 +41,7 @@ final class Claims {
         /// Nil where the shape is not checked; a nil axis may have any extent.
         let shape: [Int?]?
         var isPrefixed = true
+        var isRead = true
     }
 
     /// The stored name. Roles of a tensor that several parts share are joined: `query_key_value`.
@@ -70,7 +71,9 @@ final class Claims {
         if demand.role != "buffer", !record.type.isComputable {
             throw .notFloatingPoint(path: path, tensor: record.name, found: record.type.rawValue)
         }
-        if claimed[record.name] == nil { claimed[record.name] = .init(name: demand.role, layer: demand.layer) }
+        if claimed[record.name] == nil {
+            claimed[record.name] = .init(name: demand.role, layer: demand.layer, isRead: demand.isRead)
+        }
         storedNames[demand.name] = record.name
         return record.name
     }
@@ -82,7 +85,7 @@ final class Claims {
         let path = isPrefixed ? prefix + path : path
         var count = 0
         for name in checkpoint.tensors.keys where name.hasPrefix(path) && claimed[name] == nil {
-            claimed[name] = .init(name: role, layer: layer)
+            claimed[name] = .init(name: role, layer: layer, isRead: false)
             count += 1
         }
         return count

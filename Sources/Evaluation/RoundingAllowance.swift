@@ -68,23 +68,25 @@ struct RoundingAllowance: Sendable {
 
     /// What the outputs' proof may widen its tolerance by: no more than sampler and condition number allow, and no more than the
     /// weights show.
-    func multiple(_ original: Checkpoint, _ protected: Checkpoint) -> Double {
+    func multiple(_ original: Checkpoint, _ protected: Checkpoint, _ placement: Placement) -> Double {
         var largest = 1.0
         for site in sites {
             let types = site.slices.compactMap { original.tensors[$0.tensor]?.type }
             let allowed = allowed(at: site, types: types)
             guard multiples[site.path] ?? 1 > 1, allowed > largest else { continue }
-            largest = max(largest, min(allowed, Self.measuredMultiple(at: site, original, protected)))
+            largest = max(largest, min(allowed, Self.measuredMultiple(at: site, original, protected, placement)))
         }
         return largest
     }
 
     /// `sqrt(Σ_i ‖l'_i‖² ‖r'_i‖² / Σ_i ‖l_i‖² ‖r_i‖²)` over the channels that GL(n) mixes: what rounding either model costs the
     /// product of a site's sides.
-    private static func measuredMultiple(at site: Site, _ original: Checkpoint, _ protected: Checkpoint) -> Double {
+    private static func measuredMultiple(
+        at site: Site, _ original: Checkpoint, _ protected: Checkpoint, _ placement: Placement
+    ) -> Double {
         var largest = 1.0
         for block in SiteBlock.blocks(of: site.group) where block.law == .linear {
-            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected),
+            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected, placement),
                 let first = parts.first
             else { continue }
             for part in parts.dropFirst() {

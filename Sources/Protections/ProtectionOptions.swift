@@ -53,7 +53,7 @@ struct ProtectionPlan: Sendable {
             throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
         }
         var kinds = options.siteKinds ?? protection.siteKinds
-        if let reason = Self.reasonToKeepStreams(options, architecture, checkpoint) {
+        if kinds.contains(.residual), let reason = Self.reasonToKeepStreams(options, architecture, checkpoint) {
             // Who asks for nothing but what cannot be had is told why.
             guard options.siteKinds == nil || kinds.count > 1 else {
                 throw ProtectionError.noResidualSite(path: checkpoint.path, reason: reason)

@@ -31,9 +31,7 @@ extension Architecture {
             slices.add(head, of: self, numbers)
             return (numbers, slices)
         }
-        var used = Set(all.flatMap(\.1.all).map(\.tensor))
-        if case .contrastive(let head) = head { used.formUnion([head.scale, head.bias].compactMap(\.self)) }
-        let other = roles.first { Self.otherUses.contains($1.name) && !used.contains($0) }?.key
+        let other = roles.first { !$1.isRead && $1.name != "buffer" }?.key
         return all.map { numbers, slices in
             let name = stacks[numbers[0]].name
             let otherUse = other.map {
@@ -52,9 +50,6 @@ extension Architecture {
                     ? nil : "norms that subtract the mean: the residual stream is permuted, without signs")
         }
     }
-
-    /// Roles of what lies in a checkpoint for other classes of the model, or for other programs.
-    private static let otherUses: Set = ["task_head", "pooler", "mask_embedding", "prediction_layer"]
 
     private func reasonToKeep(_ numbers: [Int]) -> String? {
         if Set(numbers.map { stacks[$0].hiddenSize }).count > 1 {
@@ -202,6 +197,7 @@ private struct ResidualSlices {
     private mutating func add(_ block: AttentionBlock) {
         addTable(block.probe)
         addReader(block.queryLatent?.down ?? block.query)
+        addReader(block.outputGate)
         if !block.readsEncoder {
             addReader(block.keyValueLatent?.down ?? block.key)
             addReader(block.sharedKey)

@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("llama5", "llama"), ("mistral3", "mistral"), ("qwen3_next", "qwen3_moe"), ("bert-generation", "bert"),
+        ("llama5", "llama"), ("mistral4", "mistral"), ("qwen3_omni_moe", "qwen3_moe"), ("bert-generation", "bert"),
         ("bert2", "bert"), ("deepseek_v4", "deepseek_v2"),
     ])
     func unknownModelTypesAreToldTheNearest(type: String, nearest: String) throws {

@@ -146,6 +146,16 @@ import Testing
         }
     }
 
+    /// Layers that predict further tokens are no part of what transformers evaluates.
+    @Test(arguments: ["qwen3_next", "qwen3_5_text", "nemotron_h"])
+    func predictionLayersAreCopied(name: String) throws {
+        let architecture = try ChangedFixture(name).resolve { model in
+            model.tensors.append(.init(name: "mtp.layers.0.norm.weight", type: .f32, shape: [1], bytes: [0, 0, 0, 0]))
+        }
+        #expect(architecture.roles["mtp.layers.0.norm.weight"]?.name == "prediction_layer")
+        #expect(architecture.notes.contains { $0.contains("predict further tokens") })
+    }
+
     @Test func nemotronMayWriteItsLayersAsLetters() throws {
         let fixture = try ChangedFixture("nemotron_h")
         let before = try fixture.resolve()

@@ -31,9 +31,9 @@ import Testing
         #expect(try found("siglip") == ["text unit", "vision none"])
     }
 
-    /// What holds no channel of a residual stream, whatever its shape: each head's or expert's own, maps from a latent space, buffers.
+    /// What holds no channel of a residual stream, whatever its shape: each head's or expert's own, maps from a latent space, buffers, scalars.
     private static let beside: Set = [
-        "query_norm", "key_norm", "position_bias", "sinks", "buffer", "key_value", "scale",
+        "query_norm", "key_norm", "position_bias", "sinks", "buffer", "key_value", "task_head",
     ]
     /// Maps that read the stream: their biases hold none of its channels.
     private static let readers: Set = [
