@@ -23,8 +23,8 @@ import Testing
         let inspect = try report("inspect", model)
         #expect(
             keys(inspect)
-                == "architecture model_type tensors files types dimensions sites limits opaque_parts evaluable "
-                + "methods output_bytes left_out refused notes protected")
+                == "architecture model_type tensors files types dimensions sites limits opaque_parts evaluable methods "
+                + "output_bytes left_out refused notes protected")
         #expect(keys(inspect["sites"]) == "kind count group parameters")
         #expect(
             keys(inspect["methods"])

@@ -18,7 +18,7 @@ import Transformers
         let source = try Checkpoint(opening: Fixtures.path(name))
         var options = ProtectionOptions(repeatable: method)
         if method != .mergelock { options.siteKinds = Set(Site.Kind.allCases) }
-        _ = try Protector().protect(source, to: folder("p"), key: key, options: options)
+        _ = try Protector.unsynchronized.protect(source, to: folder("p"), key: key, options: options)
         return (source, try Checkpoint(opening: folder("p")))
     }
 
@@ -88,7 +88,7 @@ import Transformers
             let (a, b) = (try #require(source.tensors[tensor]), try #require(locked.tensors[tensor]))
             #expect(source.bytes(of: a).elementsEqual(locked.bytes(of: b)))
         }
-        let restored = try Protector().restore(locked, to: folder("r"), key: key)
+        let restored = try Protector.unsynchronized.restore(locked, to: folder("r"), key: key)
         #expect(restored.proof?.holds == true)
         guard method == .lossless else { return }
         #expect(restored.proof?.isBitForBit == true)

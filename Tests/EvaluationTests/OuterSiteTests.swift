@@ -42,7 +42,7 @@ import Testing
         let source = try Checkpoint(opening: Fixtures.path(name))
         var options = ProtectionOptions(method: method)
         options.siteKinds = Set(Site.Kind.allCases)
-        _ = try Protector().protect(source, to: folder("p"), key: key, options: options)
+        _ = try Protector.unsynchronized.protect(source, to: folder("p"), key: key, options: options)
         let locked = try EditableModel(reading: folder("p"))
         let manifest = try Files.read(folder("p") + "/" + Manifest.fileName)
         func reports(_ model: EditableModel) throws -> (VerificationReport, FunctionalReport) {
@@ -86,7 +86,8 @@ import Testing
     @Test(arguments: ["llama", "deepseek_v3"])
     func oneBitOfATable(name: String) throws {
         let source = try Checkpoint(opening: Fixtures.path(name))
-        _ = try Protector().protect(source, to: folder("p"), key: key, options: ProtectionOptions(method: .full))
+        _ = try Protector.unsynchronized.protect(
+            source, to: folder("p"), key: key, options: ProtectionOptions(method: .full))
         let manifest = try Files.read(folder("p") + "/" + Manifest.fileName)
         let architecture = try Architecture.resolve(source)
         let channels = Set(architecture.sites.flatMap(\.slices).map(\.tensor))
