@@ -16,7 +16,7 @@ Where each family's weights can be moved without changing its function, what is 
 
 Written by `scripts/make_family_table.sh` from the tiny random models in `Tests/Fixtures`, which Hugging Face transformers made and evaluated.
 A site is a place where a group acts on the weights and leaves the function as it is: `vo` values and outputs of heads, `qk` queries and
-keys, `qk_gain` the gains of a norm on them, `mlp` hidden channels. The dimension counts the real parameters of all groups together.
+keys, `qk_gain` the gains of a norm on them, `mlp` hidden channels, `heads` and `experts` whole ones, `residual` a residual stream's channels. The dimension counts the real parameters of all groups together.
 Sites follow from a family's blocks, so what is left out is derived, too.
 
 Models at the end of the table have a part that is copied and not understood; they are locked around it and not evaluated here.

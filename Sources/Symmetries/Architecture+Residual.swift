@@ -56,7 +56,7 @@ extension Architecture {
             return "residual streams of two widths share a table"
         }
         if let part = opaqueParts.first {
-            return "the \(part.name), of which no more is known, meets the residual stream: it stays"
+            return "the residual stream meets a part that is not understood (\(part.name)): it stays"
         }
         if hasModules {
             return "modules.json names modules that read the model's hidden states: the residual stream stays"

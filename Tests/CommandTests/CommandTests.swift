@@ -148,7 +148,7 @@ import Testing
 
     /// Killed at any moment a run leaves the output whole or absent, and the next run cleans up and succeeds.
     @Test(arguments: 0..<4)
-    func killedRunsLeaveNothingHalfDone(first: Int) async throws {
+    func killedRunsLeaveNothingHalfDone(first: Int) throws {
         let words = { [folder] (name: String) in
             [
                 "protect", Fixtures.path("llama_sharded"), "-o", folder(name), "--method", "mergelock", "--key",
@@ -162,7 +162,7 @@ import Testing
         for round in stride(from: first, to: 200, by: 4) {
             let process = try CommandRunner.start(words("k"))
             // From at once to after the end, however fast the machine is.
-            try await Task.sleep(for: duration * Double(round) / 180)
+            CommandRunner.pause(duration * Double(round) / 180)
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
             guard Files.exists(folder("k")) else { continue }
@@ -176,7 +176,7 @@ import Testing
 
     /// Asked to stop, a run cleans up after itself.
     @Test(arguments: [SIGINT, SIGTERM])
-    func interruptedRunsLeaveNothing(signal: Int32) async throws {
+    func interruptedRunsLeaveNothing(signal: Int32) throws {
         var model = SyntheticModel()
         (model.hidden, model.intermediate, model.layers, model.vocabulary) = (1024, 2048, 4, 16000)
         _ = try model.write(to: folder("large"))
@@ -190,7 +190,7 @@ import Testing
         var interrupted = 0
         for round in 0..<100 where interrupted < 3 {
             let process = try CommandRunner.start(words("i"))
-            try await Task.sleep(for: duration * Double(10 + round % 80) / 100)
+            CommandRunner.pause(duration * Double(10 + round % 80) / 100)
             kill(process.processIdentifier, signal)
             process.waitUntilExit()
             // A signal that comes before the program listens kills it, one that comes late finds it done.

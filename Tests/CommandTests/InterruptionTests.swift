@@ -43,14 +43,14 @@ import Testing
     /// Starts a command, lets it work for a while, sends signals and gives what came of it and how long that took.
     private func interrupt(
         _ words: [String], _ signals: [Int32], after: Duration
-    ) async throws -> (code: Int32, killed: Bool, time: Duration) {
+    ) throws -> (code: Int32, killed: Bool, time: Duration) {
         let process = try CommandRunner.start(words)
-        while process.isRunning, !listens(process) { try await Task.sleep(for: .milliseconds(5)) }
-        try await Task.sleep(for: after)
+        while process.isRunning, !listens(process) { CommandRunner.pause(.milliseconds(5)) }
+        CommandRunner.pause(after)
         let started = ContinuousClock.now
         for signal in signals {
             kill(process.processIdentifier, signal)
-            if signals.count > 1 { try await Task.sleep(for: .milliseconds(150)) }
+            if signals.count > 1 { CommandRunner.pause(.milliseconds(150)) }
         }
         process.waitUntilExit()
         return (process.terminationStatus, process.terminationReason == .uncaughtSignal, ContinuousClock.now - started)
@@ -65,7 +65,7 @@ import Testing
         (["bench", "forward", "--work", "W"], SIGHUP), (["demo", "M", "--work", "W"], SIGINT),
         (["bench", "protect", "M", "--work", "W", "--quiet"], SIGTERM),
     ])
-    func longCommandsListen(words: [String], signal: Int32) async throws {
+    func longCommandsListen(words: [String], signal: Int32) throws {
         let words = words.map {
             switch $0 {
             case "M": Self.model.path
@@ -74,7 +74,7 @@ import Testing
             default: $0
             }
         }
-        let outcome = try await interrupt(words, [signal], after: .milliseconds(300))
+        let outcome = try interrupt(words, [signal], after: .milliseconds(300))
         #expect(outcome.code == 128 + signal && !outcome.killed, "\(words): \(outcome)")
         // A second, and what a busy machine adds.
         #expect(outcome.time < .seconds(3), "\(words): \(outcome.time)")
@@ -82,20 +82,20 @@ import Testing
     }
 
     /// The first signal asks, the second does not; what the hasty end leaves the next run clears.
-    @Test func aSecondSignalEndsAtOnce() async throws {
+    @Test func aSecondSignalEndsAtOnce() throws {
         let words = ["protect", Self.model.path, "-o", folder("o"), "--method", "mergelock", "--key", folder("key")]
-        let outcome = try await interrupt(words, [SIGTERM, SIGINT], after: .milliseconds(300))
+        let outcome = try interrupt(words, [SIGTERM, SIGINT], after: .milliseconds(300))
         #expect([143, 130].contains(outcome.code) && !outcome.killed)
         #expect(!Files.exists(folder("o")))
     }
 
     /// A terminal that closes sends SIGHUP more than once, `timeout` SIGTERM twice: one request.
     @Test(arguments: [SIGHUP, SIGTERM])
-    func repeatedSignalsLeaveNothing(signal: Int32) async throws {
+    func repeatedSignalsLeaveNothing(signal: Int32) throws {
         let words = ["protect", Self.model.path, "-o", folder("o"), "--method", "mergelock", "--key", folder("key")]
         let process = try CommandRunner.start(words)
         while !Files.exists(folder(".o.mergeproof-partial")), process.isRunning {
-            try await Task.sleep(for: .milliseconds(1))
+            CommandRunner.pause(.milliseconds(1))
         }
         kill(process.processIdentifier, signal)
         kill(process.processIdentifier, signal)

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// Runs the built command line program.
 public enum CommandRunner {
@@ -29,6 +30,12 @@ public enum CommandRunner {
         process.standardError = FileHandle.nullDevice
         try process.run()
         return process
+    }
+
+    /// Waits on this very thread: a task that sleeps goes on when other tests let it, and what it has started runs on meanwhile.
+    public static func pause(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        usleep(useconds_t(clamping: seconds * 1_000_000 + attoseconds / 1_000_000_000_000))
     }
 
     /// Runs a line of bash in which `mergeproof` and `$MP` are the program.
