@@ -127,8 +127,8 @@ class Changes:
                 self.add(f"{prefix}{key} = {json.dumps(value)}", self.at(path, lambda o: o.update({key: value})))
         for alias, key in entry["aliases"].items():
             self.second(path, prefix, alias, key, here.get(key, entry["keys"].get(key)), key in here)
-        if "rope_parameters" in entry["keys"]:
-            self.rotary(entry, here)
+        if "rope_parameters" in entry["keys"] and path != ("vision_config",):
+            self.rotary(path, entry, here)
 
     def second(self, path, prefix, alias, key, value, is_there):
         def renamed(o):
@@ -155,7 +155,7 @@ class Changes:
             for value in others(key, inner[key])[:3]:
                 self.add(f"{second}.{key} = {value}", self.at((), lambda o: o.update({second: {**inner, key: value}})))
 
-    def rotary(self, entry, here):
+    def rotary(self, path, entry, here):
         settings = here.get("rope_parameters") or {}
         nested = any(isinstance(value, dict) for value in settings.values())
         flat = {} if nested else settings
@@ -177,7 +177,7 @@ class Changes:
         partial = {key: value for key, value in flat.items() if key == "partial_rotary_factor"}
 
         def put(name, **more):
-            self.add(f"rotary: {name}", {**copy.deepcopy(rest), **copy.deepcopy(more)})
+            self.add(f"rotary: {name}", self.at(path, lambda o: {**copy.deepcopy(rest), **copy.deepcopy(more)}))
 
         put("nothing")
         put("theta at the top", rope_theta=theta)
@@ -232,7 +232,8 @@ class Changes:
     @staticmethod
     def pairs(here, entry):
         keys = {**entry["keys"], **here}
-        size = keys.get("qk_rope_head_dim") or keys.get("head_dim") or keys["hidden_size"] // keys["num_attention_heads"]
+        heads = keys.get("num_attention_heads") or keys["num_heads"]
+        size = keys.get("qk_rope_head_dim") or keys.get("head_dim") or keys["hidden_size"] // heads
         share = (here.get("rope_parameters") or {}).get("partial_rotary_factor", 1.0)
         return int(size * share) // 2
 
