@@ -47,16 +47,18 @@ public struct Protector: Sendable {
         var options = options
         options.nonce = options.nonce ?? ProtectionNonce()
         do {
-            return try protect(source, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
+            return try protect(
+                source, architecture, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
         } catch ProtectionError.inexactScaling where options.condition == nil {
             let unscaled = try plan.withoutScales(architecture, source)
-            return try protect(source, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true)
+            return try protect(
+                source, architecture, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true)
         }
     }
 
     private func protect(
-        _ source: Checkpoint, to path: String, key: SecretKey, options: ProtectionOptions, plan: ProtectionPlan,
-        scalesWereDropped: Bool
+        _ source: Checkpoint, _ architecture: Architecture, to path: String, key: SecretKey, options: ProtectionOptions,
+        plan: ProtectionPlan, scalesWereDropped: Bool
     ) throws -> Report {
         let nonce = options.nonce ?? ProtectionNonce()
         let derivation = Derivation(
@@ -71,7 +73,7 @@ public struct Protector: Sendable {
         let isRewritten: @Sendable (TensorRecord) -> Bool = { plan.edits[$0.name] != nil }
         let manifest = Manifest(
             nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
-            siteKinds: plan.siteKinds, layers: plan.layers, family: try Architecture.resolve(source).family,
+            siteKinds: plan.siteKinds, layers: plan.layers, family: architecture.family,
             siteCount: plan.sites.count, keyIdentifier: derivation.keyIdentifier,
             roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),

@@ -44,7 +44,10 @@ import Transformers
         ("lfm2", [.valueOutput: 2, .queryKey: 2, .queryKeyGain: 1, .mlp: 2, .heads: 3], ["convolution layers": 6]),
         ("jamba", [.valueOutput: 2, .queryKey: 2, .mlp: 6, .heads: 3, .experts: 1], ["state-space layers": 24]),
         ("bamba", [.valueOutput: 2, .queryKey: 2, .mlp: 2, .heads: 3], ["state-space layers": 8]),
-        ("granitemoehybrid", [.valueOutput: 2, .queryKey: 2, .mlp: 10, .heads: 3, .experts: 2], ["state-space layers": 8]),
+        (
+            "granitemoehybrid", [.valueOutput: 2, .queryKey: 2, .mlp: 10, .heads: 3, .experts: 2],
+            ["state-space layers": 8]
+        ),
         ("falcon_h1", [.valueOutput: 4, .queryKey: 4, .mlp: 2, .heads: 6], ["state-space mixers": 16]),
         ("nemotron_h", [.valueOutput: 2, .queryKey: 2, .mlp: 6, .heads: 3, .experts: 1], ["state-space layers": 8]),
         ("qwen3_next", [.valueOutput: 4, .mlp: 11, .heads: 6, .experts: 2], ["delta-net layers": 7]),
