@@ -70,7 +70,7 @@ package struct FamilyTable {
 
     /// `name | family | sites | limits`.
     package static func facts(_ architecture: Architecture, name: String) -> String {
-        let sites = SiteSummary.list(architecture.sites).map {
+        let sites = SiteSummary.list(architecture.allSites).map {
             "\($0.count) \($0.kind): \($0.group), dimension \($0.parameters)"
         }
         let opaque = architecture.opaqueParts.map { "\($0.name), copied and not understood" }
