@@ -36,7 +36,7 @@ struct SliceView {
         indices = channels.count * slice.width
         let lines = slice.axis == 0 ? columns : band.count
         guard start >= 0, start + indices <= (slice.axis == 0 ? rows : columns), band.lowerBound >= 0,
-            band.upperBound <= rows, map.map({ $0.indices.count == lines }) ?? true
+            band.upperBound <= rows, map.map({ $0.isInside(slice.axis == 0 ? columns : rows, count: lines) }) ?? true
         else { return nil }
         self.lines = lines
         self.map = map

@@ -122,41 +122,4 @@ struct TensorEdits: Sendable {
         throw ProtectionError.unlikeExperts(
             tensor: other.name, type: other.type.rawValue, other: first.name, otherType: first.type.rawValue)
     }
-
-    // MARK: Tiles
-
-    /// Aim for a tile that needs no particular rows.
-    private static let tileBytes = 1 << 20
-    /// Rows that make a product with a head's matrix efficient.
-    private static let productRows = 128
-
-    /// Runs of rows that can be computed one by one. They follow from shapes and groups alone, so that what is written depends on
-    /// nothing else, and none crosses from one band to another, wherever whole blocks are moved.
-    var rowTiles: [Range<Int>] {
-        let rowBytes = max(tensor.matrixShape.columns * tensor.type.bitWidth / 8, 1)
-        let mixesColumns = bands.contains { $0.edits.contains { !$0.site.group.isMonomial } }
-        let free = max(1, Self.tileBytes / rowBytes)
-        let count = mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
-        var runs: [(range: Range<Int>, isWhole: Bool)] = []
-        var end = 0
-        for edit in rows {
-            runs.append((end..<edit.range.lowerBound, false))
-            runs.append((edit.range, !edit.site.group.isMonomial))
-            end = edit.range.upperBound
-        }
-        runs.append((end..<tensor.matrixShape.rows, false))
-        var band = 0
-        return runs.flatMap { range, isWhole in
-            if isWhole { return [range] }
-            var tiles: [Range<Int>] = []
-            var start = range.lowerBound
-            while start < range.upperBound {
-                while band < bands.count, bands[band].rows.upperBound <= start { band += 1 }
-                let edge = band < bands.count ? min(bands[band].rows.upperBound, range.upperBound) : range.upperBound
-                tiles += stride(from: start, to: edge, by: count).map { $0..<min($0 + count, edge) }
-                start = edge
-            }
-            return tiles
-        }
-    }
 }

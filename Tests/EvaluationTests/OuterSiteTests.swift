@@ -102,4 +102,28 @@ import Testing
             #expect(!report.holds, "\(tensor)")
         }
     }
+
+    /// Tensors of a protected model that were cut short are a fault, wherever an outer element would have them looked at.
+    @Test(arguments: ["gpt_oss", "mixtral", "bert_masked_lm"])
+    func tensorsCutShort(name: String) throws {
+        let source = try Checkpoint(opening: Fixtures.path(name))
+        _ = try Protector.unsynchronized.protect(
+            source, to: folder("p"), key: key, options: ProtectionOptions(method: .full))
+        let manifest = try Files.read(folder("p") + "/" + Manifest.fileName)
+        for place in try EditableModel(reading: folder("p")).tensors.indices {
+            for axis in 0..<2 {
+                var model = try EditableModel(reading: folder("p"))
+                var tensor = model.tensors[place]
+                guard axis < tensor.shape.count, tensor.shape[axis] > 1 else { continue }
+                tensor.bytes.removeLast(tensor.bytes.count / tensor.shape[axis])
+                tensor.shape[axis] -= 1
+                model.tensors[place] = tensor
+                Files.remove(folder("c"))
+                try model.write(to: folder("c"))
+                try Files.write(manifest, to: folder("c") + "/" + Manifest.fileName)
+                let report = try AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("c")))
+                #expect(!report.holds, "\(tensor.name)")
+            }
+        }
+    }
 }
