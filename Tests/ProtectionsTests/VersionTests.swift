@@ -15,9 +15,12 @@ import Testing
         #expect(try Files.tree(folder("r")) == Files.tree(Fixtures.path(model)))
     }
 
-    @Test(arguments: [(1, "bert"), (2, "llama_classifier"), (3, "llama_classifier")])
-    func mergelockComesBackToRounding(version: Int, model: String) throws {
-        try restore(version, "mergelock-" + model)
+    @Test(arguments: [
+        (1, "mergelock", "bert"), (2, "mergelock", "llama_classifier"), (3, "mergelock", "llama_classifier"),
+        (3, "full", "mixtral"),
+    ])
+    func othersComeBackToRounding(version: Int, method: String, model: String) throws {
+        try restore(version, "\(method)-\(model)")
         let (original, restored) = (
             try EditableModel(reading: Fixtures.path(model)), try EditableModel(reading: folder("r"))
         )
