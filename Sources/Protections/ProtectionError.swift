@@ -60,7 +60,7 @@ extension ProtectionError: CustomStringConvertible {
         case .noSites(let path, let method):
             "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
         case .noResidualSite(let path, let reason):
-            "\(path): the residual stream cannot be moved: \(reason); choose other --sites"
+            "\(path): \(reason); choose other --sites"
         case .layerOutOfRange(let layer, let stacks):
             "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):

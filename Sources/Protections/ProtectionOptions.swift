@@ -73,8 +73,8 @@ struct ProtectionPlan: Sendable {
     private static func reasonToKeepStreams(
         _ options: ProtectionOptions, _ architecture: Architecture
     ) -> String? {
-        if options.keepsHiddenStates { return "--keep-hidden-states was said" }
-        if options.layers != nil { return "all layers share it, and --layers names some" }
+        if options.keepsHiddenStates { return "--keep-hidden-states leaves the residual stream as it is" }
+        if options.layers != nil { return "all layers share the residual stream, and --layers names some" }
         let streams = architecture.residualStreams
         return streams.allSatisfy { $0.site == nil } ? streams.compactMap(\.limit).first : nil
     }
