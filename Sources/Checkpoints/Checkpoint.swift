@@ -83,6 +83,11 @@ public final class Checkpoint: Sendable {
         releasePages(of: tensor, bytes: 0..<tensor.byteCount)
     }
 
+    /// The same of the tensor of a name, where there is one.
+    package func releasePages(ofTensor name: String) {
+        if let tensor = tensors[name] { releasePages(of: tensor) }
+    }
+
     /// The same for some of a tensor's bytes: the whole pages among them.
     public func releasePages(of tensor: TensorRecord, bytes: Range<Int>) {
         let start = tensor.dataRange.lowerBound

@@ -40,9 +40,8 @@ struct HeadMatching {
 
     private func releasePages() {
         for name in Set(block.sites.flatMap(\.slices).map(\.tensor)) {
-            for checkpoint in [original, protected] {
-                if let tensor = checkpoint.tensors[name] { checkpoint.releasePages(of: tensor) }
-            }
+            original.releasePages(ofTensor: name)
+            protected.releasePages(ofTensor: name)
         }
     }
 

@@ -87,15 +87,10 @@ struct OuterSites: Sendable {
             let recovery = Self.recovery(of: site, at: [slice], placement, original, protected, scratch)
             let found = recovery?.worstError(under: element)
             worst.include(found?.value ?? .infinity, found?.place ?? "its tensors do not fit")
-            Self.releasePages(of: slice, original, protected)
+            original.releasePages(ofTensor: slice.tensor)
+            protected.releasePages(ofTensor: slice.tensor)
         }
         return worst
-    }
-
-    private static func releasePages(of slice: Site.Slice, _ original: Checkpoint, _ protected: Checkpoint) {
-        for checkpoint in [original, protected] {
-            if let tensor = checkpoint.tensors[slice.tensor] { checkpoint.releasePages(of: tensor) }
-        }
     }
 
     private static func recovery(

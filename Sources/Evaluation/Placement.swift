@@ -62,7 +62,7 @@ struct Placement: Sendable {
         var (indices, isNegative) = (
             range.map { Int32(truncatingIfNeeded: $0) }, [Bool](repeating: false, count: range.count)
         )
-        for (slice, element) in own.streams {
+        for (slice, element) in own.streams where slice.extent(channels: element.dimension).overlaps(range) {
             let target = element.inverse.source
             for (channel, new) in target.enumerated() {
                 let (old, start) = (slice.start + channel * slice.stride, slice.start + new * slice.stride)

@@ -45,9 +45,8 @@ struct SiteCoverage {
     /// Where a tensor on which sites act differs beside them; nil where it does not.
     func difference(_ tensor: TensorRecord, _ original: Checkpoint, _ protected: Checkpoint) -> String? {
         defer {
-            for checkpoint in [original, protected] {
-                if let record = checkpoint.tensors[tensor.name] { checkpoint.releasePages(of: record) }
-            }
+            original.releasePages(of: tensor)
+            protected.releasePages(ofTensor: placement.tensor(tensor.name))
         }
         guard let twin = PlacedTensor(tensor, placement, in: protected) else { return "its type or shape" }
         guard let a = original.bytes(of: tensor).baseAddress else { return nil }

@@ -10,7 +10,6 @@ extension TensorEdits {
     /// nothing else, and none crosses from one band to another, wherever whole blocks are moved.
     var rowTiles: [Range<Int>] {
         let rowBytes = max(tensor.matrixShape.columns * tensor.type.bitWidth / 8, 1)
-        let mixesColumns = bands.contains { $0.edits.contains { !$0.site.group.isMonomial } }
         let free = max(1, Self.tileBytes / rowBytes)
         let count = mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
         var runs: [(range: Range<Int>, isWhole: Bool)] = []

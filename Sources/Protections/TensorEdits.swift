@@ -28,6 +28,8 @@ struct TensorEdits: Sendable {
     let columnMoves: [Edit]
 
     var actsOnRows: Bool { !rows.isEmpty || !rowMoves.isEmpty }
+    /// Whether some element makes new columns of several.
+    var mixesColumns: Bool { bands.contains { $0.edits.contains { !$0.site.group.isMonomial } } }
     var actsOnColumns: Bool { !columnMoves.isEmpty || bands.contains { !$0.edits.isEmpty } }
 
     init(tensor: TensorRecord, edits: [Edit]) throws {
@@ -49,7 +51,6 @@ struct TensorEdits: Sendable {
         try Self.check(rows, extent: rowCount, tensor)
         bands = try Self.bands(actions.filter { $0.slice.axis != 0 }, tensor)
         // Only what moves bits may follow what rounds: weights are rounded once.
-        let mixesColumns = bands.contains { $0.edits.contains { !$0.site.group.isMonomial } }
         guard !mixesColumns || rows.allSatisfy(\.site.group.isMonomial) else {
             throw ProtectionError.bothAxes(tensor: tensor.name)
         }

@@ -99,9 +99,8 @@ struct LockStep<Real: ComputeScalar> {
     /// Lets go of the pages of a layer's weights, or of what lies outside all layers: all have read them.
     private func release(layer: Int?) {
         for name in tensors[layer] ?? [] {
-            for checkpoint in [original.weights.checkpoint, protected.weights.checkpoint] {
-                if let tensor = checkpoint.tensors[name] { checkpoint.releasePages(of: tensor) }
-            }
+            original.weights.checkpoint.releasePages(ofTensor: name)
+            protected.weights.checkpoint.releasePages(ofTensor: name)
         }
     }
 

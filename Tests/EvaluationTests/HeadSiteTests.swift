@@ -46,18 +46,6 @@ import Testing
         }
     }
 
-    /// Swaps two blocks of rows or columns of one tensor.
-    private func exchange(_ model: inout EditableModel, _ slice: Site.Slice, _ a: Int, _ b: Int) throws {
-        for index in 0..<slice.width {
-            func places(_ channel: Int) throws -> [Int] {
-                try model.places(
-                    slice.tensor, axis: slice.axis, slice.start + channel * slice.stride + index, across: nil)
-            }
-            let pairs = try zip(places(a), places(b))
-            try model.editFloats(slice.tensor) { values in for (x, y) in pairs { values.swapAt(x, y) } }
-        }
-    }
-
     /// Two heads exchanged in all of a site's slices compute the same; in all but one they do not, and both proofs see it, but for
     /// biases of keys, which change no output without rotary embedding.
     @Test(
@@ -79,14 +67,14 @@ import Testing
         }
         for site in try Architecture.resolve(source).headSites.prefix(3) {
             var whole = locked
-            for slice in site.slices { try exchange(&whole, slice, 0, 1) }
+            for slice in site.slices { try whole.exchange(slice, 0, 1) }
             let (weights, outputs) = try reports(whole)
             // Exchanging them may take the lock's own move back, which is all that is said then.
             #expect(weights.failures.isEmpty && weights.problems.allSatisfy { $0.contains("has not moved") })
             #expect(outputs.holds)
             for left in site.slices {
                 var half = locked
-                for slice in site.slices where slice != left { try exchange(&half, slice, 0, 1) }
+                for slice in site.slices where slice != left { try half.exchange(slice, 0, 1) }
                 guard half.tensors.map(\.bytes) != whole.tensors.map(\.bytes) else { continue }
                 let (weights, outputs) = try reports(half)
                 #expect(!weights.holds, "\(site.path) without \(left)")

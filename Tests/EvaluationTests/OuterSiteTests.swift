@@ -13,18 +13,6 @@ import Testing
 
     init() throws { folder = try TemporaryDirectory() }
 
-    /// Swaps two channels of one slice.
-    private func exchange(_ model: inout EditableModel, _ slice: Site.Slice, _ a: Int, _ b: Int) throws {
-        for index in 0..<slice.width {
-            func places(_ channel: Int) throws -> [Int] {
-                try model.places(
-                    slice.tensor, axis: slice.axis, slice.start + channel * slice.stride + index, across: nil)
-            }
-            let pairs = try zip(places(a), places(b))
-            try model.editFloats(slice.tensor) { values in for (x, y) in pairs { values.swapAt(x, y) } }
-        }
-    }
-
     private func exchange(_ model: inout EditableModel, _ names: [String], _ a: Int, _ b: Int) throws {
         let (x, y) = (try model.index(names[a]), try model.index(names[b]))
         (model.tensors[x].bytes, model.tensors[y].bytes) = (model.tensors[y].bytes, model.tensors[x].bytes)
@@ -59,7 +47,7 @@ import Testing
         var seen: Set<Site.Kind> = []
         for site in sites where seen.insert(site.kind).inserted {
             var whole = locked
-            for slice in site.slices { try exchange(&whole, slice, 0, 1) }
+            for slice in site.slices { try whole.exchange(slice, 0, 1) }
             for names in site.exchanges { try exchange(&whole, names, 0, 1) }
             let (weights, outputs) = try reports(whole)
             // Exchanging them may take the lock's own move back, which is all that is said then.
@@ -68,7 +56,7 @@ import Testing
             let step = max(1, site.slices.count / 8)
             for left in site.slices.enumerated().filter({ $0.offset % step == 0 }).map(\.element) {
                 var half = whole
-                try exchange(&half, left, 0, 1)
+                try half.exchange(left, 0, 1)
                 let (weights, outputs) = try reports(half)
                 #expect(!weights.holds, "\(site.path) without \(left)")
                 #expect(!outputs.holds, "\(site.path) without \(left)")
