@@ -16,7 +16,7 @@ struct OuterSites: Sendable {
         _ architecture: Architecture, _ allowance: RoundingAllowance, _ original: Checkpoint, _ protected: Checkpoint,
         _ probes: Probes, threads: Int
     ) throws {
-        let sites = architecture.outerSites.filter(allowance.covers)
+        let sites = architecture.outerSites(allowance.residual).filter(allowance.covers)
         self.sites = sites
         anchors = Self.anchors(of: sites, beside: architecture.sites)
         var placement = Placement.unmoved

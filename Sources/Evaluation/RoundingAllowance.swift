@@ -26,7 +26,7 @@ struct RoundingAllowance: Sendable {
             (sites, predicted, multiples) = ([], 1, [:])
             return
         }
-        sites = architecture.allSites.filter {
+        sites = architecture.allSites(manifest.residual).filter {
             Self.covers($0, manifest, layers) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
         }
         if manifest.isPredictedFromWeights {
@@ -45,6 +45,9 @@ struct RoundingAllowance: Sendable {
     static func manifest(of checkpoint: Checkpoint) throws -> Manifest? {
         do { return try Manifest.read(from: checkpoint) } catch ProtectionError.notProtected { return nil }
     }
+
+    /// What is said to have been done to residual streams.
+    var residual: ResidualTransform { manifest?.residual ?? .permutation }
 
     /// Whether a site's element is said to round nothing.
     func isExact(_ site: Site) -> Bool { manifest?.sampler == .exact && covers(site) }

@@ -18,6 +18,8 @@ struct SiteBlock {
         let law: Law
         switch group {
         case .generalLinear: law = .linear
+        // Not looked at by itself: what it leaves is what everything else shows.
+        case .orthogonal: return []
         case .monomial(_, let scales): law = .monomial(scales)
         case .torus(let pairing): law = .pairs(pairing, .any)
         case .torusPhases(let pairing): law = .pairs(pairing, .phases)

@@ -11,6 +11,8 @@ final class ElementSource: Sendable {
         var elements: [String: Element] = [:]
         var order: [String] = []
         var bytes = 0
+        /// Rotations by site and scalar type: every tensor needs them.
+        var turns: [String: any Sendable] = [:]
     }
 
     private let derivation: Derivation
@@ -19,15 +21,18 @@ final class ElementSource: Sendable {
     let isInverse: Bool
     private let avoidsIdentity: Bool
     private let exponents: [String: [Int]]
+    /// The gains that go into the weights of turned streams.
+    let gains: FoldedGains
     private let cache = Mutex(Cache())
 
     /// - Parameters:
     ///   - isInverse: give A⁻¹ instead of A, to restore.
     ///   - avoidsIdentity: as the manifest's version has it.
     ///   - exponents: by site, the powers of two that go before its element (`Element.balanced`).
+    ///   - gains: of the norms whose streams are turned.
     init(
         derivation: Derivation, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool,
-        exponents: [String: [Int]]
+        exponents: [String: [Int]], gains: FoldedGains
     ) {
         self.derivation = derivation
         self.sampler = sampler
@@ -35,6 +40,22 @@ final class ElementSource: Sendable {
         self.isInverse = isInverse
         self.avoidsIdentity = avoidsIdentity
         self.exponents = exponents
+        self.gains = gains
+    }
+
+    /// The rotation of a residual stream's site, in the arithmetic of some weights.
+    func turn<Real: TurnScalar>(at site: Site, in type: Real.Type) throws(LinearAlgebraError) -> Turn<Real> {
+        let key = "\(site.path) \(type)"
+        if let turn = cache.withLock({ $0.turns[key] as? Turn<Real> }) { return turn }
+        guard case .rotation(let rotation) = try element(at: site) else {
+            preconditionFailure("a stream is turned by rotations alone")
+        }
+        let made = Turn<Real>(rotation)
+        return cache.withLock { cache in
+            if let known = cache.turns[key] as? Turn<Real> { return known }
+            cache.turns[key] = made
+            return made
+        }
     }
 
     /// What a site that moves blocks does to the original, also where it is to be undone.

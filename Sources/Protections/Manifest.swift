@@ -27,6 +27,8 @@ public struct Manifest: Sendable, Equatable {
     public let condition: Double
     /// The kinds of sites that were acted on.
     public let siteKinds: Set<Site.Kind>
+    /// What was done to residual streams, where they were acted on.
+    public let residual: ResidualTransform
     /// Nil for all layers.
     public let layers: [Int]?
     public let family: String
@@ -36,6 +38,8 @@ public struct Manifest: Sendable, Equatable {
     public let roundingMultiple: Double
     /// The sealed powers of two that went before the elements of unbalanced sites (`BalanceTable`); nil where there are none.
     let balance: [UInt8]?
+    /// The sealed gains of the norms of turned streams (`FoldedGains`); nil where none is turned.
+    let gains: [UInt8]?
     /// Weights in other formats that lay beside the original and were not copied.
     public let leftOut: [String]
     /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
@@ -68,6 +72,8 @@ public struct Manifest: Sendable, Equatable {
             "files": inventory?.filesJSON ?? .null,
             "tensors": inventory?.tensorsJSON ?? .null,
         ]
+        if residual != .permutation { object["residual"] = .string(residual.rawValue) }
+        if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
         return .object(object)
     }
@@ -118,6 +124,9 @@ public struct Manifest: Sendable, Equatable {
             try required($0.string.flatMap(Site.Kind.init(rawValue:)), "sites")
         }
         siteKinds = Set(kinds)
+        residual = try root["residual"].map {
+            try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
+        } ?? .permutation
         layers =
             root["layers"]?.string == "all"
             ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }
@@ -125,9 +134,10 @@ public struct Manifest: Sendable, Equatable {
         siteCount = try required(root["site_count"]?.int, "site_count")
         keyIdentifier = try string("key_id")
         roundingMultiple = try required(root["predicted_rounding_multiple"]?.double, "predicted_rounding_multiple")
-        balance = try root["balance"].map {
-            Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, "balance"))
+        func data(_ field: String) throws -> [UInt8]? {
+            try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
         }
+        (balance, gains) = (try data("balance"), try data("gains"))
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
         coreType = try string("core_type")
@@ -141,8 +151,9 @@ public struct Manifest: Sendable, Equatable {
 
     init(
         nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
-        siteKinds: Set<Site.Kind>, layers: [Int]?,
+        siteKinds: Set<Site.Kind>, residual: ResidualTransform, layers: [Int]?,
         family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, balance: [UInt8]?,
+        gains: [UInt8]?,
         leftOut: [String], inventory: Inventory
     ) {
         version = Self.newest
@@ -151,12 +162,13 @@ public struct Manifest: Sendable, Equatable {
         self.sampler = sampler
         self.condition = condition
         self.siteKinds = siteKinds
+        self.residual = residual
         self.layers = layers
         self.family = family
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
         self.roundingMultiple = roundingMultiple
-        self.balance = balance
+        (self.balance, self.gains) = (balance, gains)
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType

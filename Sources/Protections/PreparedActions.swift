@@ -2,13 +2,15 @@ import LinearAlgebra
 import Symmetries
 
 /// The actions along one axis in the form that the kernels take, covering the axis from its first index to its last.
-struct PreparedActions<Storage: WeightStorage>: Sendable {
+struct PreparedActions<Real: TurnScalar>: Sendable {
     enum Action: Sendable {
         case copy
-        case dense(Matrix<Storage.Real>)
+        case dense(Matrix<Real>)
         case torus(Torus)
         /// Exact: a source channel within the run, and ± a power of two.
-        case monomial(source: [Int32], scale: [Double], kernelScale: [Storage.Scale])
+        case monomial(source: [Int32], scale: [Double])
+        /// `after ∘ R·(before ∘ x)`: protecting multiplies by a norm's gains before it turns, restoring divides by them behind that.
+        case turn(Turn<Real>, before: [Real], after: [Real])
     }
 
     struct Run: Sendable {
@@ -41,7 +43,7 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
             for action in try elements.element(at: edit.site).actions(
                 edit.slice.representation, width: edit.slice.width)
             {
-                acts.append((end..<end + action.length, Self.prepare(action, forRows: forRows)))
+                acts.append((end..<end + action.length, try Self.prepare(action, edit, forRows: forRows, elements)))
                 end += action.length
             }
         }
@@ -83,14 +85,19 @@ struct PreparedActions<Storage: WeightStorage>: Sendable {
             : Run(range: image..<image + range.count, source: range.lowerBound, action: action)
     }
 
-    private static func prepare(_ action: AxisAction, forRows: Bool) -> Action {
+    private static func prepare(
+        _ action: AxisAction, _ edit: TensorEdits.Edit, forRows: Bool, _ elements: ElementSource
+    ) throws -> Action {
         switch action {
         case .monomial(let monomial) where monomial.isExact:
-            .monomial(
-                source: monomial.source.map(Int32.init), scale: monomial.scale,
-                kernelScale: monomial.scale.map { Storage.Scale($0) })
-        case .torus(let torus) where forRows: .torus(torus)
-        case .dense, .torus, .monomial: .dense(Matrix<Storage.Real>(rounding: action.matrix))
+            return .monomial(source: monomial.source.map(Int32.init), scale: monomial.scale)
+        case .torus(let torus) where forRows: return .torus(torus)
+        case .rotation:
+            let gain = edit.slice.gain.flatMap { elements.gains[$0] } ?? []
+            return .turn(
+                try elements.turn(at: edit.site, in: Real.self), before: elements.isInverse ? [] : gain.map { Real($0) },
+                after: elements.isInverse ? gain.map { Real(1 / $0) } : [])
+        case .dense, .torus, .monomial: return .dense(Matrix<Real>(rounding: action.matrix))
         }
     }
 }

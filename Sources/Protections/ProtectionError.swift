@@ -19,6 +19,12 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case noSites(path: String, method: String)
     /// The residual stream was to be moved alone, and may not be.
     case noResidualSite(path: String, reason: String)
+    /// The residual stream was to be turned, and may not be.
+    case noTurning(path: String, transform: String, reason: String)
+    /// The method keeps every bit, and turning a stream rounds.
+    case turningRounds(method: String)
+    /// A norm's gain is so small that the weights it goes into could not come back.
+    case vanishingGain(tensor: String, channel: Int)
     /// - Parameter stacks: the layers that there are, stack by stack.
     case layerOutOfRange(layer: Int, stacks: [String])
     case samplerNotApplicable(method: String, sampler: String, known: [String])
@@ -61,6 +67,12 @@ extension ProtectionError: CustomStringConvertible {
             "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
         case .noResidualSite(let path, let reason):
             "\(path): \(reason); choose other --sites"
+        case .noTurning(let path, let transform, let reason):
+            "\(path): --residual \(transform): \(reason); leave the option out, or choose none"
+        case .turningRounds(let method):
+            "--residual: the method \(method) keeps every bit, and turning the residual stream rounds; choose permutation or none"
+        case .vanishingGain(let tensor, let channel):
+            "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
         case .layerOutOfRange(let layer, let stacks):
             "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):

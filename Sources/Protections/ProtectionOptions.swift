@@ -11,8 +11,9 @@ public struct ProtectionOptions: Sendable {
     public var condition: Double?
     /// Nil for those that the method acts on when nothing is said.
     public var siteKinds: Set<Site.Kind>?
-    /// Leave residual streams as they are: adapters, draft heads and steering vectors may go on reading them.
-    public var keepsHiddenStates = false
+    /// What is done to residual streams where the sites hold them. `none` leaves them as they are: adapters, draft heads and steering
+    /// vectors may go on reading them.
+    public var residual = ResidualTransform.permutation
     /// Nil for all layers.
     public var layers: [Int]?
     /// Nil keeps the source's files.
@@ -32,6 +33,7 @@ struct ProtectionPlan: Sendable {
     let sampler: Sampler
     let condition: Double
     let siteKinds: Set<Site.Kind>
+    let residual: ResidualTransform
     let layers: [Int]?
     let sites: [Site]
     let edits: [String: TensorEdits]
@@ -53,6 +55,13 @@ struct ProtectionPlan: Sendable {
             throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
         }
         var kinds = options.siteKinds ?? protection.siteKinds
+        if options.residual.form != nil {
+            if sampler == .exact { throw ProtectionError.turningRounds(method: options.method.rawValue) }
+            if let reason = Self.reasonNotToTurn(kinds, options, architecture) {
+                throw ProtectionError.noTurning(
+                    path: checkpoint.path, transform: options.residual.rawValue, reason: reason)
+            }
+        }
         if kinds.contains(.residual), let reason = Self.reasonToKeepStreams(options, architecture) {
             // Who asks for nothing but what cannot be had is told why.
             guard options.siteKinds == nil || kinds.count > 1 else {
@@ -62,7 +71,7 @@ struct ProtectionPlan: Sendable {
         }
         try self.init(
             method: options.method, sampler: sampler, condition: condition, siteKinds: kinds,
-            layers: options.layers, architecture: architecture, checkpoint: checkpoint)
+            residual: options.residual, layers: options.layers, architecture: architecture, checkpoint: checkpoint)
         guard !sites.isEmpty else {
             throw ProtectionError.noSites(path: checkpoint.path, method: options.method.rawValue)
         }
@@ -73,10 +82,19 @@ struct ProtectionPlan: Sendable {
     private static func reasonToKeepStreams(
         _ options: ProtectionOptions, _ architecture: Architecture
     ) -> String? {
-        if options.keepsHiddenStates { return "--keep-hidden-states leaves the residual stream as it is" }
+        if options.residual == .none { return "--keep-hidden-states leaves the residual stream as it is" }
         if options.layers != nil { return "all layers share the residual stream, and --layers names some" }
         let streams = architecture.residualStreams
         return streams.allSatisfy { $0.site == nil } ? streams.compactMap(\.limit).first : nil
+    }
+
+    /// Why some residual stream may not be turned, if so.
+    private static func reasonNotToTurn(
+        _ kinds: Set<Site.Kind>, _ options: ProtectionOptions, _ architecture: Architecture
+    ) -> String? {
+        guard kinds.contains(.residual) else { return "the sites hold no residual stream" }
+        if let reason = reasonToKeepStreams(options, architecture) { return reason }
+        return architecture.residualStreams.compactMap(\.turnLimit).first
     }
 
     /// The plan that a manifest tells of.
@@ -90,21 +108,22 @@ struct ProtectionPlan: Sendable {
         try agree("architecture", manifest.family, architecture.family)
         try self.init(
             method: manifest.method, sampler: manifest.sampler, condition: manifest.condition,
-            siteKinds: manifest.siteKinds, layers: manifest.layers, architecture: architecture, checkpoint: checkpoint)
+            siteKinds: manifest.siteKinds, residual: manifest.residual, layers: manifest.layers, architecture: architecture, checkpoint: checkpoint)
         try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
         guard !sites.isEmpty else { throw ProtectionError.manifest(path: checkpoint.path, field: "site_count") }
     }
 
     private init(
-        method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>, layers: [Int]?,
-        architecture: Architecture, checkpoint: Checkpoint
+        method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>,
+        residual: ResidualTransform, layers: [Int]?, architecture: Architecture, checkpoint: Checkpoint
     ) throws {
         self.method = method
         self.sampler = sampler
         self.condition = condition
         self.layers = layers.map { Array(Set($0)).sorted() }
         let chosen = layers.map(Set.init)
-        sites = architecture.allSites.filter { site in
+        self.residual = residual
+        sites = architecture.allSites(residual).filter { site in
             siteKinds.contains(site.kind) && site.isInside(chosen)
                 && site.group.isMoved(by: sampler, condition: condition)
         }
@@ -125,7 +144,7 @@ struct ProtectionPlan: Sendable {
     /// The same plan without powers of two.
     func withoutScales(_ architecture: Architecture, _ checkpoint: Checkpoint) throws -> ProtectionPlan {
         try ProtectionPlan(
-            method: method, sampler: sampler, condition: 1, siteKinds: siteKinds, layers: layers,
-            architecture: architecture, checkpoint: checkpoint)
+            method: method, sampler: sampler, condition: 1, siteKinds: siteKinds, residual: residual,
+            layers: layers, architecture: architecture, checkpoint: checkpoint)
     }
 }

@@ -30,6 +30,7 @@ extension Protector {
         try stop(at: earlier)
         let architecture = try Architecture.resolve(source)
         let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: source)
+        let gains = try FoldedGains(manifest, plan.sites, in: source, by: derivation)
         @Sendable func proof(_ found: Inventory) -> RestorationProof? {
             manifest.inventory.map { RestorationProof(manifest, $0, found: found, earlier: earlier) }
         }
@@ -43,7 +44,7 @@ extension Protector {
         }
         do {
             try write(
-                output, plan: plan, manifest, from: source, to: path, derivation: derivation, isInverse: true,
+                output, plan: plan, manifest, from: source, to: path, derivation: derivation, gains: gains, isInverse: true,
                 threads: threads, allowsNonFinite: true, observer: observer)
         } catch ProtectionError.inexactScaling(let tensor) where manifest.inventory != nil && !acceptsChanges {
             // Undoing what protect could do loses no bit.

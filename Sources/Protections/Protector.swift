@@ -70,13 +70,15 @@ public struct Protector: Sendable {
         }
         let prediction = try PredictedRounding(
             plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
+        let gains = try FoldedGains(plan.sites, in: source)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { plan.edits[$0.name] != nil }
         let manifest = Manifest(
             nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
-            siteKinds: plan.siteKinds, layers: plan.layers, family: architecture.family,
+            siteKinds: plan.siteKinds, residual: plan.residual, layers: plan.layers, family: architecture.family,
             siteCount: plan.sites.count, keyIdentifier: derivation.keyIdentifier,
             roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),
+            gains: try gains.sealed(plan.sites, by: derivation),
             leftOut: source.leftOut,
             inventory: Inventory(layout([]), of: source, isRewritten: isRewritten))
         @Sendable func sealed(_ found: Inventory) -> Manifest {
@@ -93,7 +95,7 @@ public struct Protector: Sendable {
             refusesNonFinite: !options.allowsNonFinite, finishing: { [file(sealed($0))] }, isRewritten: isRewritten)
         try write(
             layout([file(manifest)]), plan: plan, manifest, from: source, to: path, derivation: derivation,
-            isInverse: false, threads: options.threads,
+            gains: gains, isInverse: false, threads: options.threads,
             allowsNonFinite: options.allowsNonFinite, observer: observer)
         return report(sealed(observer.inventory), plan, source, scalesWereDropped: scalesWereDropped, proof: nil)
     }
@@ -110,14 +112,15 @@ public struct Protector: Sendable {
 
     func write(
         _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        derivation: Derivation, isInverse: Bool, threads: Int?, allowsNonFinite: Bool, observer: TaggingObserver?
+        derivation: Derivation, gains: FoldedGains, isInverse: Bool, threads: Int?, allowsNonFinite: Bool, observer: TaggingObserver?
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)
         let elements = ElementSource(
             derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
             avoidsIdentity: manifest.avoidsIdentity,
-            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path))
+            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
+            gains: gains)
         let exchange = try TensorExchange(plan.sites, elements)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
@@ -127,6 +130,9 @@ public struct Protector: Sendable {
             guard let edits = plan.edits[exchange.origin(of: tensor.name)],
                 let input = source.tensors[exchange.input(of: tensor.name)]
             else { return nil }
+            if let gain = edits.folded {
+                return GainRewriter(isInverse ? gains.stored[tensor.name] ?? [] : GainRewriter.one(gain, tensor))
+            }
             return Self.rewriter(
                 edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
         }

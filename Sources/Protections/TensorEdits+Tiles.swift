@@ -5,6 +5,8 @@ extension TensorEdits {
     private static let tileBytes = 1 << 20
     /// Rows that make a product with a head's matrix efficient.
     private static let productRows = 128
+    /// Bytes of rows that a rotation makes at a time: each time it reads all of its run's rows.
+    private static let turnedBytes = 32 << 20
 
     /// Runs of rows that can be computed one by one. They follow from shapes and groups alone, so that what is written depends on
     /// nothing else, and none crosses from one band to another, wherever whole blocks are moved.
@@ -12,17 +14,23 @@ extension TensorEdits {
         let rowBytes = max(tensor.matrixShape.columns * tensor.type.bitWidth / 8, 1)
         let free = max(1, Self.tileBytes / rowBytes)
         let count = mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
-        var runs: [(range: Range<Int>, isWhole: Bool)] = []
+        // Rows of a tile; nil where all of a run's are mixed.
+        var runs: [(range: Range<Int>, count: Int?)] = []
         var end = 0
         for edit in rows {
-            runs.append((end..<edit.range.lowerBound, false))
-            runs.append((edit.range, !edit.site.group.isMonomial))
+            runs.append((end..<edit.range.lowerBound, count))
+            if edit.site.group.isRotation {
+                let parts = max(1, (edit.range.count * rowBytes + Self.turnedBytes - 1) / Self.turnedBytes)
+                runs.append((edit.range, (edit.range.count + parts - 1) / parts))
+            } else {
+                runs.append((edit.range, edit.site.group.isMonomial ? count : nil))
+            }
             end = edit.range.upperBound
         }
-        runs.append((end..<tensor.matrixShape.rows, false))
+        runs.append((end..<tensor.matrixShape.rows, count))
         var band = 0
-        return runs.flatMap { range, isWhole in
-            if isWhole { return [range] }
+        return runs.flatMap { range, count in
+            guard let count else { return [range] }
             var tiles: [Range<Int>] = []
             var start = range.lowerBound
             while start < range.upperBound {

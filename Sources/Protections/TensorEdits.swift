@@ -26,14 +26,19 @@ struct TensorEdits: Sendable {
     /// Of the sites that move whole blocks of rows, in the order in which they act.
     let rowMoves: [Edit]
     let columnMoves: [Edit]
+    /// Set where the tensor is a norm's gain that goes into the weights behind it, and 1 is left.
+    let folded: Site.Gain?
 
     var actsOnRows: Bool { !rows.isEmpty || !rowMoves.isEmpty }
     /// Whether some element makes new columns of several.
     var mixesColumns: Bool { bands.contains { $0.edits.contains { !$0.site.group.isMonomial } } }
+    /// Whether values pass from rows to columns in the arithmetic's own type, so that they are rounded once.
+    var mixesBoth: Bool { mixesColumns && rows.contains { !$0.site.group.isMonomial } }
     var actsOnColumns: Bool { !columnMoves.isEmpty || bands.contains { !$0.edits.isEmpty } }
 
-    init(tensor: TensorRecord, edits: [Edit]) throws {
+    init(tensor: TensorRecord, edits: [Edit], folded: Site.Gain? = nil) throws {
         self.tensor = tensor
+        self.folded = folded
         let (rowCount, columnCount) = tensor.matrixShape
         let moves = edits.filter(\.site.kind.movesBlocks)
         for move in moves {
@@ -50,8 +55,9 @@ struct TensorEdits: Sendable {
         rows = actions.filter { $0.slice.axis == 0 }.sorted { $0.slice.start < $1.slice.start }
         try Self.check(rows, extent: rowCount, tensor)
         bands = try Self.bands(actions.filter { $0.slice.axis != 0 }, tensor)
-        // Only what moves bits may follow what rounds: weights are rounded once.
-        guard !mixesColumns || rows.allSatisfy(\.site.group.isMonomial) else {
+        // A stream is turned along one axis of a tensor, and gains are nothing but gains.
+        let turnsColumns = bands.contains { $0.edits.contains { $0.site.group.isRotation } }
+        guard !turnsColumns || !rows.contains(where: { $0.site.group.isRotation }), folded == nil || edits.isEmpty else {
             throw ProtectionError.bothAxes(tensor: tensor.name)
         }
     }
@@ -101,7 +107,12 @@ struct TensorEdits: Sendable {
     /// The edits of every tensor that some site acts on, or whose place another takes.
     static func collect(_ sites: [Site], in checkpoint: Checkpoint) throws -> [String: TensorEdits] {
         var edits: [String: [Edit]] = [:]
+        var folded: [String: Site.Gain] = [:]
         for site in sites {
+            for gain in site.folded {
+                edits[gain.tensor, default: []] += []
+                folded[gain.tensor] = gain
+            }
             for slice in site.slices { edits[slice.tensor, default: []].append(Edit(site: site, slice: slice)) }
             for tensors in site.exchanges {
                 for name in tensors { edits[name, default: []] += [] }
@@ -111,7 +122,7 @@ struct TensorEdits: Sendable {
         var collected: [String: TensorEdits] = [:]
         for (name, edits) in edits {
             guard let tensor = checkpoint.tensors[name] else { continue }
-            collected[name] = try TensorEdits(tensor: tensor, edits: edits)
+            collected[name] = try TensorEdits(tensor: tensor, edits: edits, folded: folded[name])
         }
         return collected
     }

@@ -109,7 +109,7 @@ extension Group {
         case .generalLinear(let n): n > 1
         case .torus, .torusPhases: true
         case .product(let factors): factors.contains(where: \.isSensitive)
-        case .pairSigns, .pairScales, .monomial: false
+        case .pairSigns, .pairScales, .monomial, .orthogonal: false
         }
     }
 }

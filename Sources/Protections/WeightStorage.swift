@@ -6,7 +6,9 @@ import LinearAlgebra
 /// 16-bit weights are computed in f32, whose error lies far below theirs; 32- and 64-bit weights in f64.
 protocol WeightStorage {
     associatedtype Stored: BitwiseCopyable
-    associatedtype Real: RealScalar
+    associatedtype Real: TurnScalar
+    /// Values of the arithmetic's own type, between two steps.
+    associatedtype Wide: WeightStorage where Wide.Stored == Real, Wide.Real == Real
     associatedtype Scale: BinaryFloatingPoint & BitwiseCopyable & Sendable
 
     static func widen(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, _ count: Int)
@@ -41,6 +43,8 @@ extension WeightStorage where Real == Double {
 }
 
 enum BF16Storage: WeightStorage {
+    typealias Wide = WideFloat
+
     static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ count: Int) {
         mp_bf16_to_f32(target, source, count)
     }
@@ -64,6 +68,8 @@ enum BF16Storage: WeightStorage {
 }
 
 enum F16Storage: WeightStorage {
+    typealias Wide = WideFloat
+
     static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ count: Int) {
         mp_f16_to_f32(target, source, count)
     }
@@ -87,6 +93,8 @@ enum F16Storage: WeightStorage {
 }
 
 enum F32Storage: WeightStorage {
+    typealias Wide = F64Storage
+
     static func widen(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, _ count: Int) {
         mp_f32_to_f64(target, source, count)
     }
@@ -110,6 +118,8 @@ enum F32Storage: WeightStorage {
 }
 
 enum F64Storage: WeightStorage {
+    typealias Wide = F64Storage
+
     static func widen(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int) {
         target.update(from: source, count: count)
     }
@@ -130,4 +140,28 @@ enum F64Storage: WeightStorage {
     static func nonFinite(_ values: UnsafePointer<Double>, _ count: Int) -> Int {
         values.withMemoryRebound(to: UInt64.self, capacity: count) { mp_nonfinite_64($0, count) }
     }
+}
+
+/// f32 between two steps of the arithmetic of 16-bit weights.
+enum WideFloat: WeightStorage {
+    typealias Wide = WideFloat
+
+    static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int) {
+        target.update(from: source, count: count)
+    }
+
+    static func narrow(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int) {
+        target.update(from: source, count: count)
+    }
+
+    static func scale(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ scale: Double
+    ) -> Int { mp_scale_f32(target, source, count, Float(scale)) }
+
+    static func gather(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Float>, _ count: Int
+    ) -> Int { mp_gather_f32(target, source, index, scale, count) }
+
+    static func nonFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Int { F32Storage.nonFinite(values, count) }
 }

@@ -2,9 +2,16 @@ import Architectures
 
 extension Architecture {
     /// Those whose elements act on channels, then those that act on what these leave: on whole heads, whole experts, and residual streams.
-    public var allSites: [Site] { sites + outerSites }
+    public var allSites: [Site] { allSites(.permutation) }
 
-    public var outerSites: [Site] { headSites + expertSites + residualStreams.compactMap(\.site) }
+    public var outerSites: [Site] { outerSites(.permutation) }
+
+    /// - Parameter residual: what is done to residual streams.
+    public func allSites(_ residual: ResidualTransform) -> [Site] { sites + outerSites(residual) }
+
+    public func outerSites(_ residual: ResidualTransform) -> [Site] {
+        headSites + expertSites + residualStreams.compactMap { $0.site(residual) }
+    }
 
     /// Every place where a group acts on channels of weights and the function stays what it is. Derived from the blocks: what a norm, a gate
     /// or a rotation between two maps does not commute with is no site.

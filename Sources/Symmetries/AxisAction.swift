@@ -18,12 +18,14 @@ public enum AxisAction: Sendable {
     case dense(Matrix<Double>)
     case torus(Torus)
     case monomial(Monomial)
+    case rotation(Rotation)
 
     public var length: Int {
         switch self {
         case .dense(let matrix): matrix.rows
         case .torus(let torus): torus.pairing.rotaryDimensions
         case .monomial(let monomial): monomial.dimension
+        case .rotation(let rotation): rotation.dimension
         }
     }
 
@@ -41,6 +43,7 @@ public enum AxisAction: Sendable {
                 matrix[b, b] = torus.real[p]
             }
             return matrix
+        case .rotation(let rotation): return rotation.matrix
         case .monomial(let monomial):
             var matrix = Matrix<Double>(rows: length, columns: length, repeating: 0)
             for i in 0..<length { matrix[i, monomial.source[i]] = monomial.scale[i] }
@@ -72,6 +75,8 @@ extension Element {
         case (.monomial(let monomial), .direct): [.monomial(monomial)]
         case (.monomial(let monomial), .dual): [.monomial(monomial.dual)]
         case (.monomial(let monomial), .permutation): [.monomial(monomial.permutation)]
+        // An orthogonal matrix is its own dual.
+        case (.rotation(let rotation), _): [.rotation(rotation)]
         case (.product(let factors), _): factors.flatMap { $0.actions(representation) }
         }
     }

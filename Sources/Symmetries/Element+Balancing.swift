@@ -41,6 +41,8 @@ extension Element {
                 Monomial(
                     source: monomial.source,
                     scale: zip(monomial.source, monomial.scale).map { $1 * power(exponents[$0]) }))
+        // Rounding costs a stream's weights the same whatever turns them.
+        case .rotation: return self
         case .product(let factors):
             var (start, balanced) = (0, [Element]())
             for factor in factors {

@@ -5,6 +5,7 @@ public indirect enum Element: Sendable {
     case linear(InvertibleMatrix)
     case torus(Torus)
     case monomial(Monomial)
+    case rotation(Rotation)
     case product([Element])
 
     public var dimension: Int {
@@ -12,6 +13,7 @@ public indirect enum Element: Sendable {
         case .linear(let a): a.matrix.rows
         case .torus(let torus): torus.pairing.rotaryDimensions
         case .monomial(let monomial): monomial.dimension
+        case .rotation(let rotation): rotation.dimension
         case .product(let factors): factors.reduce(0) { $0 + $1.dimension }
         }
     }
@@ -28,6 +30,8 @@ public indirect enum Element: Sendable {
             return torus.real.allSatisfy { near($0, 1) } && torus.imaginary.allSatisfy { near($0, 0) }
         case .monomial(let monomial):
             return monomial.source == Array(0..<monomial.dimension) && monomial.scale.allSatisfy { near($0, 1) }
+        // Larger than any that could lie there by chance.
+        case .rotation: return false
         case .product(let factors): return factors.allSatisfy(\.isNearIdentity)
         }
     }
@@ -38,6 +42,7 @@ public indirect enum Element: Sendable {
             .linear(InvertibleMatrix(matrix: a.inverse, inverse: a.matrix, condition: a.condition))
         case .torus(let torus): .torus(torus.inverse)
         case .monomial(let monomial): .monomial(monomial.inverse)
+        case .rotation(let rotation): .rotation(rotation.inverse)
         case .product(let factors): .product(factors.map(\.inverse))
         }
     }
@@ -69,7 +74,7 @@ public indirect enum Element: Sendable {
     /// `(κ - 1/κ) / (2 ln κ)` in the mean for U·diag(s)·Vᵀ with log-uniform s.
     public var roundingMultiple: Double {
         switch self {
-        case .torus, .monomial: return 1
+        case .torus, .monomial, .rotation: return 1
         case .product(let factors): return factors.map(\.roundingMultiple).max() ?? 1
         case .linear(let a):
             let n = a.matrix.rows

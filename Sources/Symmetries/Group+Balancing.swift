@@ -35,7 +35,7 @@ extension Group {
         case .torus(let pairing), .torusPhases(let pairing):
             guard powers.areUsable else { return none }
             return pairedExponents(pairing, sampler, condition: condition, powers: powers)
-        case .pairSigns, .pairScales, .monomial: return none
+        case .pairSigns, .pairScales, .monomial, .orthogonal: return none
         }
     }
 

@@ -42,7 +42,7 @@ extension Group {
                 return sum + powers.pair(x, y).turningCost(exponents, spread: spread)
             }
             return (cost / powers.floor).squareRoot()
-        case .pairSigns, .pairScales, .monomial: return 1
+        case .pairSigns, .pairScales, .monomial, .orthogonal: return 1
         }
     }
 

@@ -14,6 +14,8 @@ public indirect enum Group: Sendable, Equatable {
     case pairScales(ChannelPairing)
     /// Permutations of n channels with one scale per channel.
     case monomial(Int, scales: ChannelScales)
+    /// O(n), or what of it fixes the vector of ones; drawn in one of two forms.
+    case orthogonal(Int, Rotation.Form, fixesOnes: Bool)
     /// Direct product, acting on consecutive runs of channels.
     case product([Group])
 
@@ -31,7 +33,7 @@ public indirect enum Group: Sendable, Equatable {
     /// Number of channels acted on.
     public var dimension: Int {
         switch self {
-        case .generalLinear(let n), .monomial(let n, _): n
+        case .generalLinear(let n), .monomial(let n, _), .orthogonal(let n, _, _): n
         case .torus(let pairing), .torusPhases(let pairing), .pairSigns(let pairing), .pairScales(let pairing):
             pairing.rotaryDimensions
         case .product(let factors): factors.reduce(0) { $0 + $1.dimension }
@@ -41,10 +43,14 @@ public indirect enum Group: Sendable, Equatable {
     /// True when every element is a permutation with scales, so that rows can be rewritten one by one.
     public var isMonomial: Bool { if case .monomial = self { true } else { false } }
 
+    /// Whether elements turn all channels of a residual stream.
+    public var isRotation: Bool { if case .orthogonal = self { true } else { false } }
+
     /// Number of continuous real parameters (0 for a discrete group).
     public var parameterCount: Int {
         switch self {
         case .generalLinear(let n): n * n
+        case .orthogonal(let n, _, let fixesOnes): fixesOnes ? (n - 1) * (n - 2) / 2 : n * (n - 1) / 2
         case .torus(let pairing): pairing.rotaryDimensions
         case .pairScales(let pairing), .torusPhases(let pairing): pairing.pairCount
         case .pairSigns: 0
@@ -58,6 +64,7 @@ extension Group: CustomStringConvertible {
     public var description: String {
         switch self {
         case .generalLinear(let n): "GL(\(n))"
+        case .orthogonal(let n, _, let fixesOnes): "O(\(fixesOnes ? n - 1 : n))"
         case .torus(let pairing): "(C*)^\(pairing.pairCount)"
         case .torusPhases(let pairing): "U(1)^\(pairing.pairCount)"
         case .pairSigns(let pairing): "{±1}^\(pairing.pairCount)"

@@ -1,7 +1,7 @@
 import Architectures
 import OrderedCollections
 
-/// Gathers the slices of one residual stream, each tensor's axis once.
+/// Gathers the slices of one residual stream, each tensor's axis once, for permutations and for rotations.
 struct ResidualSlices {
     private struct Key: Hashable {
         let tensor: String
@@ -9,40 +9,98 @@ struct ResidualSlices {
     }
 
     private var slices: OrderedDictionary<Key, Site.Slice> = [:]
+    /// Gains of norms, which permutations move.
+    private var factors: OrderedDictionary<String, Site.Slice> = [:]
+    private var gains: OrderedDictionary<String, Site.Gain> = [:]
     /// What knows no signs; nil where nothing does.
     private(set) var signLimit: String?
+    /// What may not be turned; nil where nothing forbids it.
+    private(set) var turnLimit: String?
+    /// Whether some norm subtracts the mean over the channels.
+    private(set) var subtractsMean = false
 
-    var all: [Site.Slice] { Array(slices.values) }
+    /// What a permutation acts on.
+    var permuted: [Site.Slice] {
+        slices.values.map { slice in
+            .init(
+                tensor: slice.tensor, axis: slice.axis, start: slice.start, representation: slice.representation,
+                part: slice.part, width: slice.width)
+        } + factors.values
+    }
+
+    /// What a rotation acts on.
+    var turned: [Site.Slice] { Array(slices.values) }
+    /// The gains that a rotation asks to fold.
+    var folded: [Site.Gain] { Array(gains.values) }
+
+    private mutating func forbidTurning(_ what: String) { turnLimit = turnLimit ?? what }
 
     private mutating func add(
-        _ tensor: String?, axis: Int, start: Int = 0, _ representation: Representation = .direct, width: Int = 1
+        _ tensor: String?, axis: Int, start: Int = 0, width: Int = 1, gain: Site.Gain? = nil
     ) {
         guard let tensor else { return }
         let key = Key(tensor: tensor, axis: axis, start: start)
-        guard slices[key] == nil else { return }
+        if let known = slices[key] {
+            if known.gain != gain { forbidTurning("\(tensor) is read behind norms of different gains") }
+            return
+        }
         slices[key] = .init(
-            tensor: tensor, axis: axis, start: start, representation: representation, part: .residual, width: width)
+            tensor: tensor, axis: axis, start: start, representation: .direct, part: .residual, width: width,
+            gain: gain)
+        if slices[Key(tensor: tensor, axis: 1 - axis, start: start)] != nil {
+            forbidTurning("\(tensor) meets the stream on both sides")
+        }
     }
 
     /// A table or a vector with axes before the one of the channels.
     private mutating func addTable(_ tensor: String?) { add(tensor, axis: 1) }
 
-    private mutating func addFactors(_ tensor: String?) { add(tensor, axis: 0, .permutation) }
+    /// A factor for each channel of what a block writes.
+    private mutating func addFactors(_ tensor: String?, _ limit: String) {
+        guard let tensor else { return }
+        forbidTurning(limit)
+        addFactors(tensor)
+    }
 
+    private mutating func addFactors(_ tensor: String) {
+        factors[tensor] = .init(tensor: tensor, axis: 0, start: 0, representation: .permutation, part: .residual)
+    }
+
+    /// A norm whose result is read by linear maps alone.
     private mutating func add(_ norm: Norm?) {
         guard let norm else { return }
-        if norm.kind == .layer { signLimit = "norms that subtract the mean" }
-        addFactors(norm.weight)
+        if norm.kind == .layer {
+            signLimit = "norms that subtract the mean"
+            subtractsMean = true
+        }
+        if let weight = norm.weight {
+            addFactors(weight)
+            gains[weight] = .init(tensor: weight, offset: norm.gainOffset)
+        }
+        if norm.bias != nil { forbidTurning("norms with a bias") }
         add(norm.bias, axis: 0)
     }
 
-    /// - Parameter start: where the stream begins among the inputs.
-    private mutating func addReader(_ projection: Projection?, from start: Int = 0) {
+    /// A norm on the stream itself, or on what a block adds to it.
+    private mutating func addInPlace(_ norm: Norm?) {
+        guard let norm else { return }
+        add(norm)
+        if norm.weight != nil { forbidTurning("a norm with gains that goes on in the stream") }
+    }
+
+    /// - Parameters:
+    ///   - norm: what stands between the stream and the map.
+    ///   - start: where the stream begins among the inputs.
+    private mutating func addReader(_ projection: Projection?, behind norm: Norm?, from start: Int = 0) {
         guard let projection else { return }
+        let gain = norm.flatMap { norm in
+            norm.weight.map { Site.Gain(tensor: $0, offset: norm.gainOffset) }
+        }
         if projection.outputAxis == 0 {
-            add(projection.weight, axis: 1, start: start)
+            add(projection.weight, axis: 1, start: start, gain: gain)
         } else {
-            add(projection.weight, axis: 0, start: (projection.expert ?? 0) * projection.inputCount + start)
+            add(
+                projection.weight, axis: 0, start: (projection.expert ?? 0) * projection.inputCount + start, gain: gain)
         }
     }
 
@@ -59,19 +117,19 @@ struct ResidualSlices {
 
     /// - Parameters:
     ///   - isOwn: whether the stack's stream is this one; another stack may read it as its encoder's.
-    ///   - encoderIsOwn: whether the first stack's stream is.
-    mutating func add(_ stack: Stack, isOwn: Bool, encoderIsOwn: Bool) {
+    ///   - encoder: where the first stack's stream is this one, the norm behind its layers.
+    mutating func add(_ stack: Stack, isOwn: Bool, encoder: Norm??) {
         if isOwn { add(stack.embedding) }
         for sublayer in stack.layers.flatMap(\.sublayers) {
             if isOwn { add(sublayer) }
-            if encoderIsOwn, case .attention(let block) = sublayer.operation, block.readsEncoder {
-                addReader(block.keyValueLatent?.down ?? block.key)
-                addReader(block.keyValueLatent == nil ? block.value : nil)
+            if let norm = encoder, case .attention(let block) = sublayer.operation, block.readsEncoder {
+                addReader(block.keyValueLatent?.down ?? block.key, behind: norm)
+                addReader(block.keyValueLatent == nil ? block.value : nil, behind: norm)
             }
         }
         guard isOwn else { return }
         add(stack.finalNorm)
-        addReader(stack.finalProjection)
+        addReader(stack.finalProjection, behind: stack.finalNorm)
     }
 
     private mutating func add(_ embedding: Embedding) {
@@ -86,15 +144,17 @@ struct ResidualSlices {
             }
             addTable(tokens.positions)
             addTable(tokens.types)
-            add(tokens.norm)
+            addInPlace(tokens.norm)
         case .patches(let patches):
+            forbidTurning("a stream that begins with a convolution")
             // Stored as (channels, colours, height, width): a channel is a run of rows of the width's length.
             add(patches.patches.weight, axis: 0, width: patches.channels * patches.patchSize)
             add(patches.patches.bias, axis: 0)
             for vector in patches.leading { add(vector, axis: patches.leadingAxis) }
             addTable(patches.positions)
-            add(patches.norm)
+            addInPlace(patches.norm)
         case .audio(let audio):
+            forbidTurning("a stream that begins with a convolution")
             signLimit = signLimit ?? "a nonlinearity behind the convolution"
             add(audio.second.weight, axis: 0, width: audio.second.inputCount / 3)
             add(audio.second.bias, axis: 0)
@@ -103,35 +163,38 @@ struct ResidualSlices {
     }
 
     private mutating func add(_ sublayer: Sublayer) {
-        for norm in [sublayer.before, sublayer.after, sublayer.residual] { add(norm) }
-        addFactors(sublayer.scale)
+        add(sublayer.before)
+        addInPlace(sublayer.after)
+        addInPlace(sublayer.residual)
+        addFactors(sublayer.scale, "a factor for each channel behind the blocks")
         switch sublayer.operation {
-        case .attention(let block): add(block)
-        case .mlp(let block): add(block)
+        case .attention(let block): add(block, behind: sublayer.before)
+        case .mlp(let block): add(block, behind: sublayer.before)
         // Where there are such, no stream is moved.
         case .opaque: break
         case .experts(let block):
-            addReader(block.router)
-            addReader(block.sharedGate)
-            for expert in block.experts + [block.shared].compactMap(\.self) { add(expert) }
+            addReader(block.router, behind: sublayer.before)
+            addReader(block.sharedGate, behind: sublayer.before)
+            for expert in block.experts + [block.shared].compactMap(\.self) { add(expert, behind: sublayer.before) }
         }
     }
 
-    private mutating func add(_ block: AttentionBlock) {
+    private mutating func add(_ block: AttentionBlock, behind norm: Norm?) {
+        if block.probe != nil { forbidTurning("a learned query") }
         addTable(block.probe)
-        addReader(block.queryLatent?.down ?? block.query)
-        addReader(block.outputGate)
+        addReader(block.queryLatent?.down ?? block.query, behind: norm)
+        addReader(block.outputGate, behind: norm)
         if !block.readsEncoder {
-            addReader(block.keyValueLatent?.down ?? block.key)
-            addReader(block.sharedKey)
-            if block.keyValueLatent == nil { addReader(block.value) }
+            addReader(block.keyValueLatent?.down ?? block.key, behind: norm)
+            addReader(block.sharedKey, behind: norm)
+            if block.keyValueLatent == nil { addReader(block.value, behind: norm) }
         }
         addWriter(block.output)
     }
 
-    private mutating func add(_ block: MLPBlock) {
-        addReader(block.gate)
-        addReader(block.up)
+    private mutating func add(_ block: MLPBlock, behind norm: Norm?) {
+        addReader(block.gate, behind: norm)
+        addReader(block.up, behind: norm)
         addWriter(block.down)
     }
 
@@ -145,8 +208,9 @@ struct ResidualSlices {
         case .none: break
         case .language(let head):
             guard isLast else { return }
-            guard let transform = head.transform else { return addReader(head.head) }
-            addReader(transform.projection)
+            guard let transform = head.transform else { return addReader(head.head, behind: last.finalNorm) }
+            forbidTurning("a transform before the head")
+            addReader(transform.projection, behind: last.finalNorm)
             // What the transform gives meets the tokens' vectors, which this stream may have moved.
             guard head.head.weight == last.tableOfTokens,
                 slices[Key(tensor: head.head.weight, axis: 1, start: 0)] != nil
@@ -157,14 +221,21 @@ struct ResidualSlices {
         case .classifier(let head):
             guard isLast else { return }
             for step in head.pooling == .meanOfHeads ? head.steps[...] : head.steps.prefix(1) {
-                addReader(step.projection)
-                if head.pooling == .firstAndMean { addReader(step.projection, from: step.projection.inputCount / 2) }
+                addReader(step.projection, behind: last.finalNorm)
+                if head.pooling == .firstAndMean {
+                    forbidTurning("a head that reads the stream twice")
+                    addReader(step.projection, behind: last.finalNorm, from: step.projection.inputCount / 2)
+                }
             }
         case .contrastive(let head):
             for tower in [head.text, head.image]
             where stacks.contains(where: { architecture.stacks[$0].name == tower.stack }) {
-                if case .attention(let layer) = tower.pooling { for sublayer in layer.sublayers { add(sublayer) } }
-                addReader(tower.projection)
+                let norm = architecture.stacks.first { $0.name == tower.stack }?.finalNorm
+                if case .attention(let layer) = tower.pooling {
+                    forbidTurning("a pooling that attends")
+                    for sublayer in layer.sublayers { add(sublayer) }
+                }
+                addReader(tower.projection, behind: norm)
             }
         }
     }

@@ -4,16 +4,51 @@ import OrderedCollections
 /// The stacks that share one residual stream, and everything that reads or writes it.
 ///
 /// A permutation P of its channels commutes with every norm whose gains are permuted along, and with sums; signs as well where no
-/// norm subtracts a mean. Tables and writers become `·Pᵀ`, readers `·P⁻¹`, and the function stays what it is.
+/// norm subtracts a mean. Tables and writers become `·Pᵀ`, readers `·P⁻¹`, and the function stays what it is. An orthogonal R
+/// commutes with root mean squares once every gain has gone into the weights behind its norm: readers become `W·diag(g)·Rᵀ`. Where
+/// norms subtract the mean, R has to fix the vector of ones.
 public struct ResidualStream: Sendable {
     /// Of the first of its stacks.
     public let name: String
     /// Places in `Architecture.stacks`.
     public let stacks: [Int]
-    /// Nil where nothing may act on the stream.
+    /// Of permutations; nil where nothing may act on the stream.
     public let site: Site?
     /// Why nothing may, where nothing may; otherwise why signs may not.
     public let limit: String?
+    /// Why the stream may not be turned; nil where it may.
+    public let turnLimit: String?
+    private let turned: [Site.Slice]
+    private let folded: [Site.Gain]
+    private let fixesOnes: Bool
+
+    fileprivate init(_ name: String, _ stacks: [Int], kept reason: String) {
+        (self.name, self.stacks, site, limit, turnLimit) = (name, stacks, nil, reason, reason)
+        (turned, folded, fixesOnes) = ([], [], false)
+    }
+
+    fileprivate init(_ name: String, _ stacks: [Int], channels: Int, _ slices: ResidualSlices) {
+        (self.name, self.stacks) = (name, stacks)
+        site = Site(
+            path: "\(name).residual", kind: .residual, layer: nil,
+            group: .monomial(channels, scales: slices.signLimit == nil ? .signs : .unit), slices: slices.permuted)
+        limit = slices.signLimit.map { "\($0): the residual stream is permuted, without signs" }
+        turnLimit = slices.turnLimit.map { "\($0): the residual stream is permuted, not turned" }
+        (turned, folded, fixesOnes) = (slices.turned, slices.folded, slices.subtractsMean)
+    }
+
+    /// The site under one of the transforms; nil where it is not legal.
+    public func site(_ transform: ResidualTransform) -> Site? {
+        switch transform {
+        case .none: return nil
+        case .permutation: return site
+        case .hadamard, .rotation:
+            guard let site, let form = transform.form, turnLimit == nil else { return nil }
+            return Site(
+                path: "\(site.path).\(transform.rawValue)", kind: .residual, layer: nil,
+                group: .orthogonal(site.group.dimension, form, fixesOnes: fixesOnes), slices: turned, folded: folded)
+        }
+    }
 }
 
 extension Architecture {
@@ -26,7 +61,9 @@ extension Architecture {
         let all = groups.values.map { numbers in
             var slices = ResidualSlices()
             for (number, stack) in stacks.enumerated() {
-                slices.add(stack, isOwn: numbers.contains(number), encoderIsOwn: numbers.contains(0))
+                slices.add(
+                    stack, isOwn: numbers.contains(number),
+                    encoder: numbers.contains(0) ? .some(stacks[0].finalNorm) : nil)
             }
             slices.add(head, of: self, numbers)
             return (numbers, slices)
@@ -38,15 +75,9 @@ extension Architecture {
                 "tensor \($0), which this class of the model does not use, goes with its hidden states: the residual stream stays"
             }
             if let reason = reasonToKeep(numbers) ?? otherUse {
-                return ResidualStream(name: name, stacks: numbers, site: nil, limit: reason)
+                return ResidualStream(name, numbers, kept: reason)
             }
-            let site = Site(
-                path: "\(name).residual", kind: .residual, layer: nil,
-                group: .monomial(stacks[numbers[0]].hiddenSize, scales: slices.signLimit == nil ? .signs : .unit),
-                slices: slices.all)
-            return ResidualStream(
-                name: name, stacks: numbers, site: site,
-                limit: slices.signLimit.map { "\($0): the residual stream is permuted, without signs" })
+            return ResidualStream(name, numbers, channels: stacks[numbers[0]].hiddenSize, slices)
         }
     }
 

@@ -86,6 +86,8 @@ extension Group {
                     : logUniform(condition: min(condition, 10), using: &stream)
             }
             return .monomial(pairing.diagonal(scales))
+        case .orthogonal(let n, let form, let fixesOnes):
+            return .rotation(try Rotation.draw(form, dimension: n, fixesOnes: fixesOnes, using: &stream))
         case .monomial(let n, let scales):
             // Powers of two are for exact elements, which are tried again without them where they would lose bits.
             return .monomial(
@@ -124,6 +126,7 @@ extension Group {
         switch self {
         case .pairScales: sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
         case .monomial(1, .unit): false
+        case .orthogonal(let n, _, let fixesOnes): n > (fixesOnes ? 2 : 1)
         case .monomial(1, .positive): sampler == .exact && condition >= 4
         default: true
         }

@@ -32,9 +32,12 @@ public struct Site: Sendable, Equatable {
     public let slices: [Slice]
     /// Lists of tensors of one shape, entry c of each being channel c's, that change places as the channels do.
     public let exchanges: [[String]]
+    /// Gains that go into the weights behind their norms, whole: 1 is left of each.
+    public let folded: [Gain]
 
     public init(
-        path: String, kind: Kind, layer: Int?, group: Group, slices: [Slice], exchanges: [[String]] = []
+        path: String, kind: Kind, layer: Int?, group: Group, slices: [Slice], exchanges: [[String]] = [],
+        folded: [Gain] = []
     ) {
         self.path = path
         self.kind = kind
@@ -42,6 +45,7 @@ public struct Site: Sendable, Equatable {
         self.group = group
         self.slices = slices
         self.exchanges = exchanges
+        self.folded = folded
     }
 
     /// Whether it lies in one of some layers; what all layers have a part in lies in none.
@@ -63,10 +67,12 @@ public struct Site: Sendable, Equatable {
         public let width: Int
         /// Distance from one channel to the next: `width`, unless others lie between, as the parts of other heads do.
         public let stride: Int
+        /// The norm's gain that goes into these weights before the element acts: they read what the norm gives.
+        public let gain: Gain?
 
         public init(
             tensor: String, axis: Int, start: Int, representation: Representation, part: Part,
-            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil
+            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil, gain: Gain? = nil
         ) {
             self.tensor = tensor
             self.axis = axis
@@ -76,6 +82,7 @@ public struct Site: Sendable, Equatable {
             self.across = across
             self.width = width
             self.stride = stride ?? width
+            self.gain = gain
         }
 
         /// From the first of `channels` channels to the end of the last.
@@ -85,8 +92,16 @@ public struct Site: Sendable, Equatable {
         public func moved(to start: Int) -> Slice {
             Slice(
                 tensor: tensor, axis: axis, start: start, representation: representation, part: part, across: across,
-                width: width, stride: stride)
+                width: width, stride: stride, gain: gain)
         }
+    }
+
+    /// The gain of a norm, one number for each channel: what is stored plus an offset.
+    public struct Gain: Sendable, Equatable, Hashable {
+        public let tensor: String
+        public let offset: Double
+
+        public init(tensor: String, offset: Double) { (self.tensor, self.offset) = (tensor, offset) }
     }
 
     /// Which linear map of the site a slice belongs to; `member` counts the query heads that share a key/value head.

@@ -35,6 +35,8 @@ extension Sampler: ExpressibleByArgument {
 
 extension ProtectionMethod: ExpressibleByArgument {}
 
+extension ResidualTransform: ExpressibleByArgument {}
+
 /// A number of bytes such as `5GB`.
 struct ByteCount: ExpressibleByArgument {
     let bytes: Int

@@ -39,7 +39,13 @@ struct Protect: ParsableCommand {
     )
     var sites: SiteList?
 
-    @Flag(help: "Leave the residual stream as it is, for adapters, draft heads and steering vectors that read it.")
+    @Option(
+        help:
+            "What is done to the residual stream where --sites holds it: permutation (unless said otherwise), hadamard or rotation (turned by a fast or a dense orthogonal matrix; full alone), or none."
+    )
+    var residual: ResidualTransform?
+
+    @Flag(help: "The same as --residual none, for adapters, draft heads and steering vectors that read it.")
     var keepHiddenStates = false
 
     @Option(
@@ -83,12 +89,18 @@ struct Protect: ParsableCommand {
         }
     }
 
+    func validate() throws {
+        if keepHiddenStates, let residual, residual != .none {
+            throw ValidationError("--keep-hidden-states leaves the residual stream as it is, and --residual \(residual.rawValue) does not; give one of them.")
+        }
+    }
+
     private var options: ProtectionOptions {
         var options = ProtectionOptions(method: method)
         options.sampler = sampler
         options.condition = condition
         options.siteKinds = sites?.kinds
-        options.keepsHiddenStates = keepHiddenStates
+        options.residual = keepHiddenStates ? .none : residual ?? .permutation
         options.layers = layers?.layers
         options.maximumShardSize = maxShardSize?.bytes
         options.threads = cores.threads

@@ -44,7 +44,8 @@ extension Group {
             }
             return exponents
         case .product(let factors): return factors.flatMap { $0.rescalings(reach: reach, using: &stream) }
-        case .torusPhases, .pairSigns, .pairScales, .monomial: return [Int](repeating: 0, count: dimension)
+        case .torusPhases, .pairSigns, .pairScales, .monomial, .orthogonal:
+            return [Int](repeating: 0, count: dimension)
         }
     }
 }

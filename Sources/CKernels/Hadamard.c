@@ -1,0 +1,63 @@
+// Sylvester's Hadamard transform, and what goes with it where a residual stream is turned.
+#include "CKernels.h"
+#include "Clones.h"
+
+#include <string.h>
+
+// The stages of lengths 1, 2, 4 and 8 take 16 neighbours at a time: (a, b) becomes (b, a) + (a, -b) = (a + b, a - b).
+#define MP_HADAMARD(NAME, REAL)                                                                                            \
+    typedef REAL v16_##NAME __attribute__((vector_size(16 * sizeof(REAL))));                                               \
+                                                                                                                           \
+    static inline __attribute__((always_inline)) void near_##NAME(REAL *x, size_t n) {                                     \
+        const v16_##NAME s1 = {1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1};                                    \
+        const v16_##NAME s2 = {1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1};                                    \
+        const v16_##NAME s4 = {1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1};                                    \
+        const v16_##NAME s8 = {1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1};                                    \
+        for (size_t i = 0; i < n; i += 16) {                                                                               \
+            v16_##NAME v;                                                                                                  \
+            memcpy(&v, x + i, sizeof v);                                                                                   \
+            v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14) + v * s1;              \
+            v = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13) + v * s2;              \
+            v = __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11) + v * s4;              \
+            v = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7) + v * s8;              \
+            memcpy(x + i, &v, sizeof v);                                                                                   \
+        }                                                                                                                  \
+    }                                                                                                                      \
+                                                                                                                           \
+    CLONES void mp_hadamard_##NAME(REAL *x, size_t order, size_t width) {                                                  \
+        size_t n = order * width, length = width;                                                                          \
+        if (width == 1 && order >= 16) {                                                                                   \
+            near_##NAME(x, n);                                                                                             \
+            length = 16;                                                                                                   \
+        }                                                                                                                  \
+        for (; 2 * length < n; length *= 4)                                                                                \
+            for (size_t block = 0; block < n; block += 4 * length) {                                                       \
+                REAL *restrict a = x + block, *restrict b = a + length, *restrict c = b + length,                          \
+                                                            *restrict d = c + length;                                      \
+                for (size_t i = 0; i < length; i++) {                                                                      \
+                    REAL p = a[i] + b[i], q = a[i] - b[i], r = c[i] + d[i], s = c[i] - d[i];                               \
+                    a[i] = p + r;                                                                                          \
+                    b[i] = q + s;                                                                                          \
+                    c[i] = p - r;                                                                                          \
+                    d[i] = q - s;                                                                                          \
+                }                                                                                                          \
+            }                                                                                                              \
+        if (length < n)                                                                                                    \
+            for (size_t i = 0; i < length; i++) {                                                                          \
+                REAL p = x[i], q = x[length + i];                                                                          \
+                x[i] = p + q;                                                                                              \
+                x[length + i] = p - q;                                                                                     \
+            }                                                                                                              \
+    }                                                                                                                      \
+                                                                                                                           \
+    CLONES void mp_permute_##NAME(REAL *restrict dst, const REAL *restrict src, const int32_t *restrict index,             \
+                                  const REAL *restrict scale, size_t n) {                                                  \
+        for (size_t i = 0; i < n; i++) dst[i] = src[index[i]] * scale[i];                                                  \
+    }                                                                                                                      \
+                                                                                                                           \
+    CLONES void mp_scaled_##NAME(REAL *restrict dst, const REAL *restrict src, size_t n, REAL factor) {                    \
+        for (size_t i = 0; i < n; i++) dst[i] = src[i] * factor;                                                           \
+    }
+
+MP_HADAMARD(f32, float)
+MP_HADAMARD(f64, double)
