@@ -147,11 +147,11 @@ let package = Package(
             name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
-            name: "Transformers", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
+            name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
             swiftSettings: strict),
         .target(
             name: "Evaluation",
-            dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
+            dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .target(name: "MergeproofKit", dependencies: ["Evaluation"], swiftSettings: strict),
         .executableTarget(
@@ -176,7 +176,7 @@ let package = Package(
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "TransformersTests", dependencies: ["Transformers", "Evaluation", "CKernels", "TestSupport"],
+            name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),

@@ -1,4 +1,4 @@
-import Transformers
+import ForwardPass
 
 extension FunctionalReport: Encodable {
     private enum Key: String, CodingKey {

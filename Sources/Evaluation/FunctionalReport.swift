@@ -1,4 +1,4 @@
-import Transformers
+import ForwardPass
 
 /// What evaluation found.
 public struct FunctionalReport: Sendable {

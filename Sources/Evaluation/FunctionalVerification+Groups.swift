@@ -1,6 +1,6 @@
 import Architectures
+import ForwardPass
 import Symmetries
-import Transformers
 
 extension FunctionalVerification {
     /// For each block its moved tensors: alone where no site moves them, else those of one site after the other, then all.

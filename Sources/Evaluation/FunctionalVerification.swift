@@ -1,6 +1,6 @@
 import Architectures
 import Checkpoints
-import Transformers
+import ForwardPass
 
 /// Proves by evaluation that two checkpoints compute the same function: both read the same inputs, layer by layer in step, and what
 /// sets them apart is held against what rounding the original's weights once more would do.

@@ -1,9 +1,9 @@
 import Architectures
 import Checkpoints
+import ForwardPass
 import LinearAlgebra
 import Protections
 import Symmetries
-import Transformers
 
 /// An original and what is to be proved of its protected twin: what both proofs need, read once.
 public struct ModelPair: Sendable {

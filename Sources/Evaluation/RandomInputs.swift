@@ -1,6 +1,6 @@
 import Architectures
+import ForwardPass
 import LinearAlgebra
-import Transformers
 
 /// Inputs for models whose data nobody gave: random tokens, or pixels and sound of unit variance. The same for every run.
 public enum RandomInputs {

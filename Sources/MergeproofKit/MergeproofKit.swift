@@ -4,7 +4,7 @@
 @_exported import Architectures
 @_exported import Checkpoints
 @_exported import Evaluation
+@_exported import ForwardPass
 @_exported import LinearAlgebra
 @_exported import Protections
 @_exported import Symmetries
-@_exported import Transformers

@@ -1,8 +1,8 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import ForwardPass
 import LinearAlgebra
-import Transformers
 
 struct BenchForward: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,10 +1,10 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Foundation
 import LinearAlgebra
 import Protections
-import Transformers
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Transformers
+import ForwardPass
 
 struct Evaluate: ParsableCommand {
     static let configuration = CommandConfiguration(

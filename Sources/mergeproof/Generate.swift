@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import Transformers
+import ForwardPass
 
 struct Generate: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
+import ForwardPass
 import LinearAlgebra
-import Transformers
 
 struct Outputs: ParsableCommand {
     static let configuration = CommandConfiguration(

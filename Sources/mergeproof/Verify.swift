@@ -2,8 +2,8 @@ import Architectures
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Symmetries
-import Transformers
 
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(

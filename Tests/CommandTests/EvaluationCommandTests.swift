@@ -1,10 +1,10 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Foundation
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// verify, evaluate, generate and families as a user meets them.
 @Suite struct EvaluationCommandTests {

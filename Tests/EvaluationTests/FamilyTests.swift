@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Protections
 import Symmetries
 import TestSupport
 import Testing
-import Transformers
 
 /// Every family, protected by every method: the outputs stay, as our forward pass computes them, which ReferenceTests holds against
 /// transformers.

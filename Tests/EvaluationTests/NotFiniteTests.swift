@@ -1,9 +1,9 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import TestSupport
 import Testing
-import Transformers
 
 /// Weights that are no numbers: nothing traps, and neither proof passes.
 @Suite struct NotFiniteTests {

@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Protections
 import Symmetries
 import TestSupport
 import Testing
-import Transformers
 
 /// Mixtures of experts in 16 bits: rounding turns some of their routers' decisions, and no sound model may fail for that.
 @Suite struct RoutingTests {

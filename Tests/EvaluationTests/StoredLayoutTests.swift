@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import LinearAlgebra
 import Protections
 import TestSupport
 import Testing
-import Transformers
 
 /// The same model as transformers 5 stores it where it does not convert names back: outputs, both proofs, and what restoring gives.
 @Suite struct StoredLayoutTests {

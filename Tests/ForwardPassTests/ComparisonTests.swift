@@ -1,10 +1,10 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Foundation
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// The figures of a comparison against what their formulas give from the outputs of both models.
 @Suite struct ComparisonTests {

@@ -1,9 +1,9 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// Each sink against a direct computation from kept activations.
 @Suite struct ActivationSinkTests {

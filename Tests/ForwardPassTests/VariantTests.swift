@@ -1,9 +1,9 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// Our forward pass against what Hugging Face transformers computed under configurations that the recorded models were not saved with.
 @Suite struct VariantTests {

@@ -1,8 +1,8 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import TestSupport
 import Testing
-import Transformers
 
 /// Inputs that no model can read: each ends in an error that says what is wrong, none in a trap.
 @Suite struct InputTests {

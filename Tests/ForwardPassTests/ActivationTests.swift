@@ -1,9 +1,9 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// Activations on request, and results that do not depend on how the work is cut.
 @Suite struct ActivationTests {

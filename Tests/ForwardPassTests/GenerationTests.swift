@@ -1,10 +1,10 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// Greedy generation with a cache of keys and values, against evaluating the whole sequence anew for every token.
 @Suite struct GenerationTests {
