@@ -131,11 +131,12 @@ let package = Package(
         .target(name: "CKernels"),
 
         // Rooms, from the ground up: each imports only rooms above it in this list.
+        .target(name: "Foundations", dependencies: ["CSystemShims"], swiftSettings: strict),
         .target(
             name: "LinearAlgebra", dependencies: ["CSystemShims", crypto, cryptoExtras],
             swiftSettings: strict),
         .target(
-            name: "Checkpoints", dependencies: ["CSystemShims", "CKernels", collections],
+            name: "Checkpoints", dependencies: ["Foundations", "CSystemShims", "CKernels", collections],
             swiftSettings: strict),
         .target(
             name: "Architectures", dependencies: ["Checkpoints", collections],
@@ -165,6 +166,8 @@ let package = Package(
         .executableTarget(
             name: "LibraryExample", dependencies: ["MergeproofKit"], path: "Tests/LibraryExample", swiftSettings: strict
         ),
+        .testTarget(
+            name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
         .testTarget(

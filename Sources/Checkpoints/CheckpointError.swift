@@ -1,3 +1,5 @@
+import Foundations
+
 /// Everything that reading or writing a checkpoint refuses, each cause a case of its own.
 public enum CheckpointError: Error, Sendable, Equatable {
     case header(file: String, HeaderFault)

@@ -1,4 +1,5 @@
 import Dispatch
+import Foundations
 import Glibc
 
 /// Streams a checkpoint into a new directory: untouched bytes are copied, rewritten tensors are computed tile by tile.

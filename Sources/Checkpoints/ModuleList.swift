@@ -1,3 +1,5 @@
+import Foundations
+
 /// The modules of a sentence-transformers model, as `modules.json` lists them: the transformer itself and what comes after it
 /// (pooling, dense layers, normalisation), each in a folder of its own.
 struct ModuleList {

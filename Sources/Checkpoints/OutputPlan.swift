@@ -1,3 +1,4 @@
+import Foundations
 import Glibc
 
 /// What an output directory will hold, to the byte, before the first one is written.

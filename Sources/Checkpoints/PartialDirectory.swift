@@ -1,3 +1,4 @@
+import Foundations
 import Glibc
 
 /// The directory beside the target in which an output grows until it is whole. It is locked while its run lives; what a killed

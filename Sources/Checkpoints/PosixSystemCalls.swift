@@ -1,4 +1,5 @@
 import CSystemShims
+import Foundations
 import Glibc
 
 /// The system calls themselves: EINTR is retried, short transfers are continued, errno becomes a typed error.

@@ -1,3 +1,5 @@
+import Foundations
+
 extension SafetensorsHeader {
     /// A header for tensors of the given names, types and shapes, laid out one after the other, padded with spaces so that the
     /// data begins at a multiple of 8 as the reference implementation writes it.

@@ -1,3 +1,5 @@
+import Foundations
+
 /// One tensor as a header describes it.
 public struct TensorRecord: Sendable, Equatable {
     public let name: String

@@ -1,3 +1,4 @@
+import Foundations
 import Synchronization
 
 /// The units of work of one output: which bytes of which file come from where.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// Compares every entry of `Lᵀ·R` of both models instead of probing it.

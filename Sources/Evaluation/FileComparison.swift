@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// Compares two model directories file by file, but for the tensors themselves. Whatever a loader may read or run must be the same;
 /// in doubt it may. Of what is missing only that is allowed to be which protection leaves out by its own rules: they are applied to

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// What two JSON values say differently, whatever their order and spelling: `rope_scaling.factor is 8.0, expected 4.0`.
 struct JSONComparison {

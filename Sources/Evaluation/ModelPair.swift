@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import ForwardPass
+import Foundations
 import LinearAlgebra
 import Protections
 import Symmetries

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// One side of a site in both models, widened: n channels times the lines of its weight and bias.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// How well a restored checkpoint agrees with the original.
 public struct Restoration: Sendable {

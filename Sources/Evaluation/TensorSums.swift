@@ -1,5 +1,6 @@
 import CKernels
 import Checkpoints
+import Foundations
 import Glibc
 import Synchronization
 

@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundations
 import Symmetries
 
 /// What `verify` found: whether two checkpoints compute the same function, and how far their weights lie apart.

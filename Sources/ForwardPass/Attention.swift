@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// Softmax attention over runs of keys, head by head.

@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// One evaluation of a model, layer by layer, so that several can go in step.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// The Gram matrix Σ xᵀ·x of all rows x, accumulated in f64.

@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// The dense maps of a forward pass. Weights are widened tile by tile into memory that stays in the cache, and each tile's product

@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 /// A model that can be evaluated: weights and what is computed with them. Weights stay in their files and are widened as they

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Foundations
 
 extension ModelInputs {
     /// Reads inputs from a safetensors file, under the names that transformers' models take: `input_ids`, `attention_mask`,

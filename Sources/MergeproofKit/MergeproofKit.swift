@@ -5,6 +5,7 @@
 @_exported import Checkpoints
 @_exported import Evaluation
 @_exported import ForwardPass
+@_exported import Foundations
 @_exported import LinearAlgebra
 @_exported import Protections
 @_exported import Symmetries

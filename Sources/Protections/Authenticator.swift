@@ -1,5 +1,6 @@
 import Checkpoints
 import Crypto
+import Foundations
 
 /// Makes the tags of one protection, under keys that depend on its key and nonce alone.
 ///

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// What lies in a protected directory, as its manifest lists it since version 3, so that restoring can prove what it gives back.
 struct Inventory: Sendable, Equatable {

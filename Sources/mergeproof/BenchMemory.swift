@@ -2,6 +2,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Foundation
+import Foundations
 import LinearAlgebra
 
 struct BenchMemory: ParsableCommand {

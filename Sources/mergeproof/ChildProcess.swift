@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Foundation
+import Foundations
 
 /// Runs a command as a process of its own and watches its memory.
 enum ChildProcess {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Foundations
 import Protections
 import Symmetries
 

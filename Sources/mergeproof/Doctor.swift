@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Foundations
 import LinearAlgebra
 
 struct Doctor: ParsableCommand {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// `1.2e-07`, two digits.
 func scientific(_ value: Double) -> String {

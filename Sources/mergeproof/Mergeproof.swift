@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Foundations
 import Glibc
 
 /// Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 128 and the number of the signal that ended the run.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import ForwardPass
+import Foundations
 import LinearAlgebra
 
 struct Outputs: ParsableCommand {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import Protections
 
 /// What protect and restore say when they are done.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Foundations
 import Glibc
 
 /// A warning or an error: one line on standard error, whatever stands in it.

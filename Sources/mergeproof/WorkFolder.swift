@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import Glibc
 
 /// A folder of this run's own, removed with everything in it by `remove`, or by a signal that ends the run.

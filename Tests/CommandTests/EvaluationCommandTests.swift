@@ -2,6 +2,7 @@ import Checkpoints
 import Evaluation
 import ForwardPass
 import Foundation
+import Foundations
 import LinearAlgebra
 import TestSupport
 import Testing

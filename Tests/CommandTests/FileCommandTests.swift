@@ -1,5 +1,6 @@
 import Checkpoints
 import Evaluation
+import Foundations
 import Glibc
 import TestSupport
 import Testing

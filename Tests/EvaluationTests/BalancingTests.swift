@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import Foundations
 import Protections
 import Symmetries
 import TestSupport

@@ -1,6 +1,7 @@
 import Checkpoints
 import Evaluation
 import Foundation
+import Foundations
 import Glibc
 import Protections
 import TestSupport

@@ -2,6 +2,7 @@ import Architectures
 import Checkpoints
 import Evaluation
 import ForwardPass
+import Foundations
 import Protections
 import Symmetries
 import TestSupport

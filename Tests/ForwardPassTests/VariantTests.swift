@@ -1,6 +1,7 @@
 import Checkpoints
 import Evaluation
 import ForwardPass
+import Foundations
 import LinearAlgebra
 import TestSupport
 import Testing

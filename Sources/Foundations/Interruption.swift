@@ -30,8 +30,8 @@ public enum Interruption {
     }
 
     /// For loops that run long.
-    package static func check() throws(CheckpointError) {
-        if isRequested { throw .interrupted }
+    package static func check() throws(Interrupted) {
+        if isRequested { throw Interrupted() }
     }
 
     /// Whether a line on standard error has no end yet.
@@ -118,10 +118,10 @@ public enum Interruption {
     }
 
     /// Runs the last step, after which nothing is half-done any more, and forgets the cleanup. The two cannot meet.
-    package static func settle(
-        _ settled: Remains, _ body: () throws(CheckpointError) -> Void
-    ) throws(CheckpointError) {
-        try remains.withLock { remains throws(CheckpointError) in
+    package static func settle<Failure: Error>(
+        _ settled: Remains, _ body: () throws(Failure) -> Void
+    ) throws(Failure) {
+        try remains.withLock { remains throws(Failure) in
             try body()
             remains.cleanups[settled.number] = nil
             hasRemains.store(!remains.cleanups.isEmpty, ordering: .releasing)

@@ -1,4 +1,4 @@
-import Checkpoints
+import Foundations
 import Testing
 
 @Suite struct JSONTests {

@@ -1,4 +1,4 @@
-import Checkpoints
+import Foundations
 import Testing
 
 /// What a terminal may be shown.

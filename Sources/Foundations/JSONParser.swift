@@ -39,7 +39,7 @@ public enum JSONDialect: Sendable {
 }
 
 /// A strict RFC 8259 parser over bytes, in one pass: valid UTF-8, no duplicate keys, bounded depth, nothing after the value.
-struct JSONParser {
+package struct JSONParser {
     static let maximumDepth = 64
     static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
 
@@ -48,7 +48,7 @@ struct JSONParser {
     private var position = 0
 
     /// Parses a whole document.
-    static func parse(
+    package static func parse(
         _ raw: UnsafeRawBufferPointer, as dialect: JSONDialect = .strict
     ) throws(JSONFault) -> JSONValue {
         let bytes = raw.bindMemory(to: UInt8.self)

@@ -1,4 +1,4 @@
-import Checkpoints
+import Foundations
 import Glibc
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
-import Checkpoints
 import Foundation
+import Foundations
 import Testing
 
 /// Reports as JSON: fixed keys in a fixed order, numbers that read back as they were, text that cannot leave its line.
