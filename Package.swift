@@ -151,9 +151,10 @@ let package = Package(
             name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
             swiftSettings: strict),
         .target(
-            name: "Evaluation",
+            name: "Verification",
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Verification"], swiftSettings: strict),
         .target(name: "MergeproofKit", dependencies: ["Evaluation"], swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
@@ -180,6 +181,9 @@ let package = Package(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VerificationTests", dependencies: ["Verification", "Evaluation", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),

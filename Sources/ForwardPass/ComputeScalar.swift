@@ -3,7 +3,7 @@ import Checkpoints
 import LinearAlgebra
 
 /// What a forward pass computes in: f32 or f64, with the pointwise kernels of each.
-protocol ComputeScalar: RealScalar {
+package protocol ComputeScalar: RealScalar {
     /// Widens stored weights, exactly; f64 weights are rounded to f32 in an f32 pass.
     static func widen(
         _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int)

@@ -3,7 +3,7 @@ import LinearAlgebra
 
 extension ForwardRun {
     /// One matrix per sequence, or one in all for similarities.
-    func output(lastOnly: Bool = false) throws -> (kind: OutputKind, values: [Matrix<Real>]) {
+    package func output(lastOnly: Bool = false) throws -> (kind: OutputKind, values: [Matrix<Real>]) {
         guard let last = finished.last else { return (.states, []) }
         switch architecture.head {
         case .none: return (.states, split(last.states, last.positions))
@@ -25,7 +25,7 @@ extension ForwardRun {
 
     /// What several runs on the same inputs give, in one pass through the weights behind their last layers, which are the first run's
     /// for all of them. What is the same before is the same after.
-    static func outputs(of runs: [ForwardRun]) throws -> [(kind: OutputKind, values: [Matrix<Real>])] {
+    package static func outputs(of runs: [ForwardRun]) throws -> [(kind: OutputKind, values: [Matrix<Real>])] {
         guard let first = runs.first, case .language(let head) = first.architecture.head else {
             return try runs.map { try $0.output() }
         }

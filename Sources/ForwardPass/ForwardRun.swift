@@ -4,49 +4,49 @@ import Foundations
 import LinearAlgebra
 
 /// One evaluation of a model, layer by layer, so that several can go in step.
-final class ForwardRun<Real: ComputeScalar> {
+package final class ForwardRun<Real: ComputeScalar> {
     /// A place where the residual stream can be looked at.
-    struct Step: Sendable, Equatable {
-        let stack: Int
-        let layer: Int
-        let sublayer: Int
+    package struct Step: Sendable, Equatable {
+        package let stack: Int
+        package let layer: Int
+        package let sublayer: Int
     }
 
     /// The residual stream between two steps.
-    struct Stream: Equatable {
+    package struct Stream: Equatable {
         fileprivate(set) var states: States<Real>
         /// What the layer's first sublayer read, for layers whose sublayers run side by side.
         fileprivate var layerInput: States<Real>
 
         /// The same stream in a model that arranges its channels otherwise.
-        func arranged(_ map: (States<Real>) -> States<Real>) -> Stream {
+        package func arranged(_ map: (States<Real>) -> States<Real>) -> Stream {
             Stream(states: map(states), layerInput: map(layerInput))
         }
 
         /// Bit for bit.
-        static func == (a: Stream, b: Stream) -> Bool {
+        package static func == (a: Stream, b: Stream) -> Bool {
             a.states.isIdentical(to: b.states) && a.layerInput.isIdentical(to: b.layerInput)
         }
     }
 
-    let architecture: Architecture
+    package let architecture: Architecture
     let maps: LinearMaps<Real>
     let inputs: ModelInputs
     let cache: KeyValueCache<Real>?
 
     /// Decisions of another run that the next step's router follows where they are ties.
-    var guide: RoutingGuide?
+    package var guide: RoutingGuide?
     /// What the last step's router decided; nil where it had none.
-    private(set) var routing: RoutingDecisions?
+    package private(set) var routing: RoutingDecisions?
     /// The residual stream, whose states are never changed in place.
-    var stream: Stream
+    package var stream: Stream
     private(set) var positions = Positions(lengths: [])
     /// Last states of the stacks that have run.
-    private(set) var finished: [(states: States<Real>, positions: Positions)] = []
+    package private(set) var finished: [(states: States<Real>, positions: Positions)] = []
     private var rotaries: [(rotary: Rotary, rows: Int, table: RotaryTable<Real>)] = []
     private var scores: [(name: String, scores: PositionScores<Real>)] = []
 
-    init(
+    package init(
         _ architecture: Architecture, _ weights: Weights, _ inputs: ModelInputs, threads: Int,
         observer: Observer? = nil,
         cache: KeyValueCache<Real>? = nil
@@ -59,16 +59,16 @@ final class ForwardRun<Real: ComputeScalar> {
         stream = Stream(states: empty, layerInput: empty)
     }
 
-    private(set) var states: States<Real> {
+    package private(set) var states: States<Real> {
         get { stream.states }
         set { stream.states = newValue }
     }
 
     /// Goes on from the last states of an encoder that has run.
-    func resume(after encoder: [(states: States<Real>, positions: Positions)]) { finished = encoder }
+    package func resume(after encoder: [(states: States<Real>, positions: Positions)]) { finished = encoder }
 
     /// Every sublayer in the order in which they run.
-    static func steps(of architecture: Architecture) -> [Step] {
+    package static func steps(of architecture: Architecture) -> [Step] {
         architecture.stacks.indices.flatMap { stack in
             architecture.stacks[stack].layers.indices.flatMap { layer in
                 architecture.stacks[stack].layers[layer].sublayers.indices.map {
@@ -79,11 +79,11 @@ final class ForwardRun<Real: ComputeScalar> {
     }
 
     /// Path of the block that a step runs, with the number of the layer where layers share blocks.
-    static func name(of step: Step, in architecture: Architecture) -> String {
+    package static func name(of step: Step, in architecture: Architecture) -> String {
         architecture.spelling(of: .block(step, in: architecture))
     }
 
-    func begin(stack number: Int) throws {
+    package func begin(stack number: Int) throws {
         let stack = architecture.stacks[number]
         let runner = EmbeddingRunner(maps: maps)
         let isDecoder = stack.readsEncoder
@@ -131,7 +131,7 @@ final class ForwardRun<Real: ComputeScalar> {
     }
 
     /// Runs one sublayer.
-    func apply(_ step: Step) throws {
+    package func apply(_ step: Step) throws {
         try Interruption.check()
         routing = nil
         try add(output(of: sublayer(step), on: input(of: step), positions, layer: step.layer), step)
@@ -139,7 +139,7 @@ final class ForwardRun<Real: ComputeScalar> {
 
     /// Runs one sublayer of several runs on the same inputs in one pass through its weights, which are the first run's for all of
     /// them; from the same stream follows the same, to the bit. Routers decide, and encoders are read, by each run for itself.
-    static func apply(_ step: Step, to runs: [ForwardRun]) throws {
+    package static func apply(_ step: Step, to runs: [ForwardRun]) throws {
         guard let first = runs.first, first.sublayer(step).operation.isStackable else {
             for run in runs { try run.apply(step) }
             return
@@ -240,7 +240,7 @@ final class ForwardRun<Real: ComputeScalar> {
         return made
     }
 
-    func end(stack number: Int) throws {
+    package func end(stack number: Int) throws {
         let stack = architecture.stacks[number]
         if let norm = stack.finalNorm { states = try LoadedNorm(norm, maps.weights).apply(states) }
         if let projection = stack.finalProjection { states = try maps.apply(projection, to: states) }

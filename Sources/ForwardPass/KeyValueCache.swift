@@ -1,7 +1,7 @@
 import Architectures
 
 /// Keys and values of the positions that a decoder has seen, of one sequence.
-final class KeyValueCache<Real: ComputeScalar> {
+package final class KeyValueCache<Real: ComputeScalar> {
     struct Entry {
         /// One row per position, heads side by side, in memory that is doubled when it is full.
         fileprivate(set) var keys: States<Real>

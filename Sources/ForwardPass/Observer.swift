@@ -1,5 +1,5 @@
 /// Hands activations to sinks as they are computed, on the thread that the run was started on and no other.
-struct Observer: @unchecked Sendable {
+package struct Observer: @unchecked Sendable {
     private let sinks: [ActivationPoint: [any ActivationSink]]
 
     /// Nil where nothing is to be observed.

@@ -2,7 +2,7 @@ import Architectures
 import Glibc
 
 /// The rows of a batch: sequences one below the other, without padding.
-struct Positions: Sendable {
+package struct Positions: Sendable {
     let segments: [Range<Int>]
     /// Position of the first row of each sequence: more than 0 where a cache holds what came before.
     let offset: Int

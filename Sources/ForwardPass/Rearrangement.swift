@@ -33,7 +33,7 @@ public struct Rearrangement: Sendable {
     public static let none = Rearrangement(streams: [:], experts: [:]) { Tensor(name: $0, rows: nil, columns: nil) }
 
     /// By the number of a stack: channels of its residual stream.
-    let streams: [Int: Line]
+    package let streams: [Int: Line]
     /// By the name of a block with a router: its experts.
     let experts: [String: [Int]]
     let tensor: @Sendable (String) -> Tensor
@@ -43,26 +43,26 @@ public struct Rearrangement: Sendable {
     }
 
     /// The original's states as the other model has them.
-    func arranged<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
+    package func arranged<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
         streams[stack].map(states.arranged) ?? states
     }
 
     /// The other model's states as the original has them.
-    func restored<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
+    package func restored<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
         streams[stack].map { states.arranged($0.inverse) } ?? states
     }
 
-    func arranged<Real>(
+    package func arranged<Real>(
         _ encoder: [(states: States<Real>, positions: Positions)]
     ) -> [(states: States<Real>, positions: Positions)] {
         encoder.enumerated().map { (arranged($1.states, stack: $0), $1.positions) }
     }
 
-    func arranged(_ guide: RoutingGuide?, block: String) -> RoutingGuide? {
+    package func arranged(_ guide: RoutingGuide?, block: String) -> RoutingGuide? {
         experts[block].map { order in guide.map { $0.arranged(order) } } ?? guide
     }
 
-    func restored(_ decisions: RoutingDecisions?, block: String) -> RoutingDecisions? {
+    package func restored(_ decisions: RoutingDecisions?, block: String) -> RoutingDecisions? {
         guard let order = experts[block] else { return decisions }
         var back = order
         for (place, origin) in order.enumerated() { back[origin] = place }

@@ -1,10 +1,10 @@
 /// What a router decided, row by row.
-struct RoutingDecisions: Sendable {
-    struct Row: Sendable {
+package struct RoutingDecisions: Sendable {
+    package struct Row: Sendable {
         /// What experts are ranked by.
-        let ranking: [Double]
+        package let ranking: [Double]
         /// What groups of experts are ranked by; empty where experts have no groups.
-        let groupRanking: [Double]
+        package let groupRanking: [Double]
         let groups: Set<Int>
         let experts: [Int]
         /// The share of each of `experts`.
@@ -13,7 +13,7 @@ struct RoutingDecisions: Sendable {
     }
 
     /// How a decision stands to the guide's.
-    enum Outcome: Sendable {
+    package enum Outcome: Sendable {
         /// It is the same, or there is no guide.
         case agrees
         /// The router chose otherwise, by a margin that is rounding: the guide's choice stands.
@@ -22,9 +22,9 @@ struct RoutingDecisions: Sendable {
         case overturned
     }
 
-    let rows: [Row]
+    package let rows: [Row]
 
-    func count(_ outcome: Outcome) -> Int { rows.count { $0.outcome == outcome } }
+    package func count(_ outcome: Outcome) -> Int { rows.count { $0.outcome == outcome } }
 
     /// For each expert the rows that it works on, and its share in them.
     func assignments(experts: Int) -> [[(row: Int, weight: Double)]] {
@@ -36,7 +36,7 @@ struct RoutingDecisions: Sendable {
     }
 
     /// ‖r' - r‖ / ‖r‖ over the rankings r of all experts, infinite where another's are not finite.
-    func distance(to other: RoutingDecisions) -> Double {
+    package func distance(to other: RoutingDecisions) -> Double {
         var sum = RelativeDistance()
         for (a, b) in zip(rows, other.rows) {
             for (x, y) in zip(a.ranking, b.ranking) { sum.add(x, y) }

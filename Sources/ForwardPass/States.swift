@@ -2,7 +2,7 @@ import Glibc
 import LinearAlgebra
 
 /// A matrix of activations, one row per position, in memory that threads fill side by side.
-final class States<Real: ComputeScalar>: @unchecked Sendable {
+package final class States<Real: ComputeScalar>: @unchecked Sendable {
     let rows: Int
     let columns: Int
     let base: UnsafeMutablePointer<Real>
@@ -77,16 +77,16 @@ final class States<Real: ComputeScalar>: @unchecked Sendable {
         for i in 0..<count { base[i] *= factor }
     }
 
-    var isFinite: Bool { (0..<count).allSatisfy { base[$0].isFinite } }
+    package var isFinite: Bool { (0..<count).allSatisfy { base[$0].isFinite } }
 
     /// Bit for bit.
-    func isIdentical(to other: States) -> Bool {
+    package func isIdentical(to other: States) -> Bool {
         rows == other.rows && columns == other.columns
             && memcmp(base, other.base, count * MemoryLayout<Real>.stride) == 0
     }
 
     /// ‖b - a‖ / ‖a‖ of another's b, infinite where b is not finite.
-    func distance(to other: States) -> Double {
+    package func distance(to other: States) -> Double {
         guard rows == other.rows, columns == other.columns else { return .infinity }
         var sum = RelativeDistance()
         for i in 0..<count { sum.add(Double(base[i]), Double(other.base[i])) }

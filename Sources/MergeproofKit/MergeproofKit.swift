@@ -9,3 +9,4 @@
 @_exported import LinearAlgebra
 @_exported import Protections
 @_exported import Symmetries
+@_exported import Verification

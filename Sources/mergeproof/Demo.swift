@@ -5,6 +5,7 @@ import ForwardPass
 import Foundation
 import LinearAlgebra
 import Protections
+import Verification
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -4,6 +4,7 @@ import Checkpoints
 import Evaluation
 import ForwardPass
 import Symmetries
+import Verification
 
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(

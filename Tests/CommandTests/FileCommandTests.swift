@@ -1,5 +1,4 @@
 import Checkpoints
-import Evaluation
 import Foundations
 import Glibc
 import TestSupport

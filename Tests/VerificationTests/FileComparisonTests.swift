@@ -1,11 +1,11 @@
 import Checkpoints
-import Evaluation
 import Foundation
 import Foundations
 import Glibc
 import Protections
 import TestSupport
 import Testing
+import Verification
 
 /// `verify` looks at every file that a loader may read or run.
 @Suite struct FileComparisonTests {

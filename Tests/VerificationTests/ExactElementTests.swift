@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import LinearAlgebra
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Exact elements are held to the bit, and whichever of several right answers a model has, it is right.
 @Suite struct ExactElementTests {

@@ -1,8 +1,8 @@
 import Checkpoints
-import Evaluation
 import Protections
 import TestSupport
 import Testing
+import Verification
 
 /// A manifest is part of what is judged: it cannot widen the tolerance, and what it says wrongly is a fault.
 @Suite struct ManifestClaimTests {

@@ -1,5 +1,3 @@
-import Architectures
-
 extension OpaquePart: Encodable {
     private enum Key: String, CodingKey { case name, tensors, reason }
 

@@ -1,10 +1,10 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Verification passes what is right and fails every planted fault.
 @Suite struct PlantedFaultTests {

@@ -6,6 +6,7 @@ import LinearAlgebra
 import Protections
 import TestSupport
 import Testing
+import Verification
 
 /// The same model as transformers 5 stores it where it does not convert names back: outputs, both proofs, and what restoring gives.
 @Suite struct StoredLayoutTests {

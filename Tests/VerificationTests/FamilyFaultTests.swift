@@ -4,6 +4,7 @@ import Evaluation
 import Protections
 import TestSupport
 import Testing
+import Verification
 
 /// Faults planted into every family: both proofs must fail.
 @Suite struct FamilyFaultTests {

@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import ForwardPass
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Models of which some part is copied and not understood: locked around it, proved by their weights, restored.
 @Suite struct OpaquePartTests {

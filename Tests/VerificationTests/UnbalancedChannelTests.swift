@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import LinearAlgebra
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Heads whose channels were rescaled by powers of two against those that read them, as quantisation recipes leave them: errors count
 /// by what they do to the product of the two sides, however small the channel.

@@ -6,6 +6,7 @@ import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Every family, protected by every method: the outputs stay, as our forward pass computes them, which ReferenceTests holds against
 /// transformers.

@@ -1,4 +1,5 @@
 import Architectures
+import ForwardPass
 
 extension LockStep {
     /// What runs beside the original: the protected model, and the original with its moved weights rounded once more.

@@ -1,5 +1,4 @@
 import Architectures
-import ForwardPass
 import LinearAlgebra
 
 /// Inputs for models whose data nobody gave: random tokens, or pixels and sound of unit variance. The same for every run.

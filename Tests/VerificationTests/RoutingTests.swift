@@ -1,12 +1,12 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import ForwardPass
 import Foundations
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Mixtures of experts in 16 bits: rounding turns some of their routers' decisions, and no sound model may fail for that.
 @Suite struct RoutingTests {

@@ -1,3 +1,4 @@
+import ForwardPass
 import LinearAlgebra
 
 /// What the models of a lock step give in the end.

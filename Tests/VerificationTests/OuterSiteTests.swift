@@ -1,10 +1,10 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Locks that move the channels of residual streams and whole experts: what is wrong with them is seen.
 @Suite struct OuterSiteTests {

@@ -6,6 +6,7 @@ import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Channels that were rescaled by powers of two, as quantisation recipes leave them, are balanced before they are mixed.
 @Suite struct BalancingTests {

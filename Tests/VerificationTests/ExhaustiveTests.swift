@@ -1,10 +1,10 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// `--exhaustive`: every entry of the products, beside the probes.
 @Suite struct ExhaustiveTests {

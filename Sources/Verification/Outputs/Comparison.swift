@@ -1,4 +1,5 @@
 import Architectures
+import ForwardPass
 
 /// Two models evaluated in step, layer by layer, on the same inputs, and how far they come apart.
 public struct Comparison: Sendable {

@@ -1,12 +1,12 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import Foundation
 import LinearAlgebra
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Faults of many kinds at random places, and sound models of many keys. `MERGEPROOF_DRAWS` multiplies what is tried.
 @Suite struct WeightFaultTests {

@@ -5,6 +5,7 @@ import Foundation
 import LinearAlgebra
 import TestSupport
 import Testing
+import Verification
 
 /// The figures of a comparison against what their formulas give from the outputs of both models.
 @Suite struct ComparisonTests {

@@ -1,4 +1,5 @@
 import Architectures
+import ForwardPass
 import LinearAlgebra
 
 /// Runs the original, the protected model and rounded originals side by side: each through all its layers, and block by block on the

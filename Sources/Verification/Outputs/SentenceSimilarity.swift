@@ -1,3 +1,4 @@
+import ForwardPass
 import LinearAlgebra
 
 /// Cosine similarities of sequences by the mean of their last hidden states, as sentence encoders are read.

@@ -1,3 +1,4 @@
+import ForwardPass
 import Glibc
 import LinearAlgebra
 

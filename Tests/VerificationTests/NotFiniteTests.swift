@@ -5,6 +5,7 @@ import ForwardPass
 import Foundations
 import TestSupport
 import Testing
+import Verification
 
 /// Weights that are no numbers: nothing traps, and neither proof passes.
 @Suite struct NotFiniteTests {

@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
-import Evaluation
 import LinearAlgebra
 import Protections
 import Symmetries
 import TestSupport
 import Testing
+import Verification
 
 /// Locks that move whole heads: proved, restored, and what is wrong with them seen.
 @Suite struct HeadSiteTests {
