@@ -1,3 +1,5 @@
+import Foundations
+
 /// One entry of a model directory, and what becomes of it in a copy of the model.
 public struct DirectoryEntry: Sendable, Equatable {
     /// Relative to the model directory, with `/` between components.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import Foundations
 
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(

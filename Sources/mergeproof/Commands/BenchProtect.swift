@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import Foundations
 import LinearAlgebra
 import Protections
 

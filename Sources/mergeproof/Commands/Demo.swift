@@ -3,6 +3,7 @@ import Checkpoints
 import Evaluation
 import ForwardPass
 import Foundation
+import Foundations
 import LinearAlgebra
 import Protections
 import Verification

@@ -2,6 +2,7 @@ import Architectures
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import Foundations
 import LinearAlgebra
 import Protections
 import Symmetries

@@ -41,7 +41,7 @@ struct ByteCount: ExpressibleByArgument {
     let bytes: Int
 
     init?(argument: String) {
-        guard let bytes = try? ByteSize.parse(argument) else { return nil }
+        guard let bytes = ByteSize.parse(argument) else { return nil }
         self.bytes = bytes
     }
 }

@@ -5,16 +5,16 @@ public enum ByteSize {
         ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("TB", 1_000_000_000_000), ("B", 1),
     ]
 
-    /// Parses `5GB`, `500MB`, `2.5GiB` or a plain number of bytes; at least one byte.
-    public static func parse(_ text: String) throws(CheckpointError) -> Int {
+    /// The bytes of `5GB`, `500MB`, `2.5GiB` or a plain number of bytes, at least one; nil for any other text.
+    public static func parse(_ text: String) -> Int? {
         let upper = text.uppercased().filter { $0 != " " }
         let unit = units.first { upper.hasSuffix($0.suffix) }
         let digits = upper.dropLast(unit?.suffix.count ?? 0)
         guard !digits.isEmpty, digits.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }),
             let value = Double(digits)
-        else { throw .invalidByteSize(text) }
+        else { return nil }
         let bytes = value * Double(unit?.factor ?? 1)
-        guard bytes >= 1, bytes < 0x1p62 else { throw .invalidByteSize(text) }
+        guard bytes >= 1, bytes < 0x1p62 else { return nil }
         return Int(bytes)
     }
 
