@@ -26,7 +26,7 @@ struct Mergeproof: ParsableCommand {
     /// Ends with `_exit`: what is printed is out already, and OpenBLAS's own end waits for threads that may never come.
     static func main() {
         StandardOutput.claimDescriptors()
-        Interruption.listen()
+        Signals.listen()
         if let place = firstArgumentThatIsNoText() {
             warn("argument \(place) is not UTF-8, which names of files must be here; rename the file or directory")
             _exit(ExitCode.validationFailure.rawValue)

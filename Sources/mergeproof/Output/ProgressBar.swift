@@ -41,13 +41,13 @@ final class ProgressBar: Sendable {
             case .examples: "\(done)/\(total)"
             case .share: ""
             }
-        Interruption.progressIsShown(true)
+        Signals.progressIsShown(true)
         writeToStandardError("\r\(label): \(Int(share * 100))%|\(bar)| \(amount)  ")
     }
 
     func finish() {
         if isShown, lastShown.withLock({ $0 != nil }) { writeToStandardError("\n") }
-        Interruption.progressIsShown(false)
+        Signals.progressIsShown(false)
     }
 }
 

@@ -56,8 +56,8 @@ enum StandardOutput {
 /// Runs a command's body and turns what it throws into one sentence and an exit code.
 func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
     do { return try body() } catch let code as ExitCode { throw code } catch {
-        if let code = Interruption.exitCode {
-            warn("\(CheckpointError.interrupted)")
+        if let code = Signals.exitCode {
+            warn("\(Interrupted())")
             throw ExitCode(code)
         }
         warn("\(error)")

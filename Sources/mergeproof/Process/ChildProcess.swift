@@ -15,7 +15,7 @@ enum ChildProcess {
     }
 
     /// - Parameter output: file for what the command prints; nothing keeps it when nil.
-    /// - Throws: `ExitCode` when the command fails, `interrupted` when this process is asked to stop: the command ends with it.
+    /// - Throws: `ExitCode` when the command fails, `Interrupted` when this process is asked to stop: the command ends with it.
     static func run(_ path: String, _ words: [String], output: String? = nil) throws -> Usage {
         let started = ContinuousClock.now
         let process = try spawn(path, words, output: output ?? "/dev/null")
@@ -27,7 +27,7 @@ enum ChildProcess {
             if Interruption.isRequested {
                 end(process)
                 waitpid(process, &status, 0)
-                throw CheckpointError.interrupted
+                throw Interrupted()
             }
             let figures = try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
             usage.anonymousBytes = max(usage.anonymousBytes, bytes("RssAnon:", in: figures ?? ""))
@@ -36,7 +36,7 @@ enum ChildProcess {
         }
         usage.seconds = seconds(ContinuousClock.now - started)
         guard status == 0 else {
-            if Interruption.isRequested { throw CheckpointError.interrupted }
+            if Interruption.isRequested { throw Interrupted() }
             let code = status & 0x7f == 0 ? "exit code \(status >> 8 & 0xff)" : "signal \(status & 0x7f)"
             warn("\(path) \(words.joined(separator: " ")) failed with \(code)")
             throw ExitCode(1)
