@@ -131,11 +131,12 @@ let package = Package(
         .target(name: "CKernels"),
 
         // Rooms, from the ground up: each imports only rooms above it in this list.
+        .target(name: "Foundations", dependencies: ["CSystemShims"], swiftSettings: strict),
         .target(
             name: "LinearAlgebra", dependencies: ["CSystemShims", crypto, cryptoExtras],
             swiftSettings: strict),
         .target(
-            name: "Checkpoints", dependencies: ["CSystemShims", "CKernels", collections],
+            name: "Checkpoints", dependencies: ["Foundations", "CSystemShims", "CKernels", collections],
             swiftSettings: strict),
         .target(
             name: "Architectures", dependencies: ["Checkpoints", collections],
@@ -147,12 +148,13 @@ let package = Package(
             name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
-            name: "Transformers", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
+            name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
             swiftSettings: strict),
         .target(
-            name: "Evaluation",
-            dependencies: ["Protections", "Symmetries", "Transformers", "Checkpoints", "CKernels"],
+            name: "Verification",
+            dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Verification"], swiftSettings: strict),
         .target(name: "MergeproofKit", dependencies: ["Evaluation"], swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
@@ -166,6 +168,8 @@ let package = Package(
             name: "LibraryExample", dependencies: ["MergeproofKit"], path: "Tests/LibraryExample", swiftSettings: strict
         ),
         .testTarget(
+            name: "FoundationsTests", dependencies: ["Foundations", "TestSupport"], swiftSettings: strict),
+        .testTarget(
             name: "LinearAlgebraTests", dependencies: ["LinearAlgebra", "CKernels"], swiftSettings: strict),
         .testTarget(
             name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"], swiftSettings: strict),
@@ -176,7 +180,10 @@ let package = Package(
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "TransformersTests", dependencies: ["Transformers", "Evaluation", "CKernels", "TestSupport"],
+            name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "VerificationTests", dependencies: ["Verification", "Evaluation", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import Glibc
 
 /// What a number of a config may be; everything else is refused where it is read, so that no arithmetic meets it.

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// Models whose language model's configuration is a part of config.json, beside those of towers.
 extension ConfigReader {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import Glibc
 
 /// How the frequencies of a rotary embedding are stretched.

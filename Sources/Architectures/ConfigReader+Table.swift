@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 extension ConfigReader {
     /// Keys whose meaning does not depend on the family: which tokens pad, begin and end, what the head shares, what attention sees.

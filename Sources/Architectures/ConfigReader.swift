@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import OrderedCollections
 
 /// Reads what a description asks for out of config.json, in the spellings of transformers 4 and 5.

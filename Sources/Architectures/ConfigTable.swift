@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// What Hugging Face transformers reads of config.json, by `model_type`, as scripts/make_config_table.py finds it out.
 package struct ConfigTable: Sendable {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// Names that a description declares; everything else must refer to these.
 struct Vocabulary {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 extension ModelDescription {
     /// Decodes a description, strictly: an unknown, missing or mistyped field and a name that nothing declares are errors

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 extension ModelDescription {
     /// All families, by name; decoded once. A new family is a JSON file in Descriptions.

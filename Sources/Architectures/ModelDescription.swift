@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// What a family's JSON file states: names, shapes and roles of its tensors, the blocks that they form, and what is computed
 /// with them.

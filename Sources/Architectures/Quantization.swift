@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// Recognises quantised checkpoints, whose stored values are not the weights.
 enum Quantization {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 package struct RotaryTemplate: Sendable {
     let layout: ChannelLayout

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// config.json with every key under its first name. A key that is there under two names must say the same under both: which of them
 /// wins has changed between versions of transformers, and differs from program to program.

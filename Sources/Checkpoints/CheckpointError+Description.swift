@@ -1,3 +1,4 @@
+import Foundations
 import Glibc
 
 extension CheckpointError: CustomStringConvertible {
@@ -37,9 +38,7 @@ extension CheckpointError: CustomStringConvertible {
         case .diskFull(let path): "\(path): the disk is full; nothing was kept of the output, free space and run again"
         case .systemCall(let call, let path, let code):
             "\(path): \(call) failed: \(String(cString: strerror(code)))\(Self.advice(code))"
-        case .invalidByteSize(let text):
-            "\"\(text)\" is not a size; write a number with B, KB, MB, GB, TB, KiB, MiB, GiB or TiB, such as 5GB"
-        case .interrupted: "interrupted; nothing was kept of the output"
+        case .interrupted: "\(Interrupted())"
         case .tilesDoNotCover(let tensor, let bytes):
             "tensor \(tensor): the rewriting plan does not cover its \(bytes) bytes; this is a fault of mergeproof, please report it"
         }

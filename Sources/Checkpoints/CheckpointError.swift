@@ -1,3 +1,5 @@
+import Foundations
+
 /// Everything that reading or writing a checkpoint refuses, each cause a case of its own.
 public enum CheckpointError: Error, Sendable, Equatable {
     case header(file: String, HeaderFault)
@@ -27,7 +29,6 @@ public enum CheckpointError: Error, Sendable, Equatable {
     case notEnoughSpace(path: String, needed: Int, available: Int)
     case diskFull(path: String)
     case systemCall(call: String, path: String, code: Int32)
-    case invalidByteSize(String)
     /// The user or the system asked the run to stop.
     case interrupted
     /// Tiles of a rewritten tensor that do not cover it from its first byte to its last.

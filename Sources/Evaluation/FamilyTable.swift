@@ -1,8 +1,9 @@
 import Architectures
 import Checkpoints
+import ForwardPass
 import Protections
 import Symmetries
-import Transformers
+import Verification
 
 /// What is true of each family, measured on recorded models: its sites and groups, what is refused and why, and the errors seen.
 package struct FamilyTable {

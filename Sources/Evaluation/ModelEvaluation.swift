@@ -1,8 +1,8 @@
 import Architectures
 import Checkpoints
+import ForwardPass
 import Glibc
 import LinearAlgebra
-import Transformers
 
 /// How well a model does on data.
 public struct ModelEvaluation: Sendable {

@@ -4,7 +4,9 @@
 @_exported import Architectures
 @_exported import Checkpoints
 @_exported import Evaluation
+@_exported import ForwardPass
+@_exported import Foundations
 @_exported import LinearAlgebra
 @_exported import Protections
 @_exported import Symmetries
-@_exported import Transformers
+@_exported import Verification

@@ -1,5 +1,6 @@
 import CKernels
 import Checkpoints
+import Foundations
 import Symmetries
 import Synchronization
 
@@ -16,7 +17,7 @@ public struct WeightPowers: Sendable {
     private let tensors: [String: TensorRecord]
     private let squares: [Axis: [Double]]
 
-    /// - Throws: `CheckpointError.interrupted` when a signal asks to stop.
+    /// - Throws: `Interrupted` when a signal asks to stop.
     public init(of sites: [Site], in checkpoint: Checkpoint, threads: Int? = nil) throws {
         var work: [(axis: Axis, tensor: TensorRecord)] = []
         var seen: Set<Axis> = []
@@ -30,7 +31,6 @@ public struct WeightPowers: Sendable {
         let jobs = work
         let found = Mutex([Axis: [Double]]())
         try WorkerThreads.forEach(jobs.count, threads: WorkerThreads.count(threads)) { number, _ in
-            if Interruption.isRequested { throw CheckpointError.interrupted }
             let (axis, tensor) = jobs[number]
             let sums = Self.squares(tensor, axis: axis.axis, in: checkpoint)
             checkpoint.releasePages(of: tensor)

@@ -185,21 +185,23 @@ extension Projection {
     }
 
     /// A stacked tensor is read as a matrix with the experts' rows one below the other, its bias with one row per expert.
-    private func slices(
-        axis: Int, start: Int, _ representation: Representation, _ part: Site.Part, withBias: Bool, width: Int = 1
+    func slices(
+        axis: Int, start: Int, _ representation: Representation, _ part: Site.Part, withBias: Bool, width: Int = 1,
+        stride: Int? = nil
     ) -> [Site.Slice] {
         let rows = outputAxis == 0 ? storedOutputs : inputCount
         let first = (expert ?? 0) * rows
         var slices = [
             Site.Slice(
                 tensor: weight, axis: axis, start: axis == 0 ? first + start : start, representation: representation,
-                part: part, across: expert != nil && axis == 1 ? first..<first + rows : nil, width: width)
+                part: part, across: expert != nil && axis == 1 ? first..<first + rows : nil, width: width,
+                stride: stride)
         ]
         if withBias, let bias {
             slices.append(
                 .init(
                     tensor: bias, axis: expert == nil ? 0 : 1, start: start, representation: representation, part: part,
-                    across: expert.map { $0..<$0 + 1 }, width: width))
+                    across: expert.map { $0..<$0 + 1 }, width: width, stride: stride))
         }
         return slices
     }

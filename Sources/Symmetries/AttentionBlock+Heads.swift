@@ -32,16 +32,18 @@ extension AttentionBlock {
         return norm.query.count > 1 || norm.key.count > 1
     }
 
+    /// A group's query heads as blocks, which begin with member 0.
     private func memberSlices(of group: Int) -> [Site.Slice] {
-        var slices = query.blocks(group: group, member: 0, .members, inputs: false, part: .query(member: group))
+        var slices = query.blocks(group: group, member: 0, .members, inputs: false, part: .query(member: 0))
         slices +=
-            outputGate?.blocks(group: group, member: 0, .members, inputs: false, part: .outputGate(member: group)) ?? []
-        slices += output.blocks(group: group, member: 0, .members, inputs: true, part: .output(member: group))
+            outputGate?.blocks(group: group, member: 0, .members, inputs: false, part: .outputGate(member: 0)) ?? []
+        slices += output.blocks(group: group, member: 0, .members, inputs: true, part: .output(member: 0))
         slices += perHead(queryKeyNorm?.query ?? [], start: group * groupSize, stride: 1, part: .queryGain)
         slices += sinkSlices(start: group * groupSize, stride: 1)
         return slices
     }
 
+    /// The groups as blocks: their key/value heads, and for each member the query heads that are it in their groups.
     private var groupSlices: [Site.Slice] {
         var slices = key.blocks(group: 0, member: 0, .groups, inputs: false, part: .key)
         slices += value.blocks(group: 0, member: 0, .groups, inputs: false, part: .value)
@@ -84,13 +86,9 @@ extension Projection {
         group: Int, member: Int, _ blocks: Blocks, inputs: Bool, part: Site.Part
     ) -> [Site.Slice] {
         guard let layout = headLayout else { return [] }
-        func slice(_ tensor: String, axis: Int) -> Site.Slice {
-            .init(
-                tensor: tensor, axis: axis, start: layout.range(group: group, member: member).lowerBound,
-                representation: .permutation, part: part, width: layout.length,
-                stride: blocks == .groups ? layout.groupStride : layout.headStride)
-        }
-        guard !inputs else { return [slice(weight, axis: 1 - outputAxis)] }
-        return [slice(weight, axis: outputAxis)] + (bias.map { [slice($0, axis: 0)] } ?? [])
+        return slices(
+            axis: inputs ? 1 - outputAxis : outputAxis, start: layout.range(group: group, member: member).lowerBound,
+            .permutation, part, withBias: !inputs, width: layout.length,
+            stride: blocks == .groups ? layout.groupStride : layout.headStride)
     }
 }

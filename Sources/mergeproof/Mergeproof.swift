@@ -1,5 +1,6 @@
 import ArgumentParser
 import Checkpoints
+import Foundations
 import Glibc
 
 /// Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 128 and the number of the signal that ended the run.
@@ -25,7 +26,7 @@ struct Mergeproof: ParsableCommand {
     /// Ends with `_exit`: what is printed is out already, and OpenBLAS's own end waits for threads that may never come.
     static func main() {
         StandardOutput.claimDescriptors()
-        Interruption.listen()
+        Signals.listen()
         if let place = firstArgumentThatIsNoText() {
             warn("argument \(place) is not UTF-8, which names of files must be here; rename the file or directory")
             _exit(ExitCode.validationFailure.rawValue)

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import Glibc
 import Synchronization
 import TestSupport
@@ -191,6 +192,25 @@ import Testing
         let tree = try Files.tree(target("out"))
         #expect(tree["config.json"] == [1] && tree["empty"] == [] && tree["vocab.txt"] == nil)
         #expect(plan.totalBytes == tree.values.reduce(0) { $0 + $1.count })
+    }
+
+    /// A caller's request stops a run, which leaves nothing; taken back, the next runs.
+    @Test func aRequestStopsARun() async {
+        // The request is the process's: in one of its own it stops no other test.
+        await #expect(processExitsWith: .success) {
+            let (source, target) = (try TemporaryDirectory(), try TemporaryDirectory())
+            try ModelBuilder.single(in: source.path, large: 9_000_000)
+            let checkpoint = try Checkpoint(opening: source.path)
+            let plan = OutputPlan.keepingShards(of: checkpoint)
+            Interruption.isRequested = true
+            #expect(throws: (any Error).self) {
+                try CheckpointWriter(threads: 2).write(plan, from: checkpoint, to: target("out")) { _ in nil }
+            }
+            #expect(Files.names(in: target.path).isEmpty)
+            Interruption.isRequested = false
+            try CheckpointWriter(threads: 2).write(plan, from: checkpoint, to: target("out")) { _ in nil }
+            #expect(Files.names(in: target.path) == ["out"])
+        }
     }
 
     @Test func tilesMustCoverTheTensor() throws {

@@ -24,17 +24,34 @@ import Testing
         }
     }
 
+    /// Signals are the program's: a library has no say in them.
+    @Test func noLibraryRoomTakesSignals() throws {
+        for room in Files.names(in: Self.root + "/Sources") where room != "mergeproof" {
+            try forEachLine(of: Self.root + "/Sources/" + room) { line in
+                // A semaphore's method is another thing.
+                let line = line.replacing(".signal(", with: "")
+                #expect(!line.contains("signal(") && !line.contains("sigaction"), "\(room): \(line)")
+            }
+        }
+    }
+
     private func imports(of room: String) throws -> Set<String> {
         var modules: Set<String> = []
-        for name in Files.names(in: room) where name.hasSuffix(".swift") {
-            for line in try text(room + "/" + name).split(separator: "\n") {
-                let words = line.split(separator: " ")
-                if let place = words.firstIndex(of: "import"), place < 2, words.count == place + 2 {
-                    modules.insert(String(words[place + 1]))
-                }
+        try forEachLine(of: room) { line in
+            let words = line.split(separator: " ")
+            if let place = words.firstIndex(of: "import"), place < 2, words.count == place + 2 {
+                modules.insert(String(words[place + 1]))
             }
         }
         return modules
+    }
+
+    /// Of all Swift files of a room.
+    private func forEachLine(of room: String, _ body: (Substring) -> Void) throws {
+        let files = FileManager.default.enumerator(atPath: room)
+        for case let name as String in files ?? .init() where name.hasSuffix(".swift") {
+            for line in try text(room + "/" + name).split(separator: "\n") { body(line) }
+        }
     }
 
     private static func code(_ cell: String) -> [String] {

@@ -1,10 +1,11 @@
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Foundation
+import Foundations
 import LinearAlgebra
 import TestSupport
 import Testing
-import Transformers
 
 /// verify, evaluate, generate and families as a user meets them.
 @Suite struct EvaluationCommandTests {

@@ -1,5 +1,5 @@
 import Checkpoints
-import Evaluation
+import Foundations
 import Glibc
 import TestSupport
 import Testing

@@ -1,8 +1,8 @@
 import Checkpoints
-import Evaluation
 import Foundation
 import TestSupport
 import Testing
+import Verification
 
 /// The library as a user's program meets it: one product, one import, ten lines.
 @Suite struct LibraryExampleTests {

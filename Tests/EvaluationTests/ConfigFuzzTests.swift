@@ -1,11 +1,12 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
+import Foundations
 import LinearAlgebra
 import Symmetries
 import TestSupport
 import Testing
-import Transformers
 
 /// Config files changed at random, the same for every run: whatever they say, a model is refused with one sentence or evaluated.
 @Suite struct ConfigFuzzTests {

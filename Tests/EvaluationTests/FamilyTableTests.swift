@@ -1,11 +1,11 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Foundation
 import Protections
 import TestSupport
 import Testing
-import Transformers
 
 /// The table of families in the documentation says what is true of the program as it is.
 @Suite struct FamilyTableTests {

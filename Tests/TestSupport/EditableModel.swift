@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// A model in memory that tests change and write as a directory with one safetensors file.
 public struct EditableModel {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// Inverts every bit of a tensor's data.
 public final class InvertingRewriter: TensorRewriter {

@@ -1,0 +1,143 @@
+import Dispatch
+import Foundations
+import Glibc
+
+/// Streams a checkpoint into a new directory: untouched bytes are copied, rewritten tensors are computed tile by tile.
+///
+/// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while one more may wait for the disk, so
+/// that reading, computing and writing overlap. Memory is bounded by the workers' buffers. The output directory appears at
+/// once and whole, or not at all.
+public struct CheckpointWriter: Sendable {
+    /// Bytes of a unit; a tile larger than this is a unit of its own.
+    static let unitBytes = 4 << 20
+
+    private let system: any SystemCalls
+    private let files: TolerantFiles
+    private let threads: Int
+    private let progress: (@Sendable (_ bytesDone: Int) -> Void)?
+
+    /// - Parameter notice: told once of each promise that the file system makes weaker.
+    public init(
+        system: any SystemCalls = PosixSystemCalls(), threads: Int? = nil,
+        notice: (@Sendable (FileSystemNotice) -> Void)? = nil,
+        progress: (@Sendable (_ bytesDone: Int) -> Void)? = nil
+    ) {
+        self.system = system
+        files = TolerantFiles(system, notice: notice)
+        self.threads = WorkerThreads.count(threads)
+        self.progress = progress
+    }
+
+    /// - Parameters:
+    ///   - plan: made from `source`.
+    ///   - path: the directory to make; must not exist.
+    ///   - observer: sees every byte that is moved.
+    ///   - rewriter: the rewriter of a tensor, or nil to copy it.
+    /// - Throws: `CheckpointError`, or whatever the observer and the rewriters throw. Nothing is left behind.
+    public func write(
+        _ plan: OutputPlan, from source: Checkpoint, to path: String,
+        observer: (any TransferObserver)? = nil,
+        rewriter: (TensorRecord) throws -> (any TensorRewriter)?
+    ) throws {
+        let partial = try PartialDirectory(for: path, input: source.path, mode: source.mode, files: files)
+        do {
+            let available = try partial.availableSpace()
+            guard plan.totalBytes <= available else {
+                throw CheckpointError.notEnoughSpace(path: path, needed: plan.totalBytes, available: available)
+            }
+            for sidecar in plan.sidecars {
+                try copy(sidecar, from: source, into: partial.path, observer: observer)
+            }
+            for folder in plan.sidecarFolders { try files.synchronizeDirectory(partial.path + "/" + folder) }
+            let schedule = try Schedule(
+                plan, source: source, into: partial.path, files: files, mayClone: observer == nil, rewriter: rewriter)
+            try stream(schedule, source: source, observer: observer)
+            try source.checkUnchanged()
+            let late = try observer?.finish() ?? []
+            for made in plan.generated {
+                try write(late.first { $0.name == made.name } ?? made, into: partial.path)
+            }
+            try partial.publish()
+        } catch {
+            partial.discard()
+            throw error
+        }
+        try partial.settle()
+    }
+
+    private func stream(
+        _ schedule: Schedule, source: Checkpoint,
+        observer: (any TransferObserver)?
+    ) throws {
+        let queue = WorkQueue(count: schedule.units.count)
+        let computing = DispatchSemaphore(value: threads)
+        let reporter = ProgressCounter(progress)
+        WorkerThreads.run(min(threads + 1, max(schedule.units.count, 1))) { _ in
+            let (units, scratch) = (WorkerScratch(), WorkerScratch())
+            while let number = queue.next() {
+                let unit = schedule.units[number]
+                do {
+                    try Interruption.check()
+                    // The buffer's address is congruent to the file offset, as direct writes need it.
+                    let base = units.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
+                    let output = UnsafeMutableRawBufferPointer(
+                        start: base + unit.offset % OutputFile.page, count: unit.count)
+                    computing.wait()
+                    do {
+                        defer { computing.signal() }
+                        try schedule.fill(unit, into: output, source: source, scratch: scratch, observer: observer)
+                    }
+                    try schedule.files[unit.file].write(UnsafeRawBufferPointer(output), at: unit.offset)
+                    reporter.add(unit.count)
+                } catch { queue.fail(error) }
+            }
+        }
+        try queue.rethrow()
+    }
+
+    /// Copies a file beside the weights, its permissions included. It must be the very file that was judged when the source was
+    /// opened, and must not change meanwhile: a key or a link may have been put in its place.
+    private func copy(
+        _ sidecar: DirectoryEntry, from source: Checkpoint, into directory: String, observer: (any TransferObserver)?
+    ) throws {
+        let file = try MappedFile(path: source.path + "/" + sidecar.relativePath, system: system)
+        try file.check(against: sidecar.status)
+        try observer?.copied(sidecar, file.bytes)
+        try makeParents(of: sidecar.relativePath, from: source, in: directory)
+        try create(directory + "/" + sidecar.relativePath, file.bytes, mode: file.permissions | 0o600)
+        try file.checkUnchanged()
+    }
+
+    private func write(_ made: OutputPlan.Generated, into directory: String) throws {
+        try made.bytes.withUnsafeBytes { try create(directory + "/" + made.name, $0, mode: made.mode) }
+    }
+
+    private func create(
+        _ path: String, _ bytes: UnsafeRawBufferPointer, mode: mode_t?
+    ) throws(CheckpointError) {
+        let flags = O_WRONLY | O_CREAT | O_EXCL
+        let descriptor = try system.open(path, flags: flags, mode: mode == nil ? 0o666 : 0o600)
+        defer { system.close(descriptor) }
+        try system.write(descriptor, bytes, offset: 0, path: path)
+        if let mode { try files.changeMode(descriptor, mode: mode, path: path) }
+        try files.synchronize(descriptor, path: path)
+    }
+
+    private func makeParents(
+        of relativePath: String, from source: Checkpoint, in directory: String
+    ) throws(CheckpointError) {
+        var folder = ""
+        for component in relativePath.split(separator: "/").dropLast() {
+            folder += (folder.isEmpty ? "" : "/") + component
+            let path = directory + "/" + folder
+            do { try system.makeDirectory(path) } catch {
+                guard case .systemCall(_, _, EEXIST) = error else { throw error }
+                continue
+            }
+            guard let mode = source.folders[folder] else { continue }
+            let descriptor = try system.open(path, flags: O_RDONLY | O_DIRECTORY, mode: 0)
+            defer { system.close(descriptor) }
+            try PartialDirectory.restrict(descriptor, to: mode, path: path, files)
+        }
+    }
+}

@@ -1,0 +1,150 @@
+import Foundations
+import Glibc
+
+/// What an output directory will hold, to the byte, before the first one is written.
+public struct OutputPlan: Sendable {
+    /// A tensor's place in an output file.
+    public struct Placement: Sendable, Equatable {
+        public let tensor: TensorRecord
+        public let offset: Int
+    }
+
+    /// One safetensors file.
+    public struct File: Sendable {
+        public let name: String
+        public let header: [UInt8]
+        public let placements: [Placement]
+        public let size: Int
+        let mode: mode_t
+        /// The source shard whose header this file repeats byte for byte.
+        public let mirroredShard: Int?
+    }
+
+    /// A small file whose content is made here; it takes the place of a sidecar of the same name.
+    public struct Generated: Sendable, Equatable {
+        public let name: String
+        public let bytes: [UInt8]
+        /// Nil for what the process's mask leaves.
+        let mode: mode_t?
+
+        public init(name: String, bytes: [UInt8]) { self.init(name: name, bytes: bytes, mode: nil) }
+
+        init(name: String, bytes: [UInt8], mode: mode_t?) {
+            (self.name, self.bytes, self.mode) = (name, bytes, mode)
+        }
+    }
+
+    public let files: [File]
+    public let sidecars: [DirectoryEntry]
+    public let generated: [Generated]
+
+    public var tensorFileBytes: Int { files.reduce(0) { $0 + $1.size } }
+
+    public var totalBytes: Int {
+        tensorFileBytes + sidecars.reduce(0) { $0 + $1.size } + generated.reduce(0) { $0 + $1.bytes.count }
+    }
+
+    /// Directories that sidecars lie in, the deepest first.
+    var sidecarFolders: [String] {
+        var folders: Set<String> = []
+        for sidecar in sidecars {
+            var components = sidecar.relativePath.split(separator: "/").dropLast()
+            while !components.isEmpty {
+                folders.insert(components.joined(separator: "/"))
+                components = components.dropLast()
+            }
+        }
+        return folders.sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
+    }
+
+    private init(files: [File], sidecars: [DirectoryEntry], generated: [Generated]) {
+        let replaced = Set(generated.map(\.name))
+        self.files = files
+        self.sidecars = sidecars.filter { !replaced.contains($0.relativePath) }
+        self.generated = generated
+    }
+
+    /// The source's files one to one, headers and index byte for byte.
+    public static func keepingShards(
+        of source: Checkpoint, adding generated: [Generated] = [], dropping dropped: Set<String> = []
+    ) -> OutputPlan {
+        let files = source.shards.enumerated().map { number, shard in
+            File(
+                name: shard.fileName, header: shard.header.bytes,
+                placements: shard.header.tensors.map { Placement(tensor: $0, offset: $0.dataRange.lowerBound) },
+                size: shard.size, mode: shard.mode | 0o600, mirroredShard: number)
+        }
+        let index =
+            source.index.map { [Generated(name: Checkpoint.indexName, bytes: $0.bytes, mode: indexMode(source))] } ?? []
+        return OutputPlan(
+            files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) },
+            generated: index + generated)
+    }
+
+    /// Shards of at most `maximumShardSize` bytes of tensors, filled greedily in the order of the tensors; a tensor larger than
+    /// that has a shard to itself. One shard becomes a `model.safetensors` without index, as Hugging Face writes it.
+    public static func resharded(
+        _ source: Checkpoint, maximumShardSize: Int, adding generated: [Generated] = [],
+        dropping dropped: Set<String> = []
+    ) -> OutputPlan {
+        var groups: [[TensorRecord]] = [[]]
+        var filled = 0
+        for tensor in source.tensors.values {
+            if filled > 0, filled + tensor.byteCount > maximumShardSize {
+                groups.append([])
+                filled = 0
+            }
+            groups[groups.count - 1].append(tensor)
+            filled += tensor.byteCount
+        }
+        let metadata = source.shards.lazy.compactMap(\.header.metadata).first
+        let names = groups.indices.map { shardName($0 + 1, of: groups.count) }
+        let mode = strictestMode(source)
+        let files = zip(names, groups).map { name, tensors in file(name, tensors, metadata: metadata, mode: mode) }
+        var made = generated
+        if groups.count > 1 { made.insert(index(of: zip(names, groups), source: source), at: 0) }
+        return OutputPlan(
+            files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) }, generated: made)
+    }
+
+    /// `model-00002-of-00006.safetensors`, or the name of a model in one file.
+    package static func shardName(_ number: Int, of count: Int) -> String {
+        guard count > 1 else { return Checkpoint.singleName }
+        func padded(_ n: Int) -> String { String(repeating: "0", count: max(0, 5 - String(n).count)) + String(n) }
+        return "model-\(padded(number))-of-\(padded(count)).safetensors"
+    }
+
+    /// What every file of the source's weights allows.
+    private static func strictestMode(_ source: Checkpoint) -> mode_t {
+        source.shards.reduce(0o777) { $0 & $1.mode } | 0o600
+    }
+
+    private static func indexMode(_ source: Checkpoint) -> mode_t {
+        let entry = source.entries.first { $0.relativePath == Checkpoint.indexName }
+        return (entry?.status.mode ?? 0o777) & 0o777 | 0o600
+    }
+
+    private static func file(_ name: String, _ tensors: [TensorRecord], metadata: JSONValue?, mode: mode_t) -> File {
+        let header = SafetensorsHeader.bytes(
+            for: tensors.map { ($0.name, $0.type, $0.shape, $0.byteCount) }, metadata: metadata)
+        var offset = header.count
+        let placements = tensors.map { tensor in
+            defer { offset += tensor.byteCount }
+            return Placement(tensor: tensor, offset: offset)
+        }
+        return File(name: name, header: header, placements: placements, size: offset, mode: mode, mirroredShard: nil)
+    }
+
+    private static func index(
+        of shards: Zip2Sequence<[String], [[TensorRecord]]>, source: Checkpoint
+    ) -> Generated {
+        let homes = shards.flatMap { name, tensors in tensors.map { ($0.name, JSONValue.string(name)) } }
+            .sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
+        var metadata = source.index?["metadata"]?.object ?? JSONObject()
+        metadata["total_size"] = .int(source.tensorBytes)
+        let root = JSONValue.object(["metadata": .object(metadata), "weight_map": .object(JSONObject(homes))])
+        return Generated(
+            name: Checkpoint.indexName, bytes: Array((root.serialized(indented: true) + "\n").utf8),
+            mode: indexMode(source) & strictestMode(source))
+    }
+}

@@ -1,0 +1,14 @@
+import Foundations
+
+/// Writes the new bytes of one tensor, tile by tile, in any order and from any thread.
+public protocol TensorRewriter: AnyObject, Sendable {
+    /// Byte ranges within the tensor's data: ascending, without gaps, from its first byte to its last. They follow from shapes
+    /// alone, so that what is written does not depend on threads.
+    var tiles: [Range<Int>] { get }
+
+    /// Fills `output`, which is as long as the tile.
+    func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws
+
+    /// Called once after the tensor's last tile.
+    func finish()
+}

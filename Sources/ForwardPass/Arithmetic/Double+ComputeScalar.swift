@@ -1,0 +1,58 @@
+import CKernels
+import Checkpoints
+import LinearAlgebra
+
+extension Double: ComputeScalar {
+    package static func widen(
+        _ target: UnsafeMutablePointer<Self>, _ source: UnsafeRawPointer, _ type: ElementType, _ count: Int
+    ) { type.widen(source, into: target, count) }
+
+    package static func jitter(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ type: ElementType, seed: UInt64) {
+        guard let roundoff = type.unitRoundoff, let smallest = type.leastNormalMagnitude else { return }
+        mp_jitter_f64(x, count, seed, Double(2 * roundoff), Double(smallest))
+    }
+
+    package static func silu(_ x: UnsafeMutablePointer<Self>, _ count: Int) { mp_silu_f64(x, count) }
+
+    package static func sigmoid(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) {
+        mp_sigmoid_f64(x, count, alpha)
+    }
+
+    package static func quickGelu(_ x: UnsafeMutablePointer<Self>, _ count: Int, _ alpha: Self) {
+        mp_quick_gelu_f64(x, count, alpha)
+    }
+
+    package static func gelu(_ x: UnsafeMutablePointer<Self>, _ count: Int) { mp_gelu_f64(x, count) }
+
+    package static func geluTanh(_ x: UnsafeMutablePointer<Self>, _ count: Int) { mp_gelu_tanh_f64(x, count) }
+
+    package static func hyperbolicTangent(_ x: UnsafeMutablePointer<Self>, _ count: Int) { mp_tanh_f64(x, count) }
+
+    package static func multiply(_ x: UnsafeMutablePointer<Self>, by y: UnsafePointer<Self>, _ count: Int) {
+        mp_multiply_f64(x, y, count)
+    }
+
+    package static func add(_ x: UnsafeMutablePointer<Self>, _ y: UnsafePointer<Self>, _ count: Int, _ alpha: Self) {
+        mp_add_f64(x, y, count, alpha)
+    }
+
+    package static func softmax(_ x: UnsafeMutablePointer<Self>, _ count: Int, sink: UnsafePointer<Self>?) {
+        mp_softmax_f64(x, count, sink)
+    }
+
+    package static func sum(_ x: UnsafePointer<Self>, _ count: Int) -> Self { mp_sum_f64(x, count) }
+
+    package static func sumOfSquares(_ x: UnsafePointer<Self>, _ count: Int, mean: Self) -> Self {
+        mp_sum_of_squares_f64(x, count, mean)
+    }
+
+    package static func normalize(
+        _ target: UnsafeMutablePointer<Self>, _ x: UnsafePointer<Self>, _ count: Int, mean: Self, scale: Self,
+        gain: UnsafePointer<Self>?, bias: UnsafePointer<Self>?
+    ) { mp_normalize_f64(target, x, count, mean, scale, gain, bias) }
+
+    package static func turnPairs(
+        _ a: UnsafeMutablePointer<Self>, _ b: UnsafeMutablePointer<Self>, stride: Int, _ count: Int,
+        cosine: UnsafePointer<Self>, sine: UnsafePointer<Self>
+    ) { mp_turn_pairs_f64(a, b, stride, count, cosine, sine) }
+}

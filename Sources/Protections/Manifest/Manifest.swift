@@ -1,0 +1,178 @@
+import Checkpoints
+import Foundation
+import Foundations
+import LinearAlgebra
+import Symmetries
+
+/// What restoring needs beside the key, kept as `mergeproof.json` in the protected directory. It names the method, never the
+/// secret.
+public struct Manifest: Sendable, Equatable {
+    public static let fileName = Checkpoint.manifestName
+    private static let format = "mergeproof-protection/"
+    private static let newest = 3
+    private static let tagField = "tag"
+
+    /// The version of the format, which says how elements follow from the key.
+    let version: Int
+    /// Version 2 draws an element again where it is the identity; version 1 kept such.
+    var avoidsIdentity: Bool { version > 1 }
+
+    /// Version 3 predicts what rounding costs from the weights, earlier ones from groups, sampler and condition number alone.
+    package var isPredictedFromWeights: Bool { version > 2 }
+
+    /// Nil before version 3.
+    public let nonce: ProtectionNonce?
+    public let method: ProtectionMethod
+    public let sampler: Sampler
+    /// Condition number, or its bound, of what was drawn.
+    public let condition: Double
+    /// The kinds of sites that were acted on.
+    public let siteKinds: Set<Site.Kind>
+    /// What was done to residual streams, where they were acted on.
+    public let residual: ResidualTransform
+    /// Nil for all layers.
+    public let layers: [Int]?
+    public let family: String
+    public let siteCount: Int
+    public let keyIdentifier: String
+    /// Expected cost of rounding in multiples of rounding the original.
+    public let roundingMultiple: Double
+    /// The sealed powers of two that went before the elements of unbalanced sites (`BalanceTable`); nil where there are none.
+    let balance: [UInt8]?
+    /// The sealed gains of the norms of turned streams (`FoldedGains`); nil where none is turned.
+    let gains: [UInt8]?
+    /// Weights in other formats that lay beside the original and were not copied.
+    public let leftOut: [String]
+    /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
+    public let blas: String
+    public let coreType: String
+    /// What lies in the protected directory; nil before version 3.
+    var inventory: Inventory?
+    /// Everything above as the file has it, and what a newer version may have added; of what was read, not of what is to be written.
+    private var document: JSONValue?
+    /// Over everything else.
+    private var tag: AuthenticationTag?
+
+    private var json: JSONValue {
+        var object: JSONObject = [
+            "format": .string("\(Self.format)\(version)"),
+            "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
+            "method": .string(method.rawValue),
+            "sampler": .string(sampler.rawValue),
+            "condition": .double(condition),
+            "sites": .array(siteKinds.map(\.rawValue).sorted().map(JSONValue.string)),
+            "layers": layers.map { .array($0.map(JSONValue.int)) } ?? .string("all"),
+            "architecture": .string(family),
+            "site_count": .int(siteCount),
+            "key_id": .string(keyIdentifier),
+            "predicted_rounding_multiple": .double(roundingMultiple),
+            "left_out": .array(leftOut.map(JSONValue.string)),
+            "blas": .string(blas),
+            "core_type": .string(coreType),
+            "header_metadata": inventory.map { .array($0.headerMetadata) } ?? .null,
+            "files": inventory?.filesJSON ?? .null,
+            "tensors": inventory?.tensorsJSON ?? .null,
+        ]
+        if residual != .permutation { object["residual"] = .string(residual.rawValue) }
+        if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
+        if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
+        return .object(object)
+    }
+
+    /// The file, authenticated as a whole.
+    func bytes(sealedBy authenticator: Authenticator) -> [UInt8] {
+        var members = json.object ?? JSONObject()
+        members[Self.tagField] = .string(authenticator.tag(manifest: json).hexadecimal)
+        return Array((JSONValue.object(members).serialized(indented: true) + "\n").utf8)
+    }
+
+    /// Whether every field is as the key's owner wrote it.
+    func isAuthentic(_ authenticator: Authenticator) -> Bool { tag == authenticator.tag(manifest: document ?? json) }
+
+    /// Reads the manifest of a protected model.
+    /// - Throws: `ProtectionError.notProtected` when there is none.
+    public static func read(from checkpoint: Checkpoint) throws -> Manifest {
+        let path = checkpoint.path
+        guard let document = try checkpoint.document(named: fileName) else {
+            throw ProtectionError.notProtected(path: path)
+        }
+        return try Manifest(document.root, path: path)
+    }
+
+    private init(_ root: JSONValue, path: String) throws {
+        func string(_ field: String) throws -> String {
+            guard let value = root[field]?.string else { throw ProtectionError.manifest(path: path, field: field) }
+            return value
+        }
+        func required<T>(_ value: T?, _ field: String) throws -> T {
+            guard let value else { throw ProtectionError.manifest(path: path, field: field) }
+            return value
+        }
+        let format = try string("format")
+        guard let version = (1...Self.newest).first(where: { format == "\(Self.format)\($0)" }) else {
+            throw ProtectionError.unknownFormat(path: path, found: format)
+        }
+        // An older version with a newer one's tag would be the newer one robbed of its proof.
+        guard version >= 3 || root[Self.tagField] == nil else {
+            throw ProtectionError.manifest(path: path, field: "format")
+        }
+        self.version = version
+        nonce = version < 3 ? nil : try required(ProtectionNonce(hexadecimal: try string("nonce")), "nonce")
+        method = try required(ProtectionMethod(rawValue: try string("method")), "method")
+        sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
+        condition = try required(root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
+        let kinds = try required(root["sites"]?.array, "sites").map {
+            try required($0.string.flatMap(Site.Kind.init(rawValue:)), "sites")
+        }
+        siteKinds = Set(kinds)
+        residual = try root["residual"].map {
+            try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
+        } ?? .permutation
+        layers =
+            root["layers"]?.string == "all"
+            ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }
+        family = try string("architecture")
+        siteCount = try required(root["site_count"]?.int, "site_count")
+        keyIdentifier = try string("key_id")
+        roundingMultiple = try required(root["predicted_rounding_multiple"]?.double, "predicted_rounding_multiple")
+        func data(_ field: String) throws -> [UInt8]? {
+            try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
+        }
+        (balance, gains) = (try data("balance"), try data("gains"))
+        leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
+        blas = try string("blas")
+        coreType = try string("core_type")
+        guard version >= 3 else { return }
+        var members = try required(root.object, "format")
+        tag = try required(AuthenticationTag(hexadecimal: try string(Self.tagField)), Self.tagField)
+        members[Self.tagField] = nil
+        document = .object(members)
+        inventory = try Inventory(members, path: path)
+    }
+
+    init(
+        nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
+        siteKinds: Set<Site.Kind>, residual: ResidualTransform, layers: [Int]?,
+        family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, balance: [UInt8]?,
+        gains: [UInt8]?,
+        leftOut: [String], inventory: Inventory
+    ) {
+        version = Self.newest
+        self.nonce = nonce
+        self.method = method
+        self.sampler = sampler
+        self.condition = condition
+        self.siteKinds = siteKinds
+        self.residual = residual
+        self.layers = layers
+        self.family = family
+        self.siteCount = siteCount
+        self.keyIdentifier = keyIdentifier
+        self.roundingMultiple = roundingMultiple
+        (self.balance, self.gains) = (balance, gains)
+        self.leftOut = leftOut
+        blas = BLASInfo.version
+        coreType = BLASInfo.coreType
+        self.inventory = inventory
+    }
+}

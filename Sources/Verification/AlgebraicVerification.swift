@@ -1,0 +1,113 @@
+import Architectures
+import Checkpoints
+import Foundations
+import LinearAlgebra
+import Protections
+import Symmetries
+import Synchronization
+
+/// Proves from the weights alone that two checkpoints compute the same function: at every site what the group leaves invariant has
+/// not moved, and everything outside the sites is the same to the bit.
+public struct AlgebraicVerification: Sendable {
+    private let threads: Int
+    private let isExhaustive: Bool
+
+    /// - Parameter isExhaustive: form the full products of every head's two sides instead of probing them.
+    public init(threads: Int? = nil, isExhaustive: Bool = false) {
+        self.threads = WorkerThreads.count(threads)
+        self.isExhaustive = isExhaustive
+    }
+
+    /// - Throws: `ArchitectureError` when the original is of no known architecture; differences are reported, not thrown.
+    public func verify(_ original: Checkpoint, _ protected: Checkpoint) throws -> VerificationReport {
+        try verify(ModelPair(original, protected, threads: threads))
+    }
+
+    public func verify(_ pair: ModelPair) throws -> VerificationReport {
+        let (original, protected, architecture) = (pair.original, pair.protected, pair.architecture)
+        let (manifest, allowance, sums, outer) = (pair.manifest, pair.allowance, pair.sums, pair.outer)
+        let files = try FileComparison(original, protected)
+        let sites = architecture.sites + outer.sites
+        let kinds = Self.kinds(of: sites)
+        let coverage = SiteCoverage(
+            architecture.sites.map { ($0, $0.slices) } + outer.sites.map { ($0, outer.anchors(of: $0)) },
+            outer.placement, in: original)
+        var problems =
+            Self.differences(original, protected, outside: coverage, outer.placement, sums: sums) + files.faults
+        let verification = SiteVerification(
+            sites, original, protected, allowance, outer, pair.probes, sums: sums, isExhaustive: isExhaustive)
+        let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
+        try WorkerThreads.forEach(sites.count, threads: threads) { number, scratch in
+            let result = try verification.result(sites[number], scratch: scratch)
+            found.withLock { $0[number] = result }
+        }
+        let results = found.withLock { $0.compactMap { $0 } }
+        if let manifest {
+            problems += ManifestCheck(manifest: manifest, architecture: architecture, allowance: allowance).problems
+            problems += Self.brokenClaims(manifest, results)
+        }
+        var displacement = TensorSums.none
+        var byKind: [Site.Kind: TensorSums] = [:]
+        // Added up in a fixed order, so that the figures do not depend on threads.
+        for name in original.tensors.keys {
+            guard let sums = sums[name] else { continue }
+            displacement.add(sums)
+            if let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
+        }
+        return VerificationReport(
+            family: architecture.family, sites: results, problems: problems, differences: files.differences,
+            displacement: displacement.ratio,
+            displacementByKind: byKind.mapValues(\.ratio), opaqueParts: architecture.opaqueParts,
+            canBeEvaluated: original.tensors.values.allSatisfy { tensor in
+                protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false
+            })
+    }
+
+    private static func kinds(of sites: [Site]) -> [String: Site.Kind] {
+        var kinds: [String: Site.Kind] = [:]
+        for site in sites {
+            for slice in site.slices where kinds[slice.tensor] == nil { kinds[slice.tensor] = site.kind }
+        }
+        return kinds
+    }
+
+    /// Tensors that are missing, added, of another type or shape, or changed where no site may change them.
+    private static func differences(
+        _ original: Checkpoint, _ protected: Checkpoint, outside coverage: SiteCoverage, _ placement: Placement,
+        sums: [String: TensorSums]
+    ) -> [String] {
+        var problems: [String] = []
+        for tensor in original.tensors.values {
+            guard let twin = protected.tensors[tensor.name] else {
+                problems.append("tensor \(tensor.name) is missing from \(protected.path)")
+                continue
+            }
+            guard twin.type == tensor.type, twin.shape == tensor.shape else {
+                problems.append(
+                    "tensor \(tensor.name) is \(twin.type.rawValue) \(twin.shape), expected \(tensor.type.rawValue) \(tensor.shape)"
+                )
+                continue
+            }
+            if sums[tensor.name]?.isSame == true, placement.leaves(tensor.name) { continue }
+            if !coverage.contains(tensor.name) {
+                problems.append("tensor \(tensor.name) differs, and no symmetry site may change it")
+            } else if let place = coverage.difference(tensor, original, protected) {
+                problems.append("tensor \(tensor.name) differs in \(place), which no symmetry site may change")
+            }
+        }
+        for name in protected.tensors.keys where original.tensors[name] == nil {
+            problems.append("tensor \(name) is not in \(original.path)")
+        }
+        return problems
+    }
+
+    /// Sites that the manifest says are protected and that have not moved.
+    private static func brokenClaims(_ manifest: Manifest, _ results: [SiteResult]) -> [String] {
+        let layers = manifest.layers.map(Set.init)
+        return results.filter { result in
+            !result.isMoved && manifest.siteKinds.contains(result.kind)
+                && (layers.map { result.layer.map($0.contains) ?? false } ?? true)
+        }
+        .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }
+    }
+}

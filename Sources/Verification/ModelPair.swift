@@ -1,0 +1,73 @@
+import Architectures
+import Checkpoints
+import ForwardPass
+import Foundations
+import LinearAlgebra
+import Protections
+import Symmetries
+
+/// An original and what is to be proved of its protected twin: what both proofs need, read once.
+public struct ModelPair: Sendable {
+    public let original: Checkpoint
+    public let protected: Checkpoint
+    let architecture: Architecture
+    /// Nil where the second model says nothing of a protection.
+    let manifest: Manifest?
+    let allowance: RoundingAllowance
+    let sums: [String: TensorSums]
+    let probes: Probes
+    let outer: OuterSites
+
+    /// - Throws: `ArchitectureError` when the original is of no known architecture; differences are found by the proofs.
+    public init(_ original: Checkpoint, _ protected: Checkpoint, threads: Int? = nil) throws {
+        let threads = WorkerThreads.count(threads)
+        self.original = original
+        self.protected = protected
+        BLASThreads.use(1)
+        architecture = try Architecture.resolve(original)
+        manifest = try RoundingAllowance.manifest(of: protected)
+        allowance = try RoundingAllowance(manifest, architecture, original, threads: threads)
+        sums = try TensorSums.all(original, protected, threads: threads)
+        probes = Probes(for: architecture.sites, in: original, sums: sums)
+        outer = try OuterSites(architecture, allowance, original, protected, probes, threads: threads)
+    }
+
+    /// Tensors that the protected model lacks or has otherwise, to the bit.
+    var moved: Set<String> { Set(original.tensors.keys.filter { sums[$0]?.isSame != true }) }
+
+    /// What the outputs' proof needs to look into the protected model's layers.
+    var arrangement: Rearrangement {
+        var streams: [Int: Rearrangement.Line] = [:]
+        for stream in architecture.residualStreams {
+            guard let site = stream.site, let element = outer.placement.element(at: site) else { continue }
+            for stack in stream.stacks {
+                streams[stack] = .init(source: element.source, isNegative: element.scale.map { $0 < 0 })
+            }
+        }
+        var experts: [String: [Int]] = [:]
+        for sublayer in architecture.stacks.flatMap(\.layers).flatMap(\.sublayers) {
+            guard case .experts(let block) = sublayer.operation else { continue }
+            let elements = block.expertSites.map { outer.placement.element(at: $0) }
+            guard elements.contains(where: { $0 != nil }) else { continue }
+            let size = block.experts.count / max(elements.count, 1)
+            experts[block.name] = elements.enumerated().flatMap { group, element in
+                (element?.source ?? Array(0..<size)).map { group * size + $0 }
+            }
+        }
+        let (placement, original) = (outer.placement, original)
+        return Rearrangement(streams: streams, experts: experts) { name in
+            let shape = original.tensors[name]?.matrixShape ?? (rows: 0, columns: 0)
+            func line(_ count: Int, axis: Int) -> Rearrangement.Line? {
+                placement.lines(0..<count, of: name, axis: axis).map { map in
+                    var (source, isNegative) = (Array(0..<count), [Bool](repeating: false, count: count))
+                    for (origin, place) in map.indices.enumerated() {
+                        (source[Int(place)], isNegative[Int(place)]) = (origin, map.isNegative[origin])
+                    }
+                    return .init(source: source, isNegative: isNegative)
+                }
+            }
+            return .init(
+                name: placement.tensor(name), rows: line(shape.rows, axis: 0), columns: line(shape.columns, axis: 1))
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import Checkpoints
+import Foundations
+import LinearAlgebra
+import Symmetries
+import Synchronization
+
+/// Checks the sites of two checkpoints one after the other and lets go of the pages that no later one needs.
+final class SiteVerification: Sendable {
+    private let original: Checkpoint
+    private let protected: Checkpoint
+    private let allowance: RoundingAllowance
+    private let outer: OuterSites
+    private let sums: [String: TensorSums]
+    private let probes: Probes
+    private let isExhaustive: Bool
+    /// How many sites still read the columns of a tensor.
+    private let readers: Mutex<[String: Int]>
+
+    init(
+        _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ allowance: RoundingAllowance,
+        _ outer: OuterSites, _ probes: Probes, sums: [String: TensorSums], isExhaustive: Bool
+    ) {
+        self.original = original
+        self.protected = protected
+        self.allowance = allowance
+        self.sums = sums
+        self.isExhaustive = isExhaustive
+        self.outer = outer
+        self.probes = probes
+        var readers: [String: Int] = [:]
+        for slice in sites.filter({ !$0.kind.isOuter }).flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
+        self.readers = Mutex(readers)
+    }
+
+    func result(_ site: Site, scratch: WorkerScratch) throws -> SiteResult {
+        defer { release(site) }
+        let types = site.slices.flatMap { slice in
+            [original, protected].compactMap { $0.tensors[slice.tensor]?.type }
+        }
+        let tolerance = Tolerance(types: types)
+        var result = SiteResult(
+            path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
+            allowedMultiple: allowance.allowed(at: site, types: types))
+        let placement = outer.placement
+        if site.kind.isOuter {
+            let worst = outer.worstError(at: site, original, protected, scratch)
+            result.include(worst.value, worst.place)
+            result.isMoved = placement.isMoved(site) || worst.value > 0
+            return result
+        }
+        if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true && placement.leaves($0.tensor) }) { return result }
+        guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected, placement)
+        else {
+            result.include(.infinity, "its tensors do not fit")
+            result.isMoved = true
+            return result
+        }
+        result.isMoved = !whole.flatMap(\.pieces).allSatisfy { $0.original.isSame(as: $0.protected) }
+        guard result.isMoved else { return result }
+        let isWide = types.contains { $0 != .bf16 && $0 != .f16 }
+        for block in SiteBlock.blocks(of: site.group) {
+            guard let parts = PartViews.all(of: site, channels: block.channels, original, protected, placement)
+            else { continue }
+            switch block.law {
+            case .linear where !allowance.isExact(site):
+                if isWide {
+                    try compare(Double.self, parts, block, tolerance, scratch, &result)
+                } else {
+                    try compare(Float.self, parts, block, tolerance, scratch, &result)
+                }
+            case .pairs(let pairing, let law) where !allowance.isExact(site) && law != .signs:
+                let worst = PairRecovery(
+                    pairing: pairing, law: law, parts: parts, tolerance: tolerance, scratch: scratch
+                ).worstError()
+                result.include(worst.value, worst.place)
+            default:
+                let worst = ExactRecovery(
+                    parts: parts, channels: block.channels.count, law: block.law, scratch: scratch
+                ).worstError()
+                result.include(worst.value, worst.place)
+            }
+        }
+        return result
+    }
+
+    private func compare<Real: ProbedScalar>(
+        _ type: Real.Type, _ parts: [PartViews], _ block: SiteBlock, _ tolerance: Tolerance, _ scratch: WorkerScratch,
+        _ result: inout SiteResult
+    ) throws {
+        let finding = try BilinearInvariant<Real>(
+            parts: parts, channels: block.channels.count, tolerance: tolerance, probes: probes,
+            isExhaustive: isExhaustive, scratch: scratch
+        ).finding()
+        result.include(finding.worst.value, finding.worst.place)
+        result.roundingMultiple = max(result.roundingMultiple, finding.roundingMultiple)
+        result.isZero = finding.isZero
+    }
+
+    private func release(_ site: Site) {
+        guard !site.kind.isOuter else { return }
+        for slice in site.slices {
+            let isLast = readers.withLock { readers in
+                readers[slice.tensor, default: 1] -= 1
+                return readers[slice.tensor, default: 0] <= 0
+            }
+            let places = [(original, slice.tensor), (protected, outer.placement.tensor(slice.tensor))]
+            for (checkpoint, name) in places {
+                guard let tensor = checkpoint.tensors[name] else { continue }
+                if isLast { checkpoint.releasePages(of: tensor) }
+                // Rows are this site's alone; columns are read on by others.
+                let rows =
+                    slice.across
+                    ?? (slice.axis == 0 ? slice.start..<slice.start + site.group.dimension * slice.width : nil)
+                let rowBytes = tensor.matrixShape.columns * tensor.type.bitWidth / 8
+                if let rows, rows.upperBound * rowBytes <= tensor.byteCount {
+                    checkpoint.releasePages(of: tensor, bytes: rows.lowerBound * rowBytes..<rows.upperBound * rowBytes)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Foundations
+import LinearAlgebra
+import Protections
+
+struct BenchProtect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "protect",
+        abstract: "Time protection against copying the same model.",
+        discussion: """
+            Runs `cp -r` followed by `sync`, and protection by each method, in turn, and prints medians and ratios. Without MODEL a \
+            Llama-shaped bf16 checkpoint of 1.4 GB (hidden 2048, 16 layers, 32 heads, 8 key/value heads) is made first.
+            """)
+
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
+    var model: String?
+
+    @Option(help: "Directory for the model and the outputs; everything in it that this command makes is removed.")
+    var work = "."
+
+    @Option(help: "Rounds.")
+    var rounds = 5
+
+    @Option(help: "Vocabulary of the model that is made.")
+    var vocabulary = SyntheticModel().vocabulary
+
+    @OptionGroup var cores: ThreadOptions
+
+    @OptionGroup var display: OutputOptions
+
+    func validate() throws {
+        try requireRange("--rounds", rounds, 1...1_000_000)
+        try requireRange("--vocabulary", vocabulary, 1...10_000_000)
+    }
+
+    func run() throws {
+        try reportingErrors {
+            let workFolder = try WorkFolder(in: work, for: "bench")
+            defer { workFolder.remove() }
+            let folder = workFolder.path
+            let source =
+                try model.map { try HubCache.resolve($0) }
+                ?? BenchModel.make(in: folder, vocabulary: vocabulary, isQuiet: display.quiet)
+            let key = folder + "/key"
+            try SecretKey().write(to: key)
+            let bytes = try Checkpoint(opening: source).tensorBytes
+            let results = try measure(source: source, key: key, output: folder + "/out")
+            if display.json {
+                try print(json: Report(bytes: bytes, commands: results))
+            } else {
+                print(text(results, bytes: bytes))
+            }
+        }
+    }
+
+    /// One command's wall times and the largest memory it held that no file backs.
+    private struct Measurement: Encodable {
+        let name: String
+        var seconds: [Double] = []
+        var ratios: [Double] = []
+        var peakBytes = 0
+
+        enum Key: String, CodingKey {
+            case command, seconds
+            case medianRatio = "median_ratio_to_cp"
+            case peakBytes = "peak_anonymous_bytes"
+        }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: Key.self)
+            try container.encode(name, forKey: .command)
+            try container.encode(seconds, forKey: .seconds)
+            try container.encode(median(ratios), forKey: .medianRatio)
+            try container.encode(peakBytes, forKey: .peakBytes)
+        }
+    }
+
+    private struct Report: Encodable {
+        let bytes: Int
+        let coreType = BLASInfo.coreType
+        let commands: [Measurement]
+
+        enum CodingKeys: String, CodingKey {
+            case bytes = "tensor_bytes"
+            case coreType = "core_type"
+            case commands
+        }
+    }
+
+    private func measure(source: String, key: String, output: String) throws -> [Measurement] {
+        let myself = try PosixSystemCalls().realPath("/proc/self/exe")
+        var commands: [(name: String, path: String, words: [String])] = [
+            ("cp -r && sync", "/bin/sh", ["-c", "cp -rL \"$0\" \"$1\" && sync", source, output])
+        ]
+        for method in ProtectionMethod.allCases {
+            var words = ["protect", source, "-o", output, "--method", method.rawValue, "--key", key, "--quiet"]
+            if let threads = cores.threads { words += ["--threads", "\(threads)"] }
+            commands.append(("protect \(method.rawValue)", myself, words))
+        }
+        var results = commands.map { Measurement(name: $0.name) }
+        // The first round warms the page cache and is not counted.
+        for round in 0...rounds {
+            for (number, command) in commands.enumerated() {
+                let usage = try ChildProcess.run(command.path, command.words)
+                WorkFolder.remove(output)
+                guard round > 0 else { continue }
+                results[number].seconds.append(usage.seconds)
+                results[number].ratios.append(usage.seconds / (results[0].seconds.last ?? usage.seconds))
+                results[number].peakBytes = max(results[number].peakBytes, usage.anonymousBytes)
+                if !display.quiet {
+                    writeToStandardError("round \(round): \(command.name) \(fixed(usage.seconds, 2)) s\n")
+                }
+            }
+        }
+        return results
+    }
+
+    private func text(_ results: [Measurement], bytes: Int) -> [String] {
+        let rows = results.map { result in
+            let seconds = median(result.seconds)
+            return [
+                result.name, fixed(seconds, 2), "\(ByteSize.format(Int(Double(bytes) / max(seconds, 1e-6))))/s",
+                fixed(median(result.ratios), 2),
+                "\(fixed(result.ratios.min() ?? 0, 2)) to \(fixed(result.ratios.max() ?? 0, 2))",
+                ByteSize.format(result.peakBytes),
+            ]
+        }
+        let header = ["command", "median s", "rate", "ratio to cp", "range", "peak memory"]
+        return table([header] + rows)
+            + ["\(ByteSize.format(bytes)), \(rounds) rounds in turn; OpenBLAS kernels: \(BLASInfo.coreType)"]
+    }
+}

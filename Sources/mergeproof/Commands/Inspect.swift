@@ -1,0 +1,67 @@
+import Architectures
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Foundations
+import LinearAlgebra
+import Protections
+import Symmetries
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Show a model's architecture, symmetry sites, and what each method would do.")
+
+    @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
+    var model: String
+
+    @OptionGroup var display: OutputOptions
+
+    func run() throws {
+        try reportingErrors {
+            let inspection = try Inspection(try openModel(model))
+            if display.json {
+                try print(json: inspection)
+            } else {
+                print(text(inspection))
+            }
+        }
+    }
+
+    private func text(_ inspection: Inspection) -> [String] {
+        let types = inspection.types.all.map { "\($0.name) \(ByteSize.format($0.value))" }.joined(separator: ", ")
+        var lines = [
+            "\(inspection.family) (model_type \(inspection.modelType)), \(inspection.tensorCount) tensors in \(inspection.fileCount) file\(inspection.fileCount == 1 ? "" : "s"): \(types)",
+            inspection.dimensions.all.map { "\($0.name) \($0.value)" }.joined(separator: ", "),
+            "",
+        ]
+        lines += table(
+            [["site", "count", "group of one", "continuous parameters"]]
+                + inspection.sites.map { [$0.kind, "\($0.count)", $0.group, "\($0.parameters)"] })
+        lines += inspection.opaqueParts.map { part in
+            "not understood: \(part.name), \(part.tensors.count) tensor\(part.tensors.count == 1 ? "" : "s") copied as they are: \(part.reason)"
+        }
+        if !inspection.opaqueParts.isEmpty {
+            lines.append("such a model is protected, restored and verified by its weights, and not evaluated")
+        }
+        lines += inspection.limits.map { "limited: \($0)" } + inspection.notes.map { "note: \($0)" }
+        lines += [""]
+        lines += table(
+            [["method", "sampler", "condition", "sites", "weights rewritten", "rounding"]]
+                + inspection.methods.map {
+                    [
+                        $0.name, $0.sampler.rawValue + ($0.isDefault ? " (default)" : ""),
+                        fixed($0.condition, 0), "\($0.sites)", ByteSize.format($0.bytes),
+                        "\(fixed($0.roundingMultiple, 1)) x",
+                    ]
+                })
+        lines += ["disk space of an output: \(ByteSize.format(inspection.outputBytes))"]
+        if !inspection.leftOut.isEmpty {
+            lines += ["", "left out of any output:"] + inspection.leftOut.map { "    \($0.path) \($0.reason)" }
+        }
+        if !inspection.refused.isEmpty {
+            lines += ["", "in the way of protection:"] + inspection.refused.map { "    \($0.path): \($0.reason)" }
+        }
+        if inspection.isProtected { lines += ["", "this model is protected already (mergeproof.json)"] }
+        return lines
+    }
+}

@@ -1,0 +1,51 @@
+import Checkpoints
+import Foundations
+import Protections
+
+/// What protect and restore say when they are done.
+enum ReportText {
+    static func protected(_ report: Protector.Report, output: String, seconds: Double) -> String {
+        let manifest = report.manifest
+        let drawn =
+            manifest.sampler == .exact
+            ? "exact elements"
+            : "sampler \(manifest.sampler.rawValue), condition number \(fixed(manifest.condition, 1))"
+        return """
+            protected \(PrintableText.line(output))
+              method     \(manifest.method.rawValue), \(drawn), key \(manifest.keyIdentifier)
+              sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
+              rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
+              time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
+            \(whatNoLongerFits(manifest))
+            This lock does not stop an attacker who aligns the weights to the public base model.
+            """
+    }
+
+    private static func whatNoLongerFits(_ manifest: Manifest) -> String {
+        manifest.siteKinds.contains(.residual)
+            ? "Hidden states have changed: adapters, draft models and steering vectors must be trained on the protected model (--keep-hidden-states leaves the residual stream as it is)."
+            : "Adapters, draft models and steering vectors that act inside attention or MLP layers must be trained on the protected model."
+    }
+
+    static func restored(_ report: Protector.Report, output: String, seconds: Double) -> String {
+        let size = "(\(report.sites) sites, \(ByteSize.format(report.tensorBytes)) in \(fixed(seconds, 2)) s)"
+        guard let proof = report.proof else {
+            return
+                "restored \(PrintableText.line(output)) \(size)\nnothing was proved: the model was protected before manifests were authenticated, so whether anything was changed since is not checked"
+        }
+        guard proof.holds else {
+            return
+                "restored \(PrintableText.line(output)) \(size)\nnothing was proved: the model is not as mergeproof protect wrote it, and its changes were accepted"
+        }
+        let files =
+            proof.identicalFiles > 1
+            ? "config.json and \(proof.identicalFiles - 1) other files are as mergeproof protect wrote them"
+            : "config.json is as mergeproof protect wrote it"
+        guard !proof.isBitForBit else {
+            return
+                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
+        }
+        return
+            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
+    }
+}
