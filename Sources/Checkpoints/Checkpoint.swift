@@ -34,6 +34,8 @@ public final class Checkpoint: Sendable {
     public let config: JSONDocument?
     public let index: JSONDocument?
     let system: any SystemCalls
+    /// Tensors that are kept in memory; their records name no shard.
+    private let memory: TensorMemory?
 
     /// - Parameter patterns: files to be copied although they look like weights in another form or are hidden; see
     ///   `InclusionPatterns`.
@@ -42,6 +44,7 @@ public final class Checkpoint: Sendable {
     ) throws(CheckpointError) {
         self.path = path
         self.system = system
+        memory = nil
         let status = try system.status(path)
         guard status.kind != .other else { throw .notAFileOrDirectory(path: path) }
         isSingleFile = status.kind == .file
@@ -74,9 +77,20 @@ public final class Checkpoint: Sendable {
         if let index { try Self.checkIndex(index, against: shards, file: path + "/" + Self.indexName) }
     }
 
-    /// A tensor's bytes in the mapping; valid while the checkpoint lives.
+    /// A checkpoint in which some tensors are kept in memory, in the place of the other's.
+    package init(_ base: Checkpoint, replacing memory: TensorMemory) {
+        (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
+        (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
+        tensors = base.tensors.mapValues { memory.records[$0.name] ?? $0 }
+        self.memory = memory
+    }
+
+    /// A tensor's bytes in the mapping, or in memory; valid while the checkpoint lives.
     public func bytes(of tensor: TensorRecord) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: shards[tensor.shard].file.bytes[tensor.dataRange])
+        guard shards.indices.contains(tensor.shard) else {
+            return memory?.bytes(of: tensor) ?? UnsafeRawBufferPointer(start: nil, count: 0)
+        }
+        return UnsafeRawBufferPointer(rebasing: shards[tensor.shard].file.bytes[tensor.dataRange])
     }
 
     /// Lets go of a tensor's pages: they stay in the page cache but no longer count as this process's memory.
@@ -91,6 +105,7 @@ public final class Checkpoint: Sendable {
 
     /// The same for some of a tensor's bytes: the whole pages among them.
     public func releasePages(of tensor: TensorRecord, bytes: Range<Int>) {
+        guard shards.indices.contains(tensor.shard) else { return }
         let start = tensor.dataRange.lowerBound
         shards[tensor.shard].file.advise(
             start + bytes.lowerBound..<start + bytes.upperBound, Int32(MADV_DONTNEED))

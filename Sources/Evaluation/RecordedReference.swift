@@ -1,5 +1,6 @@
 import Checkpoints
 import ForwardPass
+import Verification
 
 /// Inputs and outputs of a model as Hugging Face transformers computed them: a safetensors file with the inputs under their names
 /// there, `output` from f32 arithmetic and `output_f64` from f64 arithmetic, as scripts/make_fixtures.py records them.

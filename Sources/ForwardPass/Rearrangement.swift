@@ -30,32 +30,63 @@ public struct Rearrangement: Sendable {
         }
     }
 
+    /// What became of a residual stream's channels.
+    public enum Stream: Sendable {
+        case moved(Line)
+        /// The other's states are `R·x`, for an orthogonal R. What its last norm gives lacks the gains, which others have taken.
+        case turned(Matrix<Double>, lastGains: [Double])
+
+        func apply<Real: ComputeScalar>(to states: States<Real>) -> States<Real> {
+            switch self {
+            case .moved(let line): states.arranged(line)
+            case .turned(let matrix, _): states.turned(by: matrix)
+            }
+        }
+
+        var inverse: Stream {
+            switch self {
+            case .moved(let line): .moved(line.inverse)
+            case .turned(let matrix, let gains): .turned(matrix.transposed, lastGains: gains)
+            }
+        }
+    }
+
     public static let none = Rearrangement(streams: [:], experts: [:]) { Tensor(name: $0, rows: nil, columns: nil) }
 
     /// By the number of a stack: channels of its residual stream.
-    package let streams: [Int: Line]
+    package let streams: [Int: Stream]
     /// By the name of a block with a router: its experts.
     let experts: [String: [Int]]
     let tensor: @Sendable (String) -> Tensor
 
-    public init(streams: [Int: Line], experts: [String: [Int]], tensor: @escaping @Sendable (String) -> Tensor) {
+    /// Whether tensors of one model can't stand in the other as they are, wherever they are put.
+    package var turnsStreams: Bool {
+        streams.values.contains { if case .turned = $0 { true } else { false } }
+    }
+
+    public init(streams: [Int: Stream], experts: [String: [Int]], tensor: @escaping @Sendable (String) -> Tensor) {
         (self.streams, self.experts, self.tensor) = (streams, experts, tensor)
     }
 
     /// The original's states as the other model has them.
     package func arranged<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
-        streams[stack].map(states.arranged) ?? states
+        streams[stack]?.apply(to: states) ?? states
     }
 
     /// The other model's states as the original has them.
     package func restored<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
-        streams[stack].map { states.arranged($0.inverse) } ?? states
+        streams[stack]?.inverse.apply(to: states) ?? states
     }
 
     package func arranged<Real>(
         _ encoder: [(states: States<Real>, positions: Positions)]
     ) -> [(states: States<Real>, positions: Positions)] {
-        encoder.enumerated().map { (arranged($1.states, stack: $0), $1.positions) }
+        encoder.enumerated().map { stack, encoded in
+            guard case .turned(_, let gains)? = streams[stack] else {
+                return (arranged(encoded.states, stack: stack), encoded.positions)
+            }
+            return (arranged(encoded.states.divided(by: gains), stack: stack), encoded.positions)
+        }
     }
 
     package func arranged(_ guide: RoutingGuide?, block: String) -> RoutingGuide? {
@@ -71,6 +102,26 @@ public struct Rearrangement: Sendable {
 }
 
 extension States {
+    /// Every row x becomes `matrix · x`.
+    func turned(by matrix: Matrix<Double>) -> States {
+        guard matrix.columns == columns, matrix.rows == columns else { return self }
+        let result = States(rows: rows, columns: columns)
+        Matrix<Real>(matrix).withView { right in
+            try? Products.multiply(
+                view, by: right, rightTransposed: true,
+                into: result.mutableWindow(rows: 0..<rows, columns: 0..<columns))
+        }
+        return result
+    }
+
+    /// Every column by its number; the same where there are none.
+    func divided(by factors: [Double]) -> States {
+        guard factors.count == columns else { return self }
+        let result = States(self)
+        for i in 0..<rows { for j in 0..<columns { result.row(i)[j] /= Real(factors[j]) } }
+        return result
+    }
+
     /// Column i holds ± what column `source[i]` held.
     func arranged(_ line: Rearrangement.Line) -> States {
         guard line.source.count == columns else { return self }

@@ -108,7 +108,8 @@ struct ProtectionPlan: Sendable {
         try agree("architecture", manifest.family, architecture.family)
         try self.init(
             method: manifest.method, sampler: manifest.sampler, condition: manifest.condition,
-            siteKinds: manifest.siteKinds, residual: manifest.residual, layers: manifest.layers, architecture: architecture, checkpoint: checkpoint)
+            siteKinds: manifest.siteKinds, residual: manifest.residual, layers: manifest.layers,
+            architecture: architecture, checkpoint: checkpoint)
         try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
         guard !sites.isEmpty else { throw ProtectionError.manifest(path: checkpoint.path, field: "site_count") }
     }

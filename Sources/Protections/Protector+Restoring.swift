@@ -44,7 +44,8 @@ extension Protector {
         }
         do {
             try write(
-                output, plan: plan, manifest, from: source, to: path, derivation: derivation, gains: gains, isInverse: true,
+                output, plan: plan, manifest, from: source, to: path, derivation: derivation, gains: gains,
+                isInverse: true,
                 threads: threads, allowsNonFinite: true, observer: observer)
         } catch ProtectionError.inexactScaling(let tensor) where manifest.inventory != nil && !acceptsChanges {
             // Undoing what protect could do loses no bit.

@@ -112,7 +112,8 @@ public struct Protector: Sendable {
 
     func write(
         _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        derivation: Derivation, gains: FoldedGains, isInverse: Bool, threads: Int?, allowsNonFinite: Bool, observer: TaggingObserver?
+        derivation: Derivation, gains: FoldedGains, isInverse: Bool, threads: Int?, allowsNonFinite: Bool,
+        observer: TaggingObserver?
     ) throws {
         // One thread per product: bits must not depend on how many tiles are computed at once.
         BLASThreads.use(1)

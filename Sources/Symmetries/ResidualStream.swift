@@ -106,7 +106,7 @@ extension Architecture {
 }
 
 extension Stack {
-    var tableOfTokens: String? {
+    package var tableOfTokens: String? {
         if case .tokens(let embedding) = embedding { embedding.tokens } else { nil }
     }
 }

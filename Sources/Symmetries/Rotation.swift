@@ -67,7 +67,9 @@ public struct Rotation: Sendable {
                     while length < order {
                         for block in stride(from: q * order, to: (q + 1) * order, by: 2 * length) {
                             for i in block..<block + length {
-                                (turned[i], turned[i + length]) = (turned[i] + turned[i + length], turned[i] - turned[i + length])
+                                (turned[i], turned[i + length]) = (
+                                    turned[i] + turned[i + length], turned[i] - turned[i + length]
+                                )
                             }
                         }
                         length *= 2

@@ -26,16 +26,15 @@ public struct AlgebraicVerification: Sendable {
     public func verify(_ pair: ModelPair) throws -> VerificationReport {
         let (original, protected, architecture) = (pair.original, pair.protected, pair.architecture)
         let (manifest, allowance, sums, outer) = (pair.manifest, pair.allowance, pair.sums, pair.outer)
+        let inner = architecture.sites.map(pair.sketch.site)
         let files = try FileComparison(original, protected)
-        let sites = architecture.sites + outer.sites
+        let sites = inner + outer.sites
         let kinds = Self.kinds(of: sites)
         let coverage = SiteCoverage(
-            architecture.sites.map { ($0, $0.slices) } + outer.sites.map { ($0, outer.anchors(of: $0)) },
-            outer.placement, in: original)
-        var problems =
-            Self.differences(original, protected, outside: coverage, outer.placement, sums: sums) + files.faults
-        let verification = SiteVerification(
-            sites, original, protected, allowance, outer, pair.probes, sums: sums, isExhaustive: isExhaustive)
+            inner.map { ($0, $0.slices) } + outer.sites.map { ($0, outer.anchors(of: $0)) },
+            outer.placement, in: pair.sketch.original)
+        var problems = Self.differences(pair, outside: coverage) + files.faults
+        let verification = SiteVerification(sites, pair, isExhaustive: isExhaustive)
         let found = Mutex([SiteResult?](repeating: nil, count: sites.count))
         try WorkerThreads.forEach(sites.count, threads: threads) { number, scratch in
             let result = try verification.result(sites[number], scratch: scratch)
@@ -72,11 +71,10 @@ public struct AlgebraicVerification: Sendable {
     }
 
     /// Tensors that are missing, added, of another type or shape, or changed where no site may change them.
-    private static func differences(
-        _ original: Checkpoint, _ protected: Checkpoint, outside coverage: SiteCoverage, _ placement: Placement,
-        sums: [String: TensorSums]
-    ) -> [String] {
-        var problems: [String] = []
+    private static func differences(_ pair: ModelPair, outside coverage: SiteCoverage) -> [String] {
+        let (original, protected, sketch) = (pair.original, pair.protected, pair.sketch)
+        let placement = pair.outer.placement
+        var problems = sketch.problems
         for tensor in original.tensors.values {
             guard let twin = protected.tensors[tensor.name] else {
                 problems.append("tensor \(tensor.name) is missing from \(protected.path)")
@@ -88,7 +86,19 @@ public struct AlgebraicVerification: Sendable {
                 )
                 continue
             }
-            if sums[tensor.name]?.isSame == true, placement.leaves(tensor.name) { continue }
+            if let gain = sketch.folded[tensor.name] {
+                if !sketch.isFolded(gain) {
+                    problems.append("tensor \(tensor.name) is not 1 throughout, though its stream was turned")
+                }
+                continue
+            }
+            if sketch.isSketched(tensor.name) {
+                if let place = coverage.difference(tensor, sketch) {
+                    problems.append("tensor \(tensor.name) differs in \(place), which no symmetry site may change")
+                }
+                continue
+            }
+            if pair.sums[tensor.name]?.isSame == true, placement.leaves(tensor.name) { continue }
             if !coverage.contains(tensor.name) {
                 problems.append("tensor \(tensor.name) differs, and no symmetry site may change it")
             } else if let place = coverage.difference(tensor, original, protected) {

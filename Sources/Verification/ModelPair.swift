@@ -16,6 +16,8 @@ public struct ModelPair: Sendable {
     let allowance: RoundingAllowance
     let sums: [String: TensorSums]
     let probes: Probes
+    /// Both models as they are where no residual stream was turned.
+    let sketch: Sketch
     let outer: OuterSites
 
     /// - Throws: `ArchitectureError` when the original is of no known architecture; differences are found by the proofs.
@@ -28,8 +30,28 @@ public struct ModelPair: Sendable {
         manifest = try RoundingAllowance.manifest(of: protected)
         allowance = try RoundingAllowance(manifest, architecture, original, threads: threads)
         sums = try TensorSums.all(original, protected, threads: threads)
-        probes = Probes(for: architecture.sites, in: original, sums: sums)
-        outer = try OuterSites(architecture, allowance, original, protected, probes, threads: threads)
+        sketch = try Self.sketch(
+            architecture, allowance, original, protected, seed: TensorSums.seed(sums), threads: threads)
+        probes = Probes(for: architecture.sites.map(sketch.site), in: sketch.original, seed: TensorSums.seed(sums))
+        outer = try OuterSites(architecture, allowance, sketch, probes, threads: threads)
+    }
+
+    private static func sketch(
+        _ architecture: Architecture, _ allowance: RoundingAllowance, _ original: Checkpoint, _ protected: Checkpoint,
+        seed: String, threads: Int
+    ) throws -> Sketch {
+        var head: String?
+        if case .language(let language) = architecture.head { head = language.head.weight }
+        let streams = try architecture.residualStreams.compactMap { stream -> TurnedStream? in
+            guard let site = stream.site(allowance.residual), site.group.isRotation, allowance.covers(site) else {
+                return nil
+            }
+            return try TurnedStream(
+                site, stacks: stream.stacks,
+                tables: Set(stream.stacks.compactMap { architecture.stacks[$0].tableOfTokens }), head: head, original,
+                protected)
+        }
+        return try Sketch(streams, original, protected, seed: seed, threads: threads)
     }
 
     /// Tensors that the protected model lacks or has otherwise, to the bit.
@@ -37,11 +59,19 @@ public struct ModelPair: Sendable {
 
     /// What the outputs' proof needs to look into the protected model's layers.
     var arrangement: Rearrangement {
-        var streams: [Int: Rearrangement.Line] = [:]
+        var streams: [Int: Rearrangement.Stream] = [:]
+        for stream in sketch.streams {
+            for stack in stream.stacks {
+                let norm = architecture.stacks[stack].finalNorm
+                let gain = norm.flatMap { norm in norm.weight.map { Site.Gain(tensor: $0, offset: norm.gainOffset) } }
+                let gains = StreamReader.gain(gain, in: self.original)
+                streams[stack] = stream.matrix.map { .turned($0, lastGains: gains) }
+            }
+        }
         for stream in architecture.residualStreams {
             guard let site = stream.site, let element = outer.placement.element(at: site) else { continue }
             for stack in stream.stacks {
-                streams[stack] = .init(source: element.source, isNegative: element.scale.map { $0 < 0 })
+                streams[stack] = .moved(.init(source: element.source, isNegative: element.scale.map { $0 < 0 }))
             }
         }
         var experts: [String: [Int]] = [:]

@@ -125,9 +125,10 @@ public struct Manifest: Sendable, Equatable {
             try required($0.string.flatMap(Site.Kind.init(rawValue:)), "sites")
         }
         siteKinds = Set(kinds)
-        residual = try root["residual"].map {
-            try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
-        } ?? .permutation
+        residual =
+            try root["residual"].map {
+                try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
+            } ?? .permutation
         layers =
             root["layers"]?.string == "all"
             ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }

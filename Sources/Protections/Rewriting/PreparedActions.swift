@@ -95,7 +95,8 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
         case .rotation:
             let gain = edit.slice.gain.flatMap { elements.gains[$0] } ?? []
             return .turn(
-                try elements.turn(at: edit.site, in: Real.self), before: elements.isInverse ? [] : gain.map { Real($0) },
+                try elements.turn(at: edit.site, in: Real.self),
+                before: elements.isInverse ? [] : gain.map { Real($0) },
                 after: elements.isInverse ? gain.map { Real(1 / $0) } : [])
         case .dense, .torus, .monomial: return .dense(Matrix<Real>(rounding: action.matrix))
         }

@@ -57,7 +57,8 @@ struct TensorEdits: Sendable {
         bands = try Self.bands(actions.filter { $0.slice.axis != 0 }, tensor)
         // A stream is turned along one axis of a tensor, and gains are nothing but gains.
         let turnsColumns = bands.contains { $0.edits.contains { $0.site.group.isRotation } }
-        guard !turnsColumns || !rows.contains(where: { $0.site.group.isRotation }), folded == nil || edits.isEmpty else {
+        guard !turnsColumns || !rows.contains(where: { $0.site.group.isRotation }), folded == nil || edits.isEmpty
+        else {
             throw ProtectionError.bothAxes(tensor: tensor.name)
         }
     }

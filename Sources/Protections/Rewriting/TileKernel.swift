@@ -29,7 +29,9 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
     }
 
     /// Bits as they are, or rounded where the output is stored in fewer.
-    private func copy(_ target: UnsafeMutablePointer<Output.Stored>, _ source: UnsafePointer<Input.Stored>, _ count: Int) {
+    private func copy(
+        _ target: UnsafeMutablePointer<Output.Stored>, _ source: UnsafePointer<Input.Stored>, _ count: Int
+    ) {
         if Input.self == Output.self {
             UnsafeMutableRawPointer(target).copyMemory(
                 from: source, byteCount: count * MemoryLayout<Input.Stored>.stride)

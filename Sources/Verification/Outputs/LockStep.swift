@@ -117,6 +117,8 @@ struct LockStep<Real: ComputeScalar> {
         encoder: [(states: States<Real>, positions: Positions)]
     ) throws -> Comparison.Fault {
         let step = place.step
+        // Where a stream is turned, no tensor of the original fits the protected model.
+        guard !arrangement.turnsStreams else { return .init(block: place.name, tensors: []) }
         let layer = original.architecture.stacks[step.stack].layers[step.layer]
         let block = layer.sublayers[step.sublayer].operation.blockName
         for group in groups[block] ?? [] {

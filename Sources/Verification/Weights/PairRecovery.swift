@@ -8,12 +8,14 @@ import Symmetries
 /// every entry of keys and queries under it.
 ///
 /// Read as complex numbers x, keys become `z x` and queries `x / conj(z)`. z is the least-squares estimate `Σ conj(x) y / Σ |x|²`
-/// of the part whose rounding blurs it least. An entry's error is `|y - z x| / |z x|`, which rounding keeps below two roundoffs.
+/// of the part whose rounding blurs it least. An entry's error is `|y - z x| / |z x|`, which rounding keeps below two roundoffs; what is
+/// seen through random vectors is held against the mean of its row, which such a sum is rounded like.
 struct PairRecovery {
     let pairing: ChannelPairing
     let law: SiteBlock.PairLaw
     let parts: [PartViews]
     let tolerance: Tolerance
+    let sketch: Sketch
     let scratch: WorkerScratch
 
     /// What a part says of z.
@@ -97,8 +99,18 @@ struct PairRecovery {
             let squared = re * re + im * im
             (re, im) = (re / squared, im / squared)
         }
-        let error = mp_pair_error(xa, xb, ya, yb, part.lines, re, im, tolerance.floor, &place)
         let blur = estimate.blur.isFinite ? max(estimate.blur, 1) : 1
-        worst.include(error / blur, "\(part.place(ofLine: place)), pair \(pair)")
+        var start = 0
+        for (view, _) in part.pieces {
+            var floor = tolerance.floor
+            if sketch.isSketched(view.slice.tensor) {
+                let square = (start..<start + view.lines).reduce(0.0) { $0 + ya[$1] * ya[$1] + yb[$1] * yb[$1] }
+                floor = max(floor, (square / Double(max(view.lines, 1))).squareRoot())
+            }
+            let error = mp_pair_error(
+                xa + start, xb + start, ya + start, yb + start, view.lines, re, im, floor, &place)
+            worst.include(error / blur, "\(part.place(ofLine: start + place)), pair \(pair)")
+            start += view.lines
+        }
     }
 }

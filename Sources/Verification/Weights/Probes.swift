@@ -13,14 +13,13 @@ struct Probes: Sendable {
     private let floats: Matrix<Float>
 
     /// As many as the largest side of these sites has inputs.
-    init(for sites: [Site], in checkpoint: Checkpoint, sums: [String: TensorSums]) {
-        let seed = sums.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.difference),\($0.value.norm)" }
+    init(for sites: [Site], in checkpoint: Checkpoint, seed: String) {
         var lines = 0
         for site in sites where !site.kind.isOuter {
             let parts = PartViews.all(of: site, channels: 0..<site.group.dimension, checkpoint, checkpoint) ?? []
             lines = max(lines, parts.map(\.lines).max() ?? 0)
         }
-        self.init(lines: lines, seed: seed.joined(separator: ";"))
+        self.init(lines: lines, seed: seed)
     }
 
     /// - Parameter lines: the most inputs that a side of a site has.

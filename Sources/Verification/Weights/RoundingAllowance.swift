@@ -71,13 +71,16 @@ struct RoundingAllowance: Sendable {
 
     /// What the outputs' proof may widen its tolerance by: no more than sampler and condition number allow, and no more than the
     /// weights show.
-    func multiple(_ original: Checkpoint, _ protected: Checkpoint, _ placement: Placement) -> Double {
+    func multiple(_ original: Checkpoint, _ sketch: Sketch, _ placement: Placement) -> Double {
         var largest = 1.0
         for site in sites {
             let types = site.slices.compactMap { original.tensors[$0.tensor]?.type }
             let allowed = allowed(at: site, types: types)
             guard multiples[site.path] ?? 1 > 1, allowed > largest else { continue }
-            largest = max(largest, min(allowed, Self.measuredMultiple(at: site, original, protected, placement)))
+            largest = max(
+                largest,
+                min(allowed, Self.measuredMultiple(at: sketch.site(site), sketch.original, sketch.protected, placement))
+            )
         }
         return largest
     }

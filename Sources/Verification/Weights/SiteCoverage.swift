@@ -71,6 +71,18 @@ struct SiteCoverage {
         return nil
     }
 
+    /// The same of a tensor that is seen through random vectors: where it differs by more than rounding.
+    func difference(_ tensor: TensorRecord, _ sketch: Sketch) -> String? {
+        guard let own = sketch.original.tensors[tensor.name], let place = sketch.axis(of: tensor.name) else {
+            return nil
+        }
+        let covered = (bands[tensor.name] ?? []).flatMap { band in band.columns.map { (band.rows, $0) } }
+        let worst = SketchedTensor(tensor: own, axis: place.axis, vectors: place.vectors, covered: covered)
+            .worstError(sketch.original, sketch.protected, placement)
+        let tolerance = sketch.tolerance([tensor.name], types: [tensor.type])
+        return worst.value > tolerance.relative ? worst.place : nil
+    }
+
     private static func gaps(between ranges: [Range<Int>], in whole: Range<Int>) -> [Range<Int>] {
         var gaps: [Range<Int>] = []
         var end = whole.lowerBound

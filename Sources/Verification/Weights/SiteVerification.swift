@@ -6,6 +6,7 @@ import Synchronization
 
 /// Checks the sites of two checkpoints one after the other and lets go of the pages that no later one needs.
 final class SiteVerification: Sendable {
+    private let pair: ModelPair
     private let original: Checkpoint
     private let protected: Checkpoint
     private let allowance: RoundingAllowance
@@ -17,16 +18,12 @@ final class SiteVerification: Sendable {
     private let readers: Mutex<[String: Int]>
 
     init(
-        _ sites: [Site], _ original: Checkpoint, _ protected: Checkpoint, _ allowance: RoundingAllowance,
-        _ outer: OuterSites, _ probes: Probes, sums: [String: TensorSums], isExhaustive: Bool
+        _ sites: [Site], _ pair: ModelPair, isExhaustive: Bool
     ) {
-        self.original = original
-        self.protected = protected
-        self.allowance = allowance
-        self.sums = sums
+        self.pair = pair
+        (original, protected) = (pair.sketch.original, pair.sketch.protected)
+        (allowance, sums, outer, probes) = (pair.allowance, pair.sums, pair.outer, pair.probes)
         self.isExhaustive = isExhaustive
-        self.outer = outer
-        self.probes = probes
         var readers: [String: Int] = [:]
         for slice in sites.filter({ !$0.kind.isOuter }).flatMap(\.slices) { readers[slice.tensor, default: 0] += 1 }
         self.readers = Mutex(readers)
@@ -35,28 +32,37 @@ final class SiteVerification: Sendable {
     func result(_ site: Site, scratch: WorkerScratch) throws -> SiteResult {
         defer { release(site) }
         let types = site.slices.flatMap { slice in
-            [original, protected].compactMap { $0.tensors[slice.tensor]?.type }
+            [pair.original, pair.protected].compactMap { $0.tensors[slice.tensor]?.type }
         }
-        let tolerance = Tolerance(types: types)
+        let tensors = site.slices.map(\.tensor)
+        let tolerance = pair.sketch.tolerance(tensors, types: types)
+        let isSketched = tensors.contains(where: pair.sketch.isSketched)
         var result = SiteResult(
             path: site.path, kind: site.kind, layer: site.layer, tolerance: tolerance.relative,
             allowedMultiple: allowance.allowed(at: site, types: types))
         let placement = outer.placement
         if site.kind.isOuter {
-            let worst = outer.worstError(at: site, original, protected, scratch)
+            let worst = outer.worstError(at: site, scratch)
             result.include(worst.value, worst.place)
-            result.isMoved = placement.isMoved(site) || worst.value > 0
+            result.isMoved =
+                placement.isMoved(site) || worst.value > 0 || site.group.isRotation && moves(site)
             return result
         }
-        if site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true && placement.leaves($0.tensor) }) { return result }
+        if !isSketched, site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true && placement.leaves($0.tensor) }) {
+            return result
+        }
         guard let whole = PartViews.all(of: site, channels: 0..<site.group.dimension, original, protected, placement)
         else {
             result.include(.infinity, "its tensors do not fit")
             result.isMoved = true
             return result
         }
-        result.isMoved = !whole.flatMap(\.pieces).allSatisfy { $0.original.isSame(as: $0.protected) }
-        guard result.isMoved else { return result }
+        result.isMoved = !whole.flatMap(\.pieces).allSatisfy { before, after in
+            // Whatever turns a stream changes every bit that reads it.
+            before.isSame(as: after)
+                || pair.sketch.isSketched(before.slice.tensor) && before.isNear(after, tolerance.relative)
+        }
+        guard result.isMoved || isSketched else { return result }
         let isWide = types.contains { $0 != .bf16 && $0 != .f16 }
         for block in SiteBlock.blocks(of: site.group) {
             guard let parts = PartViews.all(of: site, channels: block.channels, original, protected, placement)
@@ -68,10 +74,15 @@ final class SiteVerification: Sendable {
                 } else {
                     try compare(Float.self, parts, block, tolerance, scratch, &result)
                 }
-            case .pairs(let pairing, let law) where !allowance.isExact(site) && law != .signs:
+            case .pairs(let pairing, let law) where isSketched || !allowance.isExact(site) && law != .signs:
                 let worst = PairRecovery(
-                    pairing: pairing, law: law, parts: parts, tolerance: tolerance, scratch: scratch
+                    pairing: pairing, law: law, parts: parts, tolerance: tolerance, sketch: pair.sketch,
+                    scratch: scratch
                 ).worstError()
+                result.include(worst.value, worst.place)
+            case .monomial(let scales) where isSketched:
+                let recovery = TolerantRecovery(parts: parts, channels: block.channels.count, scales: scales)
+                let worst = recovery.worstError()
                 result.include(worst.value, worst.place)
             default:
                 let worst = ExactRecovery(
@@ -81,6 +92,11 @@ final class SiteVerification: Sendable {
             }
         }
         return result
+    }
+
+    /// Whether the tables of a stream that is said to be turned are other ones.
+    private func moves(_ site: Site) -> Bool {
+        site.slices.contains { sums[$0.tensor]?.isSame == false }
     }
 
     private func compare<Real: ProbedScalar>(

@@ -67,6 +67,18 @@ struct SliceView {
         return buffer.gather(stored, type, nil, count: indices, isNegative: true)
     }
 
+    /// Whether all that differs from another slice of the same shape is small beside the whole.
+    func isNear(_ other: SliceView, _ tolerance: Double) -> Bool {
+        let (a, b) = (ChannelValues(self), ChannelValues(other))
+        var (error, size) = (0.0, 0.0)
+        for channel in 0..<indices / max(slice.width, 1) {
+            let sums = a.distance(of: channel, times: 1, to: b, channel)
+            error += sums.error * sums.error
+            size += sums.size * sums.size
+        }
+        return error <= tolerance * tolerance * size
+    }
+
     /// One element, exactly.
     func value(index: Int, line: Int) -> Double {
         let place = map.map { Int($0.indices[line]) } ?? line

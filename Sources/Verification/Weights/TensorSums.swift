@@ -58,6 +58,12 @@ struct TensorSums: Sendable {
         return all
     }
 
+    /// A text that differs where some tensor does, to draw random numbers from that no model can be fitted to.
+    static func seed(_ sums: [String: TensorSums]) -> String {
+        sums.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value.difference),\($0.value.norm)" }
+            .joined(separator: ";")
+    }
+
     static let none = TensorSums()
 
     private init() {}

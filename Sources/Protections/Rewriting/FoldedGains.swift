@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 import Symmetries
 
 /// The gains of norms whose streams are turned: they go into the weights that read what the norms give, and 1 is left of each. What they
@@ -42,7 +43,9 @@ struct FoldedGains: Sendable {
                 let count = tensor.elementCount
                 let read = [Double](unsafeUninitializedCapacity: count) { buffer, filled in
                     bytes.withUnsafeBytes { bytes in
-                        if let from = bytes.baseAddress, let to = buffer.baseAddress { tensor.type.widen(from, into: to, count) }
+                        if let from = bytes.baseAddress, let to = buffer.baseAddress {
+                            tensor.type.widen(from, into: to, count)
+                        }
                     }
                     filled = count
                 }
