@@ -111,7 +111,8 @@ struct DirectoryListing {
 
     private func content(of bytes: UnsafeRawBufferPointer, _ relative: String, isModule: Bool) -> Omission? {
         if isModule, relative.hasSuffix(".safetensors"), FileFormat(bytes) == .weights("safetensors") { return nil }
-        if relative != Checkpoint.manifestName, ManifestText.occurs(in: bytes) { return .manifest }
+        // What it keeps under the key is as long as a large model's gains.
+        if ManifestText.occurs(in: bytes) { return relative == Checkpoint.manifestName ? nil : .manifest }
         return FileContent.omission(bytes, named: Checkpoint.lastComponent(relative))
     }
 

@@ -73,6 +73,11 @@ final class ElementSource: Sendable {
             sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
         let balanced = exponents[site.path].map(drawn.balanced) ?? drawn
         let element = isInverse ? balanced.inverse : balanced
+        if site.group.isRotation {
+            // One for each stream, which every tensor needs.
+            cache.withLock { $0.elements[site.path] = element }
+            return element
+        }
         let size = 16 * site.group.dimension * site.group.dimension
         guard case .generalLinear = site.group, size <= Self.cacheBytes else { return element }
         cache.withLock { cache in
