@@ -3,6 +3,8 @@ import LinearAlgebra
 
 extension ForwardRun {
     /// One matrix per sequence, or one in all for similarities.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func output(lastOnly: Bool = false) throws -> (kind: OutputKind, values: [Matrix<Real>]) {
         guard let last = finished.last else { return (.states, []) }
         switch architecture.head {
@@ -25,6 +27,8 @@ extension ForwardRun {
 
     /// What several runs on the same inputs give, in one pass through the weights behind their last layers, which are the first run's
     /// for all of them. What is the same before is the same after.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package static func outputs(of runs: [ForwardRun]) throws -> [(kind: OutputKind, values: [Matrix<Real>])] {
         guard let first = runs.first, case .language(let head) = first.architecture.head else {
             return try runs.map { try $0.output() }

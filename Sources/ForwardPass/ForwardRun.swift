@@ -4,6 +4,8 @@ import Foundations
 import LinearAlgebra
 
 /// One evaluation of a model, layer by layer, so that several can go in step.
+///
+/// What other rooms call of it is specialised here, where its body is seen: called unspecialised, a proof takes half as long again.
 package final class ForwardRun<Real: ComputeScalar> {
     /// A place where the residual stream can be looked at.
     package struct Step: Sendable, Equatable {
@@ -83,6 +85,8 @@ package final class ForwardRun<Real: ComputeScalar> {
         architecture.spelling(of: .block(step, in: architecture))
     }
 
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func begin(stack number: Int) throws {
         let stack = architecture.stacks[number]
         let runner = EmbeddingRunner(maps: maps)
@@ -131,6 +135,8 @@ package final class ForwardRun<Real: ComputeScalar> {
     }
 
     /// Runs one sublayer.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func apply(_ step: Step) throws {
         try Interruption.check()
         routing = nil
@@ -139,6 +145,8 @@ package final class ForwardRun<Real: ComputeScalar> {
 
     /// Runs one sublayer of several runs on the same inputs in one pass through its weights, which are the first run's for all of
     /// them; from the same stream follows the same, to the bit. Routers decide, and encoders are read, by each run for itself.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package static func apply(_ step: Step, to runs: [ForwardRun]) throws {
         guard let first = runs.first, first.sublayer(step).operation.isStackable else {
             for run in runs { try run.apply(step) }
@@ -240,6 +248,8 @@ package final class ForwardRun<Real: ComputeScalar> {
         return made
     }
 
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func end(stack number: Int) throws {
         let stack = architecture.stacks[number]
         if let norm = stack.finalNorm { states = try LoadedNorm(norm, maps.weights).apply(states) }

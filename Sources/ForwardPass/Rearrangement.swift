@@ -69,15 +69,21 @@ public struct Rearrangement: Sendable {
     }
 
     /// The original's states as the other model has them.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func arranged<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
         streams[stack]?.apply(to: states) ?? states
     }
 
     /// The other model's states as the original has them.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func restored<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
         streams[stack]?.inverse.apply(to: states) ?? states
     }
 
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func arranged<Real>(
         _ encoder: [(states: States<Real>, positions: Positions)]
     ) -> [(states: States<Real>, positions: Positions)] {

@@ -29,6 +29,22 @@ import Testing
         #expect(root["opaque_parts"]?.array?.first?["name"]?.string == "vision tower")
     }
 
+    /// The demonstration proves by weights what it cannot evaluate, and says so.
+    @Test(arguments: ["gemma3", "lfm2"])
+    func theDemonstrationJudgesByWeights(name: String) throws {
+        let outcome = try CommandRunner.run("demo", Fixtures.path(name), "--work", folder.path)
+        #expect(outcome.code == 0, "\(outcome.errors)")
+        let lines = outcome.output.split(separator: "\n")
+        #expect(lines.filter { $0.contains("yes, by weights") }.count == 3, "\(outcome.output)")
+        #expect(lines.contains { $0.hasPrefix("outputs were not evaluated, as this program does not understand the ") })
+        #expect(lines.contains("Relative changes of what the groups leave invariant."))
+        #expect(Files.names(in: folder.path).isEmpty)
+        try Files.write("[1, 2, 3]\n", to: folder("data.jsonl"))
+        let given = try CommandRunner.run(
+            "demo", Fixtures.path(name), "--work", folder.path, "--tokens", folder("data.jsonl"))
+        #expect(given.code == 1 && given.output.isEmpty && given.errors.contains("does not know how to compute its"))
+    }
+
     @Test func aChangedTowerFailsWithExitCodeTwo() throws {
         var model = try EditableModel(reading: lock("llava"))
         try model.edit("multi_modal_projector.linear_1.bias") { $0[3] = $0[3].nextUp }

@@ -77,15 +77,23 @@ package final class States<Real: ComputeScalar>: @unchecked Sendable {
         for i in 0..<count { base[i] *= factor }
     }
 
-    package var isFinite: Bool { (0..<count).allSatisfy { base[$0].isFinite } }
+    package var isFinite: Bool {
+        @_specialize(where Real == Float)
+        @_specialize(where Real == Double)
+        get { (0..<count).allSatisfy { base[$0].isFinite } }
+    }
 
     /// Bit for bit.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func isIdentical(to other: States) -> Bool {
         rows == other.rows && columns == other.columns
             && memcmp(base, other.base, count * MemoryLayout<Real>.stride) == 0
     }
 
     /// ‖b - a‖ / ‖a‖ of another's b, infinite where b is not finite.
+    @_specialize(where Real == Float)
+    @_specialize(where Real == Double)
     package func distance(to other: States) -> Double {
         guard rows == other.rows, columns == other.columns else { return .infinity }
         var sum = RelativeDistance()

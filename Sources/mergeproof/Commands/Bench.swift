@@ -12,9 +12,11 @@ struct Bench: ParsableCommand {
 
 /// What benchmarks share.
 enum BenchModel {
-    static func make(in folder: String, vocabulary: Int, isQuiet: Bool) throws -> String {
+    static func make(
+        in folder: String, vocabulary: Int, layers: Int = SyntheticModel().layers, isQuiet: Bool
+    ) throws -> String {
         var synthetic = SyntheticModel()
-        synthetic.vocabulary = vocabulary
+        (synthetic.vocabulary, synthetic.layers) = (vocabulary, layers)
         let path = folder + "/model"
         let bytes = try synthetic.write(to: path)
         if !isQuiet { writeToStandardError("made a model of \(ByteSize.format(bytes)) in \(path)\n") }

@@ -1,6 +1,6 @@
+import Architectures
 import ArgumentParser
 import Checkpoints
-import Evaluation
 import ForwardPass
 import Foundation
 import Foundations
@@ -10,7 +10,10 @@ import Verification
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Protect, verify and restore a model by every method, and show what came out.")
+        abstract: "Protect, verify and restore a model by every method, and show what came out.",
+        discussion: """
+            Models with parts that are not understood are not evaluated: what is said of them is proved by their weights alone.
+            """)
 
     @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
@@ -31,9 +34,13 @@ struct Demo: ParsableCommand {
             let folder = workFolder.path
             let key = SecretKey()
             let source = try openModel(model)
+            let architecture = try Architecture.resolve(source)
+            if !architecture.isEvaluable, tokens != nil {
+                throw ArchitectureError.notEvaluable(path: model, parts: architecture.opaqueParts.map(\.name))
+            }
             try AddressSpace.require(threads: nil)
             print([
-                "\(model): \(try Inspection(source).family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)",
+                "\(model): \(architecture.family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)",
                 "",
             ])
             let inputs = try tokens.map(ModelInputs.init(readingLines:))
@@ -45,19 +52,28 @@ struct Demo: ParsableCommand {
             ]
             for method in ProtectionMethod.allCases {
                 rows.append(
-                    try row(method, source: source, inputs: inputs, key: key, folder: folder + "/" + method.rawValue))
+                    try row(
+                        method, source: source, evaluates: architecture.isEvaluable, inputs: inputs, key: key,
+                        folder: folder + "/" + method.rawValue))
             }
             print(table(rows))
             print(
-                "\nRelative changes: of what the groups leave invariant, of the outputs beside rounding the weights once more, "
-                    + "and the largest change of\nthe cosine similarity of two of the sequences evaluated."
+                architecture.isEvaluable
+                    ? [
+                        "",
+                        "Relative changes: of what the groups leave invariant, of the outputs beside rounding the weights once more, and the largest change of",
+                        "the cosine similarity of two of the sequences evaluated.",
+                    ]
+                    : ["", "Relative changes of what the groups leave invariant."]
+                        + architecture.opaqueParts.map(ReportText.notEvaluated)
             )
             if rows.contains(where: { $0.contains("NO") }) { throw checkFailed }
         }
     }
 
     private func row(
-        _ method: ProtectionMethod, source: Checkpoint, inputs: ModelInputs?, key: SecretKey, folder: String
+        _ method: ProtectionMethod, source: Checkpoint, evaluates: Bool, inputs: ModelInputs?, key: SecretKey,
+        folder: String
     ) throws -> [String] {
         let (protected, restored) = (folder + "-protected", folder + "-restored")
         let clock = ContinuousClock()
@@ -66,15 +82,17 @@ struct Demo: ParsableCommand {
         }
         let copy = try Checkpoint(opening: protected)
         let report = try AlgebraicVerification().verify(source, copy)
-        let outputs = try FunctionalVerification().verify(source, copy, inputs: inputs)
+        let outputs = evaluates ? try FunctionalVerification().verify(source, copy, inputs: inputs) : nil
+        let holds = report.holds && outputs?.holds ?? true
         let restoring = try clock.measure { _ = try Protector().restore(copy, to: restored, key: key) }
         let restoration = try Restoration(original: source, restored: try Checkpoint(opening: restored))
         return [
             method.rawValue, fixed(seconds(protecting), 2),
             fixed(Double(source.tensorBytes) / 1e6 / max(seconds(protecting), 1e-6), 0), fixed(report.displacement, 3),
-            scientific(report.worst?.invariantError ?? 0), scientific(outputs.drift.relativeError),
-            scientific(outputs.floor.relativeError), outputs.drift.largestSimilarityChange.map(scientific) ?? "-",
-            report.holds && outputs.holds ? "yes" : "NO", fixed(seconds(restoring), 2),
+            scientific(report.worst?.invariantError ?? 0), outputs.map { scientific($0.drift.relativeError) } ?? "-",
+            outputs.map { scientific($0.floor.relativeError) } ?? "-",
+            outputs?.drift.largestSimilarityChange.map(scientific) ?? "-",
+            holds ? evaluates ? "yes" : "yes, by weights" : "NO", fixed(seconds(restoring), 2),
             restoration.isIdentical ? "bit for bit" : "to \(scientific(restoration.largestError))",
         ]
     }

@@ -121,9 +121,7 @@ struct Verify: ParsableCommand {
                     + site.worst
         }
         if report.failures.count > 10 { lines.append("FAILED at \(report.failures.count - 10) more sites") }
-        lines += report.opaqueParts.map { part in
-            "outputs were not evaluated, as this program does not understand the \(part.name) (\(part.reason)); its \(part.tensors.count) tensors were compared to the bit"
-        }
+        lines += report.opaqueParts.map(ReportText.notEvaluated)
         lines += report.problems.prefix(20).map { "FAILED \($0)" }
         if report.problems.count > 20 { lines.append("FAILED in \(report.problems.count - 20) more ways") }
         lines += report.differences.prefix(20).map { "no fault: \($0)" }

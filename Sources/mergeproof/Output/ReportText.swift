@@ -1,9 +1,15 @@
+import Architectures
 import Checkpoints
 import Foundations
 import Protections
 
-/// What protect and restore say when they are done.
+/// What commands say when they are done.
 enum ReportText {
+    /// Of a model that was judged by its weights.
+    static func notEvaluated(_ part: OpaquePart) -> String {
+        "outputs were not evaluated, as this program does not understand the \(part.name) (\(part.reason)); its \(part.tensors.count) tensors were compared to the bit"
+    }
+
     static func protected(_ report: Protector.Report, output: String, seconds: Double) -> String {
         let manifest = report.manifest
         let drawn =
