@@ -6,7 +6,7 @@ extension ConfigReader {
     ///
     /// - Parameter key: what config.json calls the count of rotated channels.
     func rotary(
-        _ template: RotaryTemplate, dimensions count: Int, offset: Int, key: String
+        _ template: RotaryKind, dimensions count: Int, offset: Int, key: String
     ) throws(ArchitectureError) -> Rotary {
         guard count > 0, count % 2 == 0 else {
             throw .invalidConfigValue(
@@ -24,7 +24,7 @@ extension ConfigReader {
     }
 
     /// The base of the settings, else that of the config, else the family's; all that are there must be the same.
-    private func theta(_ settings: JSONValue?, _ template: RotaryTemplate) throws(ArchitectureError) -> Double {
+    private func theta(_ settings: JSONValue?, _ template: RotaryKind) throws(ArchitectureError) -> Double {
         let outer = try agreed(template.thetaKeys)
         let stated = try outer.map { found throws(ArchitectureError) in
             try number(found.value, found.key, in: .positive)
@@ -42,7 +42,7 @@ extension ConfigReader {
     }
 
     /// m² with m = 0.1·mscale_all_dim·ln(factor) + 1 where the settings scale frequencies and have both.
-    func scoreFactor(_ template: RotaryTemplate) throws(ArchitectureError) -> Double {
+    func scoreFactor(_ template: RotaryKind) throws(ArchitectureError) -> Double {
         guard let settings = try rotarySettings(template), let type = Self.type(of: settings), type != "default",
             let scale = try setting(settings, "mscale_all_dim", in: .any), scale != 0
         else { return 1 }
@@ -58,7 +58,7 @@ extension ConfigReader {
     /// What the config says of these layers' rotary embedding, else what the description has in its place.
     ///
     /// Version 5 of transformers writes `rope_parameters`, version 4 `rope_scaling`, which wins where a file has both.
-    private func rotarySettings(_ template: RotaryTemplate) throws(ArchitectureError) -> JSONValue? {
+    private func rotarySettings(_ template: RotaryKind) throws(ArchitectureError) -> JSONValue? {
         var found: [String: JSONValue] = [:]
         for key in ["rope_parameters", "rope_scaling"] {
             guard let value = lookup(key), !value.isNull else { continue }
@@ -93,7 +93,7 @@ extension ConfigReader {
     }
 
     /// With what stands outside of the settings, and the kind under its later name.
-    private func completed(_ settings: JSONValue, _ template: RotaryTemplate) -> JSONValue {
+    private func completed(_ settings: JSONValue, _ template: RotaryKind) -> JSONValue {
         guard var object = settings.object else { return settings }
         object["rope_type"] = object["rope_type"] ?? object["type"] ?? .string("default")
         object["type"] = nil
@@ -107,7 +107,7 @@ extension ConfigReader {
     /// The settings of these layers. Where each kind of layer has settings of its own, transformers takes no others, and version 4's
     /// only under their later names.
     private func section(
-        of settings: JSONValue, key: String, _ template: RotaryTemplate
+        of settings: JSONValue, key: String, _ template: RotaryKind
     ) throws(ArchitectureError) -> JSONValue? {
         let nested = settings.object?.members.first { $0.value.object != nil }
         let flat = settings.object?.members.first { $0.value.object == nil && !$0.value.isNull }
@@ -136,7 +136,7 @@ extension ConfigReader {
         return settings[section].flatMap { $0.isNull ? nil : $0 }
     }
 
-    private func check(_ settings: JSONValue, key: String, _ template: RotaryTemplate) throws(ArchitectureError) {
+    private func check(_ settings: JSONValue, key: String, _ template: RotaryKind) throws(ArchitectureError) {
         // Version 5 of transformers writes rope_type, version 4 type; both must be known where both are there.
         for type in ["rope_type", "type"].compactMap({ settings[$0] }) where !type.isNull {
             guard let name = type.string, template.scaling.contains(name) else {

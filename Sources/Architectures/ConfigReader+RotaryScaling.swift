@@ -37,7 +37,7 @@ extension ConfigReader {
     /// How many positions frequencies were trained for. What stands beside settings for all layers comes before what stands in them;
     /// settings for one kind of layer have their own.
     private func trainedPositions(
-        _ settings: JSONValue, _ template: RotaryTemplate
+        _ settings: JSONValue, _ template: RotaryKind
     ) throws(ArchitectureError) -> Double {
         let key = "original_max_position_embeddings"
         if template.section == nil, let trained = try positions(key) ?? template.trained { return trained }
@@ -46,7 +46,7 @@ extension ConfigReader {
     }
 
     func scaling(
-        _ settings: JSONValue?, _ template: RotaryTemplate, channels: Int, theta: Double
+        _ settings: JSONValue?, _ template: RotaryKind, channels: Int, theta: Double
     ) throws(ArchitectureError) -> RotaryScaling {
         guard let settings, let type = Self.type(of: settings) else { return .none }
         switch type {
