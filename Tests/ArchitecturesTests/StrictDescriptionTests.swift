@@ -26,8 +26,11 @@ import Testing
         path.reduce(root) { value, key in value?[key] ?? Int(key).flatMap { value?.array?[$0] } }
     }
 
-    private func fault(_ family: String, _ path: [String], _ value: JSONValue) throws -> String? {
-        let root = try ModelDescription.source(of: family).setting(path, value)
+    private func own(_ family: String) throws -> JSONValue {
+        try JSONDocument(parsing: try #require(ModelDescription.embedded[family])).root
+    }
+
+    private func fault(_ family: String, _ root: JSONValue) throws -> String? {
         do throws(ArchitectureError) {
             try ModelDescription(decoding: root, named: family).check()
             return nil
@@ -44,10 +47,10 @@ import Testing
 
     @Test(arguments: families)
     func aStrayKeyIsNamedWhereverItStands(family: String) throws {
-        let own = try JSONDocument(parsing: try #require(ModelDescription.embedded[family])).root
+        let (own, root) = (try own(family), try ModelDescription.source(of: family))
         for path in [[]] + Self.paths(in: own) {
             guard Self.value(at: path, in: own)?.object != nil, path.last != "settings" else { continue }
-            let found = try fault(family, path + ["stray"], .int(1))
+            let found = try fault(family, root.setting(path + ["stray"], .int(1)))
             // The order of a stack's blocks names them all.
             let isNamed = found?.hasSuffix("stray") == true || path.last == "layer" && found?.hasSuffix("order") == true
             #expect(isNamed, "\(path.joined(separator: ".")): \(found ?? "nothing")")
@@ -56,9 +59,10 @@ import Testing
 
     @Test(arguments: families)
     func aValueOfTheWrongTypeIsFoundWhereverItStands(family: String) throws {
-        let own = try JSONDocument(parsing: try #require(ModelDescription.embedded[family])).root
+        let (own, root) = (try own(family), try ModelDescription.source(of: family))
         for path in Self.paths(in: own) {
-            #expect(try fault(family, path, .array([.array([])])) != nil, "\(path.joined(separator: "."))")
+            #expect(
+                try fault(family, root.setting(path, .array([.array([])]))) != nil, "\(path.joined(separator: "."))")
         }
     }
 }
