@@ -2,8 +2,8 @@ extension AttentionBlock {
     /// How queries, keys and values are stored.
     private enum Form { case separate, fused, latent }
 
-    init(_ f: inout Fields, name: String) throws(ArchitectureError) {
-        self.name = name
+    init(_ f: inout Fields) throws(ArchitectureError) {
+        name = f.place.block
         layer = f.place.weights ?? 0
         f.place.bias = try f.condition("bias", default: false)
         let form = try Self.form(&f)
@@ -41,10 +41,8 @@ extension AttentionBlock {
         let layout = HeadLayout(
             offset: 0, groupStride: shape.members * shape.valueLength, headStride: shape.valueLength,
             length: shape.valueLength)
-        output = try f.required(
-            try f.projection(
-                "output", "output", outputs: hidden, inputs: shape.heads * shape.valueLength, heads: layout),
-            "output")
+        output = try f.map(
+            "output", "output", outputs: hidden, inputs: shape.heads * shape.valueLength, heads: layout)
         readsEncoder = try f.bool("reads_encoder", default: false)
         let kind = try RotaryKind.chosen(&f)
         rotary =
@@ -55,17 +53,13 @@ extension AttentionBlock {
         let factor = try f.number("scale") ?? 1 / Double(shape.length).squareRoot()
         scale = try factor * (kind?.scoreFactor(f) ?? 1)
         softCap = try f.number("soft_cap", in: .positive)
-        sinks = try f.optionalString("sinks").map { name throws(ArchitectureError) in
-            try f.tensor(name, "sinks", [shape.heads])
-        }
+        sinks = try f.tensor(at: "sinks", "sinks", [shape.heads])
         clip = try f.number("clip", in: .positive)
         positionBias = try f.choice("position_bias", "kind") { f throws(ArchitectureError) in
             try PositionBias(&f, heads: shape.heads)
         }
-        temperature = try f.choice("temperature", "scale") { f throws(ArchitectureError) in try Temperature(&f) }
-        probe = try f.optionalString("probe").map { name throws(ArchitectureError) in
-            try f.tensor(name, "probe", [1, 1, hidden])
-        }
+        temperature = try f.choice("temperature", "scale", Temperature.init)
+        probe = try f.tensor(at: "probe", "probe", [1, 1, hidden])
     }
 
     private static func form(_ f: inout Fields) throws(ArchitectureError) -> Form {
@@ -84,10 +78,9 @@ extension AttentionBlock {
     ) throws(ArchitectureError) -> Latent? {
         let inputs = f.place.hidden
         return try f.choice(key, "down") { f throws(ArchitectureError) in
-            let rank = try f.extent(try f.required(try f.optionalExpression("rank"), "rank"))
-            let down = try f.projection("down", key, outputs: rank, inputs: inputs, stored: rank + extra)
-            return Latent(
-                down: try f.required(down, "down"), norm: try f.required(try f.norm("norm", [rank]), "norm"))
+            let rank = try f.required(try f.optionalExtent("rank"), "rank")
+            let down = try f.map("down", key, outputs: rank, inputs: inputs, stored: rank + extra)
+            return Latent(down: down, norm: try f.required(try f.norm("norm", [rank]), "norm"))
         }
     }
 

@@ -1,10 +1,6 @@
 /// What a description says of a model beside its heads: stacks, and tensors that no block names.
 extension Fields {
-    mutating func stacks(layerLimit: Int) throws(ArchitectureError) -> [Stack] {
-        try dictionary("stacks") { name, f throws(ArchitectureError) in
-            try Stack(&f, name: name, layerLimit: layerLimit)
-        }
-    }
+    mutating func stacks() throws(ArchitectureError) -> [Stack] { try dictionary("stacks", Stack.init) }
 
     private static let roles = [
         "token_embedding", "position_embedding", "type_embedding", "class_embedding", "mask_embedding",

@@ -21,6 +21,13 @@ extension Fields {
         return try read(value, path: key, as: key, short: short, body)
     }
 
+    /// An object that must be there.
+    mutating func required<Result>(
+        object key: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
+    ) throws(ArchitectureError) -> Result {
+        try required(try object(key, body), key)
+    }
+
     /// The members of an object that is a dictionary, in their order, but for those of which the body makes nothing.
     mutating func dictionary<Result>(
         _ key: String, short: String? = nil, _ body: (String, inout Fields) throws(ArchitectureError) -> Result?

@@ -23,6 +23,12 @@ extension Fields {
         try require(demand(text, role, shape, isPrefixed: isPrefixed))
     }
 
+    /// The stored name of the tensor that is named at a key, if one is.
+    mutating func tensor(at key: String, _ role: String, _ shape: [Int]) throws(ArchitectureError) -> String? {
+        guard let text = try optionalString(key) else { return nil }
+        return try tensor(text, role, shape)
+    }
+
     func require(_ demand: Claims.Demand) throws(ArchitectureError) -> String {
         try scope.subject?.claims.require(demand) ?? ""
     }

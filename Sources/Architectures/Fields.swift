@@ -8,15 +8,18 @@ final class Scope {
     /// The model that blocks are read for. Without one a description is only checked: every condition holds, every alternative is
     /// read, every extent is 1, and no tensor is looked for.
     let subject: Subject?
+    /// No more layers of a stack are read.
+    let layerLimit: Int
     let record: DescriptionKeys.Record?
 
     init(
-        _ family: String, _ vocabulary: Vocabulary = .init(), subject: Subject? = nil,
+        _ family: String, _ vocabulary: Vocabulary = .init(), subject: Subject? = nil, layerLimit: Int = 1,
         noting record: DescriptionKeys.Record? = nil
     ) {
         self.family = family
         self.vocabulary = vocabulary
         self.subject = subject
+        self.layerLimit = layerLimit
         self.record = record
     }
 }

@@ -3,14 +3,13 @@ extension Head {
         let language = try f.object("language_head", short: "tensor") { f throws(ArchitectureError) in
             try LanguageHead(&f, stacks)
         }
-        let classifiers = try f.objects("classifiers") { f throws(ArchitectureError) in try Classifier(&f) }
+        let classifiers = try f.objects("classifiers", Classifier.init)
         if let classifier = classifiers.compactMap(\.self).first {
             self = .classifier(classifier)
         } else if let language = language ?? nil {
             self = .language(language)
         } else {
-            let contrastive = try f.object("contrastive") { f throws(ArchitectureError) in try Contrastive(&f) }
-            self = contrastive.map(Head.contrastive) ?? .none
+            self = try f.object("contrastive", Contrastive.init).map(Head.contrastive) ?? .none
         }
         _ = f.take("contrastive")
     }
@@ -133,15 +132,10 @@ extension Classifier {
 extension Contrastive {
     init(_ f: inout Fields) throws(ArchitectureError) {
         let shape = try f.extents("scale_shape", default: [])
-        func tower(_ key: String, _ f: inout Fields) throws(ArchitectureError) -> Tower {
-            try f.required(try f.object(key) { f throws(ArchitectureError) in try Tower(&f) }, key)
-        }
-        text = try tower("text", &f)
-        image = try tower("image", &f)
+        text = try f.required(object: "text", Tower.init)
+        image = try f.required(object: "image", Tower.init)
         scale = try f.tensor(try f.string("scale"), "task_head", shape)
-        bias = try f.optionalString("bias").map { name throws(ArchitectureError) in
-            try f.tensor(name, "task_head", shape)
-        }
+        bias = try f.tensor(at: "bias", "task_head", shape)
     }
 }
 
@@ -162,12 +156,9 @@ extension Contrastive.Tower {
         case .last: pooling = .last
         case .endOfText: pooling = .endOfText(f.scope.subject?.reader.endOfText ?? 0)
         case .attention:
-            let sizes = try f.object("pooler_defaults") { f throws(ArchitectureError) in try Place.Sizes(&f) }
-            f.place.sizes = try f.required(sizes, "pooler_defaults")
-            let sublayers = try f.dictionary("pooler") { block, f throws(ArchitectureError) in
-                try Sublayer(&f, name: "\(stack).pooler.\(block)")
-            }
-            pooling = .attention(Layer(isParallel: false, sublayers: sublayers))
+            f.place.sizes = try f.required(object: "pooler_defaults", Place.Sizes.init)
+            f.place.block = "\(stack).pooler"
+            pooling = .attention(Layer(isParallel: false, sublayers: try f.dictionary("pooler", Sublayer.init)))
         }
         let outputs = try f.extent("outputs", default: "projection")
         projection = try f.projection("projection", "task_head", outputs: outputs, inputs: inputs)

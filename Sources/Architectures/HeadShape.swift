@@ -31,8 +31,7 @@ struct HeadShape {
         _ key: String, _ count: Int, _ length: Int, members: Int = 1, inputs: Int, _ f: inout Fields
     ) throws(ArchitectureError) -> Projection {
         let layout = HeadLayout(offset: 0, groupStride: members * length, headStride: length, length: length)
-        return try f.required(
-            try f.projection(key, key, outputs: count * length, inputs: inputs, heads: layout), key)
+        return try f.map(key, key, outputs: count * length, inputs: inputs, heads: layout)
     }
 
     func query(inputs: Int, _ f: inout Fields) throws(ArchitectureError) -> Projection {

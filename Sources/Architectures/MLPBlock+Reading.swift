@@ -6,8 +6,8 @@ extension MLPBlock {
         case alternating
     }
 
-    init(_ f: inout Fields, name: String) throws(ArchitectureError) {
-        self.name = name
+    init(_ f: inout Fields) throws(ArchitectureError) {
+        name = f.place.block
         layer = f.place.weights ?? 0
         let hidden = f.place.hidden
         f.place.bias = try f.condition("bias", default: false)
@@ -22,12 +22,14 @@ extension MLPBlock {
             return [0, distance].map { .init(count: size, offset: $0, stride: stride) }
         }
         self.gate = gate ?? both?[0]
-        let only = try f.projection("up", "up", outputs: size, inputs: hidden)
-        up = try f.required(both?[1] ?? only, "up")
-        clamp = try f.choice("clamp", "limit") { f throws(ArchitectureError) in try Clamp(&f) }
-        down = try f.required(try f.projection("down", "down", outputs: hidden, inputs: size), "down")
-        let own = try f.activation("activation")
-        if let own { activation = own } else { activation = try f.familyActivation() }
+        if let both { up = both[1] } else { up = try f.map("up", "up", outputs: size, inputs: hidden) }
+        clamp = try f.choice("clamp", "limit", Clamp.init)
+        down = try f.map("down", "down", outputs: hidden, inputs: size)
+        if let own = try f.activation("activation") {
+            activation = own
+        } else {
+            activation = try f.familyActivation()
+        }
     }
 }
 
@@ -41,8 +43,8 @@ extension MLPBlock.Clamp {
 }
 
 extension ExpertsBlock {
-    init(_ f: inout Fields, name: String) throws(ArchitectureError) {
-        self.name = name
+    init(_ f: inout Fields) throws(ArchitectureError) {
+        name = f.place.block
         layer = f.place.weights ?? 0
         let hidden = f.place.hidden
         let countExpression = try f.expression("count", default: "experts")
@@ -63,15 +65,12 @@ extension ExpertsBlock {
         for expert in 0..<(f.isProbe ? min(count, 1) : count) {
             var copy = f
             copy.place.expert = expert
-            let block = try copy.object("expert") { f throws(ArchitectureError) in
-                try MLPBlock(&f, name: "\(name).\(expert)")
-            }
-            experts.append(try f.required(block, "expert"))
+            copy.place.block += ".\(expert)"
+            experts.append(try copy.required(object: "expert", MLPBlock.init))
         }
         _ = f.take("expert")
         self.experts = experts
-        let router = try f.projection("router", "router", outputs: count, inputs: hidden)
-        self.router = try f.required(router, "router")
+        router = try f.map("router", "router", outputs: count, inputs: hidden)
         scoring = try f.word("scoring")
         let choiceBias = try f.object("choice_bias", short: "name") { f throws(ArchitectureError) in
             let shape = try f.extents("shape", default: [countExpression.text])
@@ -85,7 +84,8 @@ extension ExpertsBlock {
         leastSum = try f.number("least_sum") ?? 0
         scale = try f.number("scale") ?? 1
         shared = try f.choice("shared", "up") { f throws(ArchitectureError) in
-            try MLPBlock(&f, name: "\(name).shared")
+            f.place.block += ".shared"
+            return try MLPBlock(&f)
         }
         sharedGate = try f.projection("shared_gate", "router", outputs: 1, inputs: hidden)
     }

@@ -1,10 +1,10 @@
 extension ModelDescription {
     /// Stacks, heads and further tensors, to be read for a model or, without one, to be checked.
     func fields(
-        for subject: Subject?, noting record: DescriptionKeys.Record? = nil
+        for subject: Subject?, layerLimit: Int = 1, noting record: DescriptionKeys.Record? = nil
     ) throws(ArchitectureError) -> Fields {
-        try Fields(
-            body, Scope(family, vocabulary, subject: subject, noting: record), place: Place(norm: norm))
+        let scope = Scope(family, vocabulary, subject: subject, layerLimit: layerLimit, noting: record)
+        return try Fields(body, scope, place: Place(norm: norm))
     }
 
     /// Throws unless all that is said in the body is well formed, in every branch and layout, whatever model takes it.
@@ -12,7 +12,7 @@ extension ModelDescription {
 
     func check(noting record: DescriptionKeys.Record?) throws(ArchitectureError) {
         var fields = try fields(for: nil, noting: record)
-        let stacks = try fields.stacks(layerLimit: 1)
+        let stacks = try fields.stacks()
         _ = try Head(&fields, stacks)
         try fields.claimTensors()
         try fields.claimCopiedLayers()

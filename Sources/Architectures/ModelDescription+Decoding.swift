@@ -23,37 +23,28 @@ extension ModelDescription {
         refusedTypes = try f.objects("refused_model_types") { f throws(ArchitectureError) in
             RefusedType(modelType: try f.string("model_type"), reason: try f.string("reason"))
         }
-        text = try f.object("text") { f throws(ArchitectureError) in try TextPart(&f) }
-        opaque = try f.objects("opaque") { f throws(ArchitectureError) in try OpaqueKind(&f) }
+        text = try f.object("text", TextPart.init)
+        opaque = try f.objects("opaque", OpaqueKind.init)
         scope.vocabulary.parts = Set(opaque.map(\.name))
         prefixes = try f.strings("prefixes")
         aliases = try f.objects("aliases") { f throws(ArchitectureError) in
             (from: try f.string("from"), to: try f.string("to"))
         }
-        dimensions = try f.dictionary("dimensions") { name, f throws(ArchitectureError) in
-            let dimension = try Dimension(&f, name: name)
-            // Each may refer to those before it.
-            scope.vocabulary.dimensions.insert(name)
-            return dimension
-        }
-        flags = try f.named("flags", short: "default") { name, f throws(ArchitectureError) in
-            try Flag(&f, name: name)
-        }
+        dimensions = try f.dictionary("dimensions", Dimension.init)
+        flags = try f.named("flags", short: "default", Flag.init)
         scope.vocabulary.flags.formUnion(flags.keys)
-        numbers = try f.named("numbers") { _, f throws(ArchitectureError) in try Number(&f) }
+        numbers = try f.named("numbers", Number.init)
         scope.vocabulary.numbers = Set(numbers.keys)
-        let activation = try f.object("activation") { f throws(ArchitectureError) in
+        (activationKeys, activationDefault, activationChecks) = try f.required(object: "activation") {
+            f throws(ArchitectureError) in
             (try f.optionalStrings("keys") ?? [], try f.string("default"), try f.optionalStrings("checks") ?? [])
         }
-        (activationKeys, activationDefault, activationChecks) = try f.required(activation, "activation")
-        rotaries = try f.named("rotary") { _, f throws(ArchitectureError) in try RotaryKind(&f) }
+        rotaries = try f.named("rotary", RotaryKind.init)
         scope.vocabulary.rotaries = Set(rotaries.keys)
-        refusals = try f.objects("refusals") { f throws(ArchitectureError) in try Refusal(&f) }
-        let style = try f.object("norm") { f throws(ArchitectureError) in try NormStyle(&f) }
-        norm = try f.required(style, "norm")
+        refusals = try f.objects("refusals", Refusal.init)
+        norm = try f.required(object: "norm", NormStyle.init)
         tiedHeadDefault = try f.bool("tied_head", default: false)
-        specialTokens =
-            try f.object("special_tokens") { f throws(ArchitectureError) in try SpecialTokens(&f) } ?? .init()
+        specialTokens = try f.object("special_tokens", SpecialTokens.init) ?? .init()
         layouts = try Self.layouts(&f, of: root, named: name)
         var parts: [(String, JSONValue)] = []
         for key in Self.bodyKeys { if let part = f.take(key) { parts.append((key, part)) } }

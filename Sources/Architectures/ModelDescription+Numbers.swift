@@ -1,5 +1,6 @@
 extension ModelDescription.Dimension {
-    init(_ f: inout Fields, name: String) throws(ArchitectureError) {
+    /// It may refer to those before it.
+    init(_ name: String, _ f: inout Fields) throws(ArchitectureError) {
         self.name = name
         let lengths = try f.optionalStrings("lengths")
         let listed = try f.optionalStrings("keys")
@@ -17,11 +18,12 @@ extension ModelDescription.Dimension {
         minimum = try f.int("minimum") ?? 1
         checks = try f.optionalStrings("checks") ?? []
         unless = try f.optionalStrings("unless") ?? []
+        f.scope.vocabulary.dimensions.insert(name)
     }
 }
 
 extension ModelDescription.Number {
-    init(_ f: inout Fields) throws(ArchitectureError) {
+    init(_: String, _ f: inout Fields) throws(ArchitectureError) {
         keys = try f.optionalStrings("keys") ?? []
         literal = f.look("default")?.double
         fallback = try literal == nil ? f.optionalExpression("default") : nil
@@ -34,7 +36,7 @@ extension ModelDescription.Number {
 }
 
 extension ModelDescription.Flag {
-    init(_ f: inout Fields, name: String) throws(ArchitectureError) {
+    init(_ name: String, _ f: inout Fields) throws(ArchitectureError) {
         key = try f.optionalString("key") ?? name
         var sources: [Source] = []
         if let tensor = try f.optionalString("tensor") { sources.append(.tensor(tensor)) }
@@ -46,17 +48,10 @@ extension ModelDescription.Flag {
             sources.append(.present(default: try f.bool("default", default: false)))
         }
         if try f.bool("index", default: false) { sources.append(.index) }
-        if let values = f.take("listed") {
-            guard let values = values.array else { throw f.fault("listed") }
-            sources.append(.listed(values))
-        }
+        if let values = try f.values("listed") { sources.append(.listed(values)) }
         if let letters = try f.optionalStrings("letters") { sources.append(.letters(letters)) }
-        if let values = f.take("repeated") {
-            guard let values = values.array else { throw f.fault("repeated") }
-            sources.append(.repeated(values))
-        }
-        if let values = f.take("in") {
-            guard let values = values.array else { throw f.fault("in") }
+        if let values = try f.values("repeated") { sources.append(.repeated(values)) }
+        if let values = try f.values("in") {
             sources.append(.oneOf(values, default: try f.bool("default", default: false)))
         }
         if let period = try f.optionalExpression("every") {

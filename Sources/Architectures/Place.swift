@@ -2,6 +2,8 @@
 struct Place {
     /// Stands before the names of tensors.
     var path = ""
+    /// Stable path of the block, such as `layers.3.attention`.
+    var block = ""
     /// The number that `{layer}` stands for; nil outside of layers.
     var weights: Int?
     /// The layer that flags are asked about.

@@ -77,6 +77,14 @@ extension Fields {
         }
     }
 
+    /// A projection that must be there.
+    mutating func map(
+        _ key: String, _ role: String, outputs: Int, inputs: Int, stored: Int? = nil, heads: HeadLayout? = nil
+    ) throws(ArchitectureError) -> Projection {
+        try required(
+            try projection(key, role, outputs: outputs, inputs: inputs, stored: stored, heads: heads), key)
+    }
+
     mutating func projection(
         _ key: String, _ role: String, outputs: Int, inputs: Int, stored: Int? = nil, heads: HeadLayout? = nil
     ) throws(ArchitectureError) -> Projection? {

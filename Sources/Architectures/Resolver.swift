@@ -33,9 +33,9 @@ struct Resolver {
         let claims = Claims(
             checkpoint: checkpoint, description: description, records: records, prefix: prefix, isProbe: false)
         for note in notes { claims.note(note) }
-        var fields = try fields(of: description, claims, dimensions)
+        var fields = try fields(of: description, claims, dimensions, layerLimit: .max)
         try reader.refuseUndescribedFeatures { condition throws(ArchitectureError) in try fields.holds(condition) }
-        let stacks = try fields.stacks(layerLimit: .max)
+        let stacks = try fields.stacks()
         let head = try Head(&fields, stacks)
         try fields.claimTensors()
         try fields.claimCopiedLayers()
@@ -63,8 +63,9 @@ struct Resolver {
             for prefix in layout.prefixes {
                 let probe = Claims(
                     checkpoint: checkpoint, description: layout, records: records, prefix: prefix, isProbe: true)
-                var fields = try fields(of: layout, probe, dimensions)
-                _ = try fields.stacks(layerLimit: layouts.count > 1 ? Self.probedLayers : 1)
+                let limit = layouts.count > 1 ? Self.probedLayers : 1
+                var fields = try fields(of: layout, probe, dimensions, layerLimit: limit)
+                _ = try fields.stacks()
                 if probe.hits > best.hits { best = (layout, prefix, records, probe.hits) }
             }
         }
@@ -72,11 +73,12 @@ struct Resolver {
     }
 
     private func fields(
-        of description: ModelDescription, _ claims: Claims, _ dimensions: OrderedDictionary<String, Int>
+        of description: ModelDescription, _ claims: Claims, _ dimensions: OrderedDictionary<String, Int>,
+        layerLimit: Int
     ) throws(ArchitectureError) -> Fields {
         let dimensions = Dictionary(uniqueKeysWithValues: dimensions.map { ($0.key, $0.value) })
-        return try description.fields(
-            for: Subject(description: description, reader: reader, claims: claims, dimensions: dimensions))
+        let subject = Subject(description: description, reader: reader, claims: claims, dimensions: dimensions)
+        return try description.fields(for: subject, layerLimit: layerLimit)
     }
 
     /// Claims the towers, and tells what is there of every opaque part.

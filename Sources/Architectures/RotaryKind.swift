@@ -28,7 +28,7 @@ package struct RotaryKind: Sendable {
     /// Whether generating starts anew with the long factors where a sequence outgrows what the short ones were trained for (Phi-3).
     let restarts: Bool
 
-    init(_ f: inout Fields) throws(ArchitectureError) {
+    init(_: String, _ f: inout Fields) throws(ArchitectureError) {
         layout = try f.word("layout")
         dimensions = try f.expression("dimensions", default: "head_dim")
         fraction = try f.reference("fraction")
