@@ -80,7 +80,7 @@ extension Fields {
     mutating func sort(_ key: String, by order: String) throws(ArchitectureError) {
         guard let names = try optionalStrings(order), let object = look(key)?.object else { return }
         let sorted = names.compactMap { name in object[name].map { (name, $0) } }
-        guard sorted.count == object.members.count else { throw fault(order) }
+        guard sorted.count == object.members.count, Set(names).count == names.count else { throw fault(order) }
         replace(key, with: .object(JSONObject(sorted)))
     }
 }

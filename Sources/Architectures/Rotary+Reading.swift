@@ -18,12 +18,12 @@ extension RotaryKind {
 
 extension Rotary {
     /// Nil where there is no model.
-    init?(_ template: RotaryKind, _ f: Fields, headDimension length: Int) throws(ArchitectureError) {
+    init?(_ kind: RotaryKind, _ f: Fields, headDimension length: Int) throws(ArchitectureError) {
         guard let subject = f.scope.subject else { return nil }
-        var count = try f.extent(template.dimensions)
-        var key = f.configKey(of: template.dimensions)
-        if let fraction = template.fraction {
-            let whole = try f.extent(template.fractionOf)
+        var count = try f.extent(kind.dimensions)
+        var key = f.configKey(of: kind.dimensions)
+        if let fraction = kind.fraction {
+            let whole = try f.extent(kind.fractionOf)
             if let share = try f.number(fraction, in: .share) {
                 let shared = Int(Double(whole) * share)
                 guard count == whole || count == shared else {
@@ -39,11 +39,11 @@ extension Rotary {
                     "partial_rotary_factor", .null, expected: NumberDomain.share.expected)
             }
         }
-        let offset = try f.extent(template.offset)
+        let offset = try f.extent(kind.offset)
         guard offset + count <= length else {
             throw f.invalid(
                 key, "such that \(count) channels are rotated", "at most the \(length) channels of a head")
         }
-        self = try subject.reader.rotary(template, dimensions: count, offset: offset, key: key)
+        self = try subject.reader.rotary(kind, dimensions: count, offset: offset, key: key)
     }
 }
