@@ -1,6 +1,6 @@
 /// Flags that must hold or, with `!`, must not: `attention_bias`, `!sliding & sparse`. Between alternatives stands `|`, which
 /// binds less: `listed | !sparse & late`.
-struct Condition: Sendable, Equatable {
+struct Condition: Sendable, Equatable, ExpressibleByBooleanLiteral {
     let constant: Bool
     /// One of these must hold as a whole; none where the condition is constant.
     let alternatives: [[Term]]
@@ -12,7 +12,7 @@ struct Condition: Sendable, Equatable {
 
     var terms: [Term] { alternatives.flatMap(\.self) }
 
-    init(constant: Bool) {
+    init(booleanLiteral constant: Bool) {
         self.constant = constant
         alternatives = []
     }

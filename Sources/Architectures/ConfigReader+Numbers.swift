@@ -38,32 +38,33 @@ enum NumberDomain {
 }
 
 extension ConfigReader {
-    /// A real number as its template says; nil where the config has none or null and there is no fallback.
+    /// A real number as a description says; nil where the config has none or null and there is no fallback.
     ///
-    /// - Throws: `invalidConfigValue` for what is no number or, before the template's power is taken, lies outside of `domain`.
+    /// - Throws: `invalidConfigValue` for what is no number or, before its power is taken, lies outside of `domain`.
     func number(
-        _ template: ModelDescription.Number, named name: String, in domain: NumberDomain, dimensions: [String: Int]
+        _ described: ModelDescription.Number, named name: String, in domain: NumberDomain, dimensions: [String: Int]
     ) throws(ArchitectureError) -> Double? {
         var found: Double?
-        var key = template.keys.first ?? name
-        if let stated = try agreed(template.keys) {
+        var key = described.keys.first ?? name
+        if let stated = try agreed(described.keys) {
             found = try number(stated.value, stated.key, in: domain)
             key = stated.key
-        } else if let null = template.keys.first(where: { lookup($0) != nil }) {
+        } else if let null = described.keys.first(where: { lookup($0) != nil }) {
             // To transformers null is no number, and never its default.
-            if template.isNullable || template.literal == nil && template.fallback == nil { return nil }
+            if described.isNullable || described.literal == nil && described.fallback == nil { return nil }
             throw invalid(null, .null, expected: domain.expected)
         }
-        guard let found = found ?? template.literal ?? template.fallback?.value(in: dimensions).map(Double.init) else {
+        guard let found = found ?? described.literal ?? described.fallback?.value(in: dimensions).map(Double.init)
+        else {
             return nil
         }
-        let number = template.power == 1 ? found : pow(found, template.power)
+        let number = described.power == 1 ? found : pow(found, described.power)
         guard domain.contains(found), Float(number).isFinite else {
             throw .invalidConfigValue(
                 path: path, key: key, found: "\(found)",
-                expected: template.power == 1 ? domain.expected : "a number whose power \(template.power) is finite")
+                expected: described.power == 1 ? domain.expected : "a number whose power \(described.power) is finite")
         }
-        try check(template.checks, state: .double(found), as: key)
+        try check(described.checks, state: .double(found), as: key)
         return number
     }
 

@@ -7,26 +7,26 @@ extension ConfigReader {
     ///
     /// - Parameter key: what config.json calls the count of rotated channels.
     func rotary(
-        _ template: RotaryTemplate, dimensions count: Int, offset: Int, key: String
+        _ kind: RotaryKind, dimensions count: Int, offset: Int, key: String
     ) throws(ArchitectureError) -> Rotary {
         guard count > 0, count % 2 == 0 else {
             throw .invalidConfigValue(
                 path: path, key: key,
-                found: template.fraction == nil ? "\(count)" : "such that \(count) channels of a head are rotated",
+                found: kind.fraction == nil ? "\(count)" : "such that \(count) channels of a head are rotated",
                 expected: "an even number")
         }
-        let settings = try rotarySettings(template)
-        if template.fraction == nil { try refusePartial(lookup("partial_rotary_factor"), key: "partial_rotary_factor") }
-        let theta = try theta(settings, template)
+        let settings = try rotarySettings(kind)
+        if kind.fraction == nil { try refusePartial(lookup("partial_rotary_factor"), key: "partial_rotary_factor") }
+        let theta = try theta(settings, kind)
         return Rotary(
-            dimensions: count, offset: offset, layout: template.layout, theta: theta,
-            scaling: try scaling(settings, template, channels: count, theta: theta),
-            axes: template.axes, restartsWhenLong: template.restarts)
+            dimensions: count, offset: offset, layout: kind.layout, theta: theta,
+            scaling: try scaling(settings, kind, channels: count, theta: theta),
+            axes: kind.axes, restartsWhenLong: kind.restarts)
     }
 
     /// The base of the settings, else that of the config, else the family's; all that are there must be the same.
-    private func theta(_ settings: JSONValue?, _ template: RotaryTemplate) throws(ArchitectureError) -> Double {
-        let outer = try agreed(template.thetaKeys)
+    private func theta(_ settings: JSONValue?, _ kind: RotaryKind) throws(ArchitectureError) -> Double {
+        let outer = try agreed(kind.thetaKeys)
         let stated = try outer.map { found throws(ArchitectureError) in
             try number(found.value, found.key, in: .positive)
         }
@@ -34,17 +34,17 @@ extension ConfigReader {
         if let found = settings?["rope_theta"] {
             inner = try number(found, "rope_parameters.rope_theta", in: .positive)
             if let outer { try agree((outer.key, outer.value), ("rope_parameters.rope_theta", found), path: path) }
-        } else if outer == nil, let null = template.thetaKeys.first(where: { lookup($0) != nil }) {
+        } else if outer == nil, let null = kind.thetaKeys.first(where: { lookup($0) != nil }) {
             throw invalid(null, .null, expected: NumberDomain.positive.expected)
         }
-        let theta = inner ?? stated ?? template.theta
-        try check(template.thetaChecks, state: .double(theta), as: "the base of the rotary embedding")
+        let theta = inner ?? stated ?? kind.theta
+        try check(kind.thetaChecks, state: .double(theta), as: "the base of the rotary embedding")
         return theta
     }
 
     /// m² with m = 0.1·mscale_all_dim·ln(factor) + 1 where the settings scale frequencies and have both.
-    func scoreFactor(_ template: RotaryTemplate) throws(ArchitectureError) -> Double {
-        guard let settings = try rotarySettings(template), let type = Self.type(of: settings), type != "default",
+    func scoreFactor(_ kind: RotaryKind) throws(ArchitectureError) -> Double {
+        guard let settings = try rotarySettings(kind), let type = Self.type(of: settings), type != "default",
             let scale = try setting(settings, "mscale_all_dim", in: .any), scale != 0
         else { return 1 }
         let factor = try required(settings, "factor")
@@ -59,23 +59,23 @@ extension ConfigReader {
     /// What the config says of these layers' rotary embedding, else what the description has in its place.
     ///
     /// Version 5 of transformers writes `rope_parameters`, version 4 `rope_scaling`, which wins where a file has both.
-    private func rotarySettings(_ template: RotaryTemplate) throws(ArchitectureError) -> JSONValue? {
+    private func rotarySettings(_ kind: RotaryKind) throws(ArchitectureError) -> JSONValue? {
         var found: [String: JSONValue] = [:]
         for key in ["rope_parameters", "rope_scaling"] {
             guard let value = lookup(key), !value.isNull else { continue }
             guard value.object != nil else { throw invalid(key, value, expected: "an object") }
-            if key == "rope_scaling", !template.readsScaling { continue }
-            found[key] = try section(of: value, key: key, template)
-            if let value = found[key] { try check(value, key: key, template) }
+            if key == "rope_scaling", !kind.readsScaling { continue }
+            found[key] = try section(of: value, key: key, kind)
+            if let value = found[key] { try check(value, key: key, kind) }
         }
         let (modern, legacy) = (found["rope_parameters"], found["rope_scaling"].flatMap(Self.unlessEmpty))
         guard let legacy else {
-            return lookup("rope_parameters")?.object == nil ? template.settings : modern
+            return lookup("rope_parameters")?.object == nil ? kind.settings : modern
         }
         guard let modern = modern.flatMap(Self.unlessEmpty) else { return legacy }
         let names = ("rope_scaling", "rope_parameters")
-        if template.section == nil {
-            let (old, new) = (completed(legacy, template), completed(modern, template))
+        if kind.section == nil {
+            let (old, new) = (completed(legacy, kind), completed(modern, kind))
             try agree((names.0, old), (names.1, new), path: path)
             return legacy
         }
@@ -83,7 +83,7 @@ extension ConfigReader {
         for member in legacy.object?.members ?? [] {
             try agree(
                 ("\(names.0).\(member.key)", member.value),
-                ("\(names.1).\(template.section ?? "").\(member.key)", modern[member.key] ?? .null), path: path)
+                ("\(names.1).\(kind.section ?? "").\(member.key)", modern[member.key] ?? .null), path: path)
             merged[member.key] = member.value
         }
         return .object(merged)
@@ -94,12 +94,12 @@ extension ConfigReader {
     }
 
     /// With what stands outside of the settings, and the kind under its later name.
-    private func completed(_ settings: JSONValue, _ template: RotaryTemplate) -> JSONValue {
+    private func completed(_ settings: JSONValue, _ kind: RotaryKind) -> JSONValue {
         guard var object = settings.object else { return settings }
         object["rope_type"] = object["rope_type"] ?? object["type"] ?? .string("default")
         object["type"] = nil
         object["rope_theta"] =
-            object["rope_theta"] ?? template.thetaKeys.compactMap(lookup).first ?? .double(template.theta)
+            object["rope_theta"] ?? kind.thetaKeys.compactMap(lookup).first ?? .double(kind.theta)
         object["partial_rotary_factor"] =
             object["partial_rotary_factor"] ?? lookup("partial_rotary_factor") ?? standards["partial_rotary_factor"]
         return .object(object)
@@ -108,19 +108,19 @@ extension ConfigReader {
     /// The settings of these layers. Where each kind of layer has settings of its own, transformers takes no others, and version 4's
     /// only under their later names.
     private func section(
-        of settings: JSONValue, key: String, _ template: RotaryTemplate
+        of settings: JSONValue, key: String, _ kind: RotaryKind
     ) throws(ArchitectureError) -> JSONValue? {
         let nested = settings.object?.members.first { $0.value.object != nil }
         let flat = settings.object?.members.first { $0.value.object == nil && !$0.value.isNull }
         let isOld = key == "rope_scaling"
-        if template.section == nil || isOld, let nested {
+        if kind.section == nil || isOld, let nested {
             throw .refusedFeature(
                 path: path, key: "\(key).\(nested.key)", found: nested.value.serialized(),
-                reason: template.section == nil
+                reason: kind.section == nil
                     ? "this family is described with one kind of rotary embedding in all layers"
                     : "transformers reads settings for each kind of layer in rope_parameters alone")
         }
-        guard let section = template.section else { return settings }
+        guard let section = kind.section else { return settings }
         if isOld {
             if settings["rope_type"] == nil, let type = settings["type"], type.string != "default" {
                 throw .refusedFeature(
@@ -137,13 +137,13 @@ extension ConfigReader {
         return settings[section].flatMap { $0.isNull ? nil : $0 }
     }
 
-    private func check(_ settings: JSONValue, key: String, _ template: RotaryTemplate) throws(ArchitectureError) {
+    private func check(_ settings: JSONValue, key: String, _ kind: RotaryKind) throws(ArchitectureError) {
         // Version 5 of transformers writes rope_type, version 4 type; both must be known where both are there.
         for type in ["rope_type", "type"].compactMap({ settings[$0] }) where !type.isNull {
-            guard let name = type.string, template.scaling.contains(name) else {
+            guard let name = type.string, kind.scaling.contains(name) else {
                 throw .refusedFeature(
                     path: path, key: key, found: type.serialized(),
-                    reason: "known kinds of rotary scaling are \(template.scaling.joined(separator: ", "))")
+                    reason: "known kinds of rotary scaling are \(kind.scaling.joined(separator: ", "))")
             }
         }
         if let first = settings["rope_type"], let second = settings["type"], !first.isNull, !second.isNull {
@@ -151,15 +151,15 @@ extension ConfigReader {
         }
         // transformers takes the one outside, other programs the one inside.
         let original = "original_max_position_embeddings"
-        if template.section == nil, let inner = settings[original], let outer = lookup(original), !outer.isNull {
+        if kind.section == nil, let inner = settings[original], let outer = lookup(original), !outer.isNull {
             try agree((original, outer), ("\(key).\(original)", inner), path: path)
         }
-        if template.section != nil, let truncate = settings["truncate"], truncate != .bool(true) {
+        if kind.section != nil, let truncate = settings["truncate"], truncate != .bool(true) {
             throw .refusedFeature(
                 path: path, key: "\(key).truncate", found: truncate.serialized(),
                 reason: "transformers does not read it where each kind of layer has its own settings")
         }
-        if template.fraction == nil {
+        if kind.fraction == nil {
             try refusePartial(settings["partial_rotary_factor"], key: "\(key).partial_rotary_factor")
         }
     }

@@ -38,16 +38,16 @@ extension ConfigReader {
     /// How many positions frequencies were trained for. What stands beside settings for all layers comes before what stands in them;
     /// settings for one kind of layer have their own.
     private func trainedPositions(
-        _ settings: JSONValue, _ template: RotaryTemplate
+        _ settings: JSONValue, _ kind: RotaryKind
     ) throws(ArchitectureError) -> Double {
         let key = "original_max_position_embeddings"
-        if template.section == nil, let trained = try positions(key) ?? template.trained { return trained }
+        if kind.section == nil, let trained = try positions(key) ?? kind.trained { return trained }
         if let trained = try setting(settings, key) { return trained }
         return try maximumPositions()
     }
 
     func scaling(
-        _ settings: JSONValue?, _ template: RotaryTemplate, channels: Int, theta: Double
+        _ settings: JSONValue?, _ kind: RotaryKind, channels: Int, theta: Double
     ) throws(ArchitectureError) -> RotaryScaling {
         guard let settings, let type = Self.type(of: settings) else { return .none }
         switch type {
@@ -70,10 +70,10 @@ extension ConfigReader {
             }
             return .llama3(
                 factor: try required(settings, "factor"), low: low, high: high,
-                trained: try trainedPositions(settings, template))
-        case "yarn": return try yarn(settings, trained: try trainedPositions(settings, template), theta: theta)
+                trained: try trainedPositions(settings, kind))
+        case "yarn": return try yarn(settings, trained: try trainedPositions(settings, kind), theta: theta)
         case "longrope", "su":
-            return try longRope(settings, trained: try trainedPositions(settings, template), pairs: channels / 2)
+            return try longRope(settings, trained: try trainedPositions(settings, kind), pairs: channels / 2)
         default: return .none
         }
     }

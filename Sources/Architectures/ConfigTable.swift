@@ -22,7 +22,7 @@ package struct ConfigTable: Sendable {
     package static func all() throws(ArchitectureError) -> ConfigTable { try decoded.get() }
 
     private static let decoded = Result<ConfigTable, ArchitectureError> { () throws(ArchitectureError) in
-        guard let types = (try? JSONDocument(parsing: PackageResources.ConfigTable_json))?.root["types"]?.object else {
+        guard let types = (try? JSONDocument(parsing: embedded))?.root["types"]?.object else {
             throw .invalidDescription(family: "ConfigTable", field: "types")
         }
         var entries: [String: Entry] = [:]

@@ -19,11 +19,11 @@ package enum DescriptionKeys {
     {
         let record = Record()
         for name in ModelDescription.embedded.keys.sorted() {
-            _ = try ModelDescription(decoding: try ModelDescription.source(of: name), named: name, noting: record)
+            let source = try ModelDescription.source(of: name)
+            try ModelDescription(decoding: source, named: name, noting: record).check(noting: record)
         }
         // What a description inherits is filled in before it is decoded.
         record.note("extends", of: "description")
-        record.note("role", of: "tensors[]", choices: Array(TensorRoles.known))
         return (record.keys, record.choices)
     }
 }

@@ -1,118 +1,162 @@
 import Checkpoints
 import Foundations
 
-/// Names that a description declares; everything else must refer to these.
-struct Vocabulary {
+/// What all objects of a description share while it is read.
+final class Scope {
+    let family: String
+    /// Names that the description has declared so far; everything else must refer to these.
+    var vocabulary: Vocabulary
+    /// The model that blocks are read for. Without one a description is only checked: every condition holds, every alternative is
+    /// read, every extent is 1, and no tensor is looked for.
+    let subject: Subject?
+    /// No more layers of a stack are read.
+    let layerLimit: Int
+    let record: DescriptionKeys.Record?
+
+    init(
+        _ family: String, _ vocabulary: Vocabulary = .init(), subject: Subject? = nil, layerLimit: Int = 1,
+        noting record: DescriptionKeys.Record? = nil
+    ) {
+        self.family = family
+        self.vocabulary = vocabulary
+        self.subject = subject
+        self.layerLimit = layerLimit
+        self.record = record
+    }
+}
+
+/// Names that a description declares.
+struct Vocabulary: Sendable {
     var dimensions: Set<String> = []
     var numbers: Set<String> = []
     var flags: Set<String> = ["first"]
     var rotaries: Set<String> = []
-    /// Where what is read is noted, if anywhere.
-    var record: DescriptionKeys.Record?
     /// Opaque parts.
     var parts: Set<String> = []
 }
 
 /// The members of one object of a description. Each is taken once; what nobody takes is an error that names the field.
 struct Fields {
-    let family: String
+    let scope: Scope
     let path: String
     /// What the object is to the one around it: the key that it stands at; of a dictionary's members `layer.*`, of a list's `steps[]`.
     let kind: String
-    var vocabulary: Vocabulary
-    private var members: [String: JSONValue] = [:]
+    /// Which layer's tensors are meant, and what holds where the object says nothing.
+    var place: Place
+    /// The one member of an object that is written as the value alone.
+    private var short: String?
+    private var members: [JSONObject.Member] = []
 
     init(
-        _ value: JSONValue?, family: String, path: String, kind: String? = nil, vocabulary: Vocabulary = .init()
+        _ value: JSONValue, _ scope: Scope, path: String = "description", kind: String? = nil, place: Place = .init(),
+        short: String? = nil
     ) throws(ArchitectureError) {
-        self.family = family
+        self.scope = scope
         self.path = path
         self.kind = kind ?? path
-        self.vocabulary = vocabulary
-        guard let object = value?.object else { throw .invalidDescription(family: family, field: path) }
-        for member in object.members where !member.value.isNull { members[member.key] = member.value }
+        self.place = place
+        var object = value.object
+        if let short, object == nil {
+            self.short = short
+            object = [short: value]
+        }
+        guard let object else { throw .invalidDescription(family: scope.family, field: path) }
+        members = object.members.filter { !$0.value.isNull }
     }
 
-    func fault(_ key: String) -> ArchitectureError { .invalidDescription(family: family, field: place(key)) }
+    /// The member of alternatives that are numbers or names.
+    static let value = "value"
 
-    private func place(_ key: String) -> String { path == "description" ? key : "\(path).\(key)" }
+    /// A fault of the object as a whole.
+    var fault: ArchitectureError { .invalidDescription(family: scope.family, field: path) }
+
+    func fault(_ key: String) -> ArchitectureError {
+        key == short ? fault : .invalidDescription(family: scope.family, field: place(of: key))
+    }
+
+    private func place(of key: String) -> String { path == "description" ? key : "\(path).\(key)" }
+
+    func required<Value>(_ value: Value?, _ key: String) throws(ArchitectureError) -> Value {
+        guard let value else { throw fault(key) }
+        return value
+    }
 
     /// Throws unless everything has been taken.
     func end() throws(ArchitectureError) {
-        if let left = members.keys.min() { throw .invalidDescription(family: family, field: "\(path).\(left)") }
+        guard let left = members.map(\.key).min() else { return }
+        throw .invalidDescription(family: scope.family, field: "\(path).\(left)")
     }
+
+    /// Leaves what concerns no model such as this one.
+    mutating func skip() { members = [] }
 
     mutating func take(_ key: String) -> JSONValue? {
-        vocabulary.record?.note(key, of: kind)
-        return members.removeValue(forKey: key)
+        scope.record?.note(key, of: kind)
+        guard let place = members.firstIndex(where: { $0.key == key }) else { return nil }
+        return members.remove(at: place).value
     }
 
-    func has(_ key: String) -> Bool {
-        vocabulary.record?.note(key, of: kind)
-        return members[key] != nil
+    func look(_ key: String) -> JSONValue? {
+        scope.record?.note(key, of: kind)
+        return members.first { $0.key == key }?.value
     }
 
-    mutating func optionalString(_ key: String) throws(ArchitectureError) -> String? {
+    mutating func replace(_ key: String, with value: JSONValue) {
+        guard let place = members.firstIndex(where: { $0.key == key }) else { return }
+        members[place].value = value
+    }
+
+    func has(_ key: String) -> Bool { look(key) != nil }
+
+    private mutating func take<Value>(
+        _ key: String, as read: (JSONValue) -> Value?
+    ) throws(ArchitectureError) -> Value? {
         guard let value = take(key) else { return nil }
-        guard let string = value.string else { throw fault(key) }
-        return string
+        return try required(read(value), key)
     }
+
+    mutating func optionalString(_ key: String) throws(ArchitectureError) -> String? { try take(key, as: \.string) }
 
     mutating func string(_ key: String) throws(ArchitectureError) -> String {
-        guard let string = try optionalString(key) else { throw fault(key) }
-        return string
+        try required(optionalString(key), key)
     }
 
     mutating func bool(_ key: String, default standard: Bool) throws(ArchitectureError) -> Bool {
-        guard let value = take(key) else { return standard }
-        guard let bool = value.bool else { throw fault(key) }
-        return bool
+        try take(key, as: \.bool) ?? standard
     }
 
-    mutating func int(_ key: String, default standard: Int) throws(ArchitectureError) -> Int {
-        guard let value = take(key) else { return standard }
-        guard let int = value.int else { throw fault(key) }
-        return int
-    }
+    mutating func int(_ key: String) throws(ArchitectureError) -> Int? { try take(key, as: \.int) }
 
-    mutating func double(_ key: String, default standard: Double) throws(ArchitectureError) -> Double {
-        guard let value = take(key) else { return standard }
-        guard let double = value.double else { throw fault(key) }
-        return double
-    }
+    mutating func double(_ key: String) throws(ArchitectureError) -> Double? { try take(key, as: \.double) }
+
+    mutating func values(_ key: String) throws(ArchitectureError) -> [JSONValue]? { try take(key, as: \.array) }
 
     /// A list of strings; a single string counts as a list of one.
-    mutating func strings(_ key: String) throws(ArchitectureError) -> [String] {
-        guard let value = take(key) else { throw fault(key) }
-        return try list(value, key)
-    }
-
     mutating func optionalStrings(_ key: String) throws(ArchitectureError) -> [String]? {
-        guard let value = take(key) else { return nil }
-        return try list(value, key)
+        try take(key) { value in
+            let values = value.array ?? [value]
+            let strings = values.compactMap(\.string)
+            return strings.count == values.count ? strings : nil
+        }
     }
 
-    private func list(_ value: JSONValue, _ key: String) throws(ArchitectureError) -> [String] {
-        if let string = value.string { return [string] }
-        guard let values = value.array else { throw fault(key) }
-        var strings: [String] = []
-        for value in values {
-            guard let string = value.string else { throw fault(key) }
-            strings.append(string)
-        }
-        return strings
+    mutating func strings(_ key: String) throws(ArchitectureError) -> [String] {
+        try required(optionalStrings(key), key)
     }
 
-    mutating func choice<Choice: RawRepresentable<String> & CaseIterable>(
-        _ key: String, default standard: Choice? = nil
-    ) throws(ArchitectureError) -> Choice {
-        vocabulary.record?.note(key, of: kind, choices: Choice.allCases.map(\.rawValue))
-        guard let name = try optionalString(key) else {
-            guard let standard else { throw fault(key) }
-            return standard
-        }
-        guard let choice = Choice(rawValue: name) else { throw fault(key) }
-        return choice
+    /// One of a few words.
+    mutating func word(
+        _ key: String, of words: [String], default standard: String? = nil
+    ) throws(ArchitectureError) -> String {
+        scope.record?.note(key, of: kind, choices: words)
+        return try required(take(key) { $0.string.flatMap { words.contains($0) ? $0 : nil } } ?? standard, key)
+    }
+
+    mutating func word<Word: RawRepresentable<String> & CaseIterable>(
+        _ key: String, default standard: Word? = nil
+    ) throws(ArchitectureError) -> Word {
+        let word = try word(key, of: Word.allCases.map(\.rawValue), default: standard?.rawValue)
+        return try required(Word(rawValue: word), key)
     }
 
     /// An expression over dimensions that are declared.
@@ -127,103 +171,29 @@ struct Fields {
 
     func expression(_ text: String, _ key: String) throws(ArchitectureError) -> DimensionExpression {
         let expression = DimensionExpression(text: text)
-        guard let names = expression.names, names.allSatisfy(vocabulary.dimensions.contains) else { throw fault(key) }
+        guard let names = expression.names, names.allSatisfy(scope.vocabulary.dimensions.contains) else {
+            throw fault(key)
+        }
         return expression
     }
 
     /// The name of a number that is declared, or a number.
-    mutating func number(_ key: String) throws(ArchitectureError) -> NumberReference? {
+    mutating func reference(_ key: String) throws(ArchitectureError) -> NumberReference? {
         guard let value = take(key) else { return nil }
         if let literal = value.double { return .literal(literal) }
-        guard let name = value.string, vocabulary.numbers.contains(name) else { throw fault(key) }
+        guard let name = value.string, scope.vocabulary.numbers.contains(name) else { throw fault(key) }
         return .named(name)
     }
 
-    mutating func condition(_ key: String, default standard: Bool = true) throws(ArchitectureError) -> Condition {
-        guard let value = take(key) else { return Condition(constant: standard) }
-        if let constant = value.bool { return Condition(constant: constant) }
+    mutating func condition(
+        _ key: String, default standard: Condition = true
+    ) throws(ArchitectureError) -> Condition {
+        guard let value = take(key) else { return standard }
+        if let constant = value.bool { return Condition(booleanLiteral: constant) }
         guard let text = value.string, let condition = Condition(parsing: text),
-            condition.terms.allSatisfy({ vocabulary.flags.contains($0.flag) })
+            condition.terms.allSatisfy({ scope.vocabulary.flags.contains($0.flag) })
         else { throw fault(key) }
         return condition
-    }
-
-    /// A member that is an object, to be taken apart in its turn.
-    mutating func object<Result>(
-        _ key: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> Result? {
-        guard let value = take(key) else { return nil }
-        return try object(key, value, body)
-    }
-
-    /// A member that has been taken already.
-    func object<Result>(
-        _ key: String, _ value: JSONValue, _ body: (inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> Result {
-        try read(value, path: place(key), as: key, body)
-    }
-
-    /// The members of an object that is a dictionary, in their order.
-    mutating func dictionary<Result>(
-        _ key: String, _ body: (String, inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> [(name: String, value: Result)] {
-        guard let value = take(key) else { return [] }
-        guard let object = value.object else { throw fault(key) }
-        var results: [(name: String, value: Result)] = []
-        for member in object.members where !member.value.isNull {
-            let result = try read(member.value, path: "\(place(key)).\(member.key)", as: "\(key).*") {
-                fields throws(ArchitectureError) in
-                try body(member.key, &fields)
-            }
-            results.append((member.key, result))
-        }
-        return results
-    }
-
-    mutating func objects<Result>(
-        _ key: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> [Result] {
-        guard let value = take(key) else { return [] }
-        guard let values = value.array else { throw fault(key) }
-        var results: [Result] = []
-        for (number, value) in values.enumerated() {
-            results.append(try read(value, path: "\(place(key))[\(number)]", as: "\(key)[]", body))
-        }
-        return results
-    }
-
-    private func read<Result>(
-        _ value: JSONValue, path: String, as kind: String,
-        _ body: (inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> Result {
-        var fields = try Fields(value, family: family, path: path, kind: kind, vocabulary: vocabulary)
-        let result = try body(&fields)
-        try fields.end()
-        return result
-    }
-
-    /// A string in short, or an object: the string stands for the object with that one member.
-    mutating func shorthand<Result>(
-        _ key: String, _ member: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> Result? {
-        guard let value = take(key) else { return nil }
-        let object = value.string == nil ? value : .object([member: value])
-        return try read(object, path: place(key), as: key, body)
-    }
-}
-
-extension Fields {
-    /// One of what `shorthand` reads, or a list of such.
-    mutating func shorthands<Result>(
-        _ key: String, _ member: String, _ body: (inout Fields) throws(ArchitectureError) -> Result
-    ) throws(ArchitectureError) -> [Result] {
-        guard let value = take(key) else { return [] }
-        var results: [Result] = []
-        for value in value.array ?? [value] {
-            let object = value.string == nil ? value : .object([member: value])
-            results.append(try read(object, path: place(key), as: key, body))
-        }
-        return results
     }
 }
 

@@ -21,11 +21,11 @@ extension ModelDescription {
 
     /// What a family's JSON states itself.
     private static func statement(of name: String) throws(ArchitectureError) -> JSONValue {
-        guard let bytes = embedded[name], let document = try? JSONDocument(parsing: bytes) else {
-            throw .invalidDescription(family: name, field: "its JSON")
-        }
-        return document.root
+        guard let statement = statements[name] else { throw .invalidDescription(family: name, field: "its JSON") }
+        return statement
     }
+
+    private static let statements = embedded.compactMapValues { try? JSONDocument(parsing: $0).root }
 
     /// Members of objects one by one; null takes a member away; anything else replaces.
     static func merged(_ base: JSONValue, _ change: JSONValue) -> JSONValue {

@@ -102,33 +102,6 @@ package struct ModelDescription: Sendable {
         let reason: String
     }
 
-    /// A tensor beside those that blocks name.
-    struct Tensor: Sendable {
-        enum Presence: Sendable { case required, optional }
-        /// Canonical name; `{layer}` stands for the layer's number.
-        let name: String
-        let role: String
-        /// Nil where the shape is not checked; a nil axis may have any extent.
-        let shape: [DimensionExpression?]?
-        let presence: Presence
-        let condition: Condition
-        /// Whether the model's prefix stands before the stored name.
-        let isPrefixed: Bool
-        let layers: DimensionExpression?
-    }
-
-    /// Layers that a checkpoint may hold beyond the model's own.
-    struct CopiedLayers: Sendable {
-        /// What their tensors' names begin with; `{layer}` stands for the layer's number.
-        let path: String
-        let first: DimensionExpression
-        let count: DimensionExpression
-        let role: String
-        let reason: String
-        /// Whether the model's prefix stands before the stored names.
-        let isPrefixed: Bool
-    }
-
     /// The member of config.json that holds the language model's configuration, beside those of towers.
     package struct TextPart: Sendable {
         package let key: String
@@ -140,11 +113,21 @@ package struct ModelDescription: Sendable {
         let forwardsTie: Bool
     }
 
+    /// A part that is copied and not understood.
+    struct OpaqueKind: Sendable {
+        let name: String
+        let reason: String
+        /// What the stored names of a tower's tensors begin with, one or another; empty where the part consists of sublayers.
+        let tensors: [String]
+        /// Keys of config.json that bear on this part alone: whatever they say is copied.
+        let keys: [String]
+    }
+
     package let family: String
     package let modelTypes: [String]
     package let text: TextPart?
     /// Parts that are copied and not understood.
-    let opaque: [OpaqueTemplate]
+    let opaque: [OpaqueKind]
     /// Whether config values tell it from other descriptions of its model types.
     package var isConditional: Bool { !match.isEmpty || text != nil }
     /// Config values that tell this description from others of the same model type.
@@ -159,20 +142,17 @@ package struct ModelDescription: Sendable {
     package let activationDefault: String
     /// Keys that, where they are there, must name the same activation.
     let activationChecks: [String]
-    package let rotaries: [String: RotaryTemplate]
+    package let rotaries: [String: RotaryKind]
     let refusals: [Refusal]
-    let stacks: [StackTemplate]
-    let language: LanguageTemplate?
-    let classifiers: [ClassifierTemplate]
-    let contrastive: ContrastiveTemplate?
-    /// Whether some head reads the last token that is no padding.
-    package var readsLastToken: Bool { classifiers.contains { $0.pooling == .last } }
     package let tiedHeadDefault: Bool
     /// Ids that stand for what the config does not say.
     package let specialTokens: SpecialTokens
-    let tensors: [Tensor]
-    /// Layers beside those that are described, copied as they are.
-    let copied: [CopiedLayers]
+    /// How norms work unless one says otherwise.
+    let norm: NormStyle
+    /// Stacks, heads and further tensors, which are read for the model at hand.
+    let body: JSONValue
+    /// What the body may refer to.
+    let vocabulary: Vocabulary
     /// The same family under other names or with tensors fused in another way, as some version of transformers stores it.
     let layouts: [ModelDescription]
     /// Every key of config.json that the description mentions, or ignores because transformers does in the case described; those of the

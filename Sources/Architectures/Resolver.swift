@@ -1,7 +1,7 @@
 import Checkpoints
 import OrderedCollections
 
-/// Matches a description with a checkpoint's tensors and builds the stacks.
+/// Matches a description with a checkpoint's tensors and reads the blocks.
 struct Resolver {
     /// Layers that are looked at to tell layouts apart: layers with experts begin among the first.
     private static let probedLayers = 64
@@ -14,7 +14,7 @@ struct Resolver {
 
     func resolve() throws(ArchitectureError) -> Architecture {
         try inPart { () throws(ArchitectureError) in
-            try reader.refuseUndescribedFeatures { $0 == Condition(constant: true) }
+            try reader.refuseUndescribedFeatures { $0 == true }
         }
         try reader.refuseUnreadKeys(modelType)
         return try inPart { () throws(ArchitectureError) in try resolveModel() }
@@ -33,15 +33,14 @@ struct Resolver {
         let claims = Claims(
             checkpoint: checkpoint, description: description, records: records, prefix: prefix, isProbe: false)
         for note in notes { claims.note(note) }
-        let builder = builder(claims, description, dimensions)
-        try reader.refuseUndescribedFeatures { condition throws(ArchitectureError) in
-            try builder.holds(condition, .init())
-        }
-        let stacks = try builder.stacks(layerLimit: .max)
-        let head = try builder.head(stacks)
-        try builder.extras()
-        try builder.copiedLayers()
-        let opaque = try builder.opaqueParts()
+        var fields = try fields(of: description, claims, dimensions, layerLimit: .max)
+        try reader.refuseUndescribedFeatures { condition throws(ArchitectureError) in try fields.holds(condition) }
+        let stacks = try fields.stacks()
+        let head = try Head(&fields, stacks)
+        try fields.claimTensors()
+        try fields.claimCopiedLayers()
+        try fields.end()
+        let opaque = try opaqueParts(of: description, claims)
         let roles = try claims.roles(of: checkpoint, description)
         let isTied = try reader.tiedHead()
         return Architecture(
@@ -64,18 +63,39 @@ struct Resolver {
             for prefix in layout.prefixes {
                 let probe = Claims(
                     checkpoint: checkpoint, description: layout, records: records, prefix: prefix, isProbe: true)
-                _ = try builder(probe, layout, dimensions).stacks(layerLimit: layouts.count > 1 ? Self.probedLayers : 1)
+                let limit = layouts.count > 1 ? Self.probedLayers : 1
+                var fields = try fields(of: layout, probe, dimensions, layerLimit: limit)
+                _ = try fields.stacks()
                 if probe.hits > best.hits { best = (layout, prefix, records, probe.hits) }
             }
         }
         return (best.description, best.prefix, best.records)
     }
 
-    private func builder(
-        _ claims: Claims, _ description: ModelDescription, _ dimensions: OrderedDictionary<String, Int>
-    ) -> BlockBuilder {
-        BlockBuilder(
-            description: description, reader: reader, claims: claims,
-            dimensions: Dictionary(uniqueKeysWithValues: dimensions.map { ($0.key, $0.value) }))
+    private func fields(
+        of description: ModelDescription, _ claims: Claims, _ dimensions: OrderedDictionary<String, Int>,
+        layerLimit: Int
+    ) throws(ArchitectureError) -> Fields {
+        let dimensions = Dictionary(uniqueKeysWithValues: dimensions.map { ($0.key, $0.value) })
+        let subject = Subject(description: description, reader: reader, claims: claims, dimensions: dimensions)
+        return try description.fields(for: subject, layerLimit: layerLimit)
+    }
+
+    /// Claims the towers, and tells what is there of every opaque part.
+    private func opaqueParts(
+        of description: ModelDescription, _ claims: Claims
+    ) throws(ArchitectureError) -> [OpaquePart] {
+        var parts: [OpaquePart] = []
+        for part in description.opaque {
+            for path in part.tensors {
+                _ = claims.claimAll(under: path, part: part.name, layer: nil, isPrefixed: false)
+            }
+            let tensors = claims.tensors(ofPart: part.name)
+            if let path = part.tensors.first, tensors.isEmpty {
+                throw .missingTensor(path: claims.path, tensor: path + "*", family: description.family)
+            }
+            if !tensors.isEmpty { parts.append(OpaquePart(name: part.name, reason: part.reason, tensors: tensors)) }
+        }
+        return parts
     }
 }

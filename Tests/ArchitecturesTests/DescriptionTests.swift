@@ -26,23 +26,11 @@ import Testing
 
     /// Sets a member of the description of qwen3, which uses nearly every field, at a path of keys and places.
     private func decode(_ path: [String], _ value: JSONValue?) throws -> ArchitectureError? {
-        let root = Self.setting(try ModelDescription.source(of: "qwen3"), path[...], value)
+        let root = try ModelDescription.source(of: "qwen3").setting(path, value)
         do throws(ArchitectureError) {
-            _ = try ModelDescription(decoding: root, named: "qwen3")
+            try ModelDescription(decoding: root, named: "qwen3").check()
             return nil
         } catch { return error }
-    }
-
-    private static func setting(_ value: JSONValue, _ path: ArraySlice<String>, _ new: JSONValue?) -> JSONValue {
-        guard let key = path.first else { return new ?? .null }
-        if var values = value.array, let place = Int(key) {
-            values[place] = setting(values[place], path.dropFirst(), new)
-            return .array(values)
-        }
-        var object = value.object ?? [:]
-        let isLast = path.count == 1
-        object[key] = isLast ? new : setting(object[key] ?? .null, path.dropFirst(), new)
-        return .object(object)
     }
 
     @Test func theDescriptionIsSoundToBeginWith() throws {
@@ -83,8 +71,12 @@ import Testing
         (attention("norm", "scope"), .string("heads"), "stacks.decoder.layer.attention.norm.scope"),
         (attention("norm", "key"), nil, "stacks.decoder.layer.attention.norm.query"),
         (attention("window"), .string("widow"), "stacks.decoder.layer.attention.window"),
-        (attention("window_when"), .string("late &"), "stacks.decoder.layer.attention.window_when"),
-        (attention("window_when"), .string("early"), "stacks.decoder.layer.attention.window_when"),
+        (attention("window", "value"), .string("widow"), "stacks.decoder.layer.attention.window.value"),
+        (attention("window", "when"), .string("late &"), "stacks.decoder.layer.attention.window.when"),
+        (attention("window", "when"), .string("early"), "stacks.decoder.layer.attention.window.when"),
+        (attention("rotary"), .string("half"), "stacks.decoder.layer.attention.rotary"),
+        (attention("kind"), nil, "stacks.decoder.layer.attention.kind"),
+        (attention("kind"), .string("mlp"), "stacks.decoder.layer.attention.up"),
         (attention("before", "tensor"), nil, "stacks.decoder.layer.attention.before.tensor"),
         (mlp("gate", "stride"), .int(2), "stacks.decoder.layer.mlp.gate.weight"),
         (mlp("up"), nil, "stacks.decoder.layer.mlp.up"),

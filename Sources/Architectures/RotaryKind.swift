@@ -1,7 +1,7 @@
 import Checkpoints
 import Foundations
 
-package struct RotaryTemplate: Sendable {
+package struct RotaryKind: Sendable {
     let layout: ChannelLayout
     let dimensions: DimensionExpression
     /// The share of `fractionOf` that is rotated.
@@ -29,23 +29,23 @@ package struct RotaryTemplate: Sendable {
     /// Whether generating starts anew with the long factors where a sequence outgrows what the short ones were trained for (Phi-3).
     let restarts: Bool
 
-    init(_ fields: inout Fields) throws(ArchitectureError) {
-        layout = try fields.choice("layout")
-        dimensions = try fields.expression("dimensions", default: "head_dim")
-        fraction = try fields.number("fraction")
-        fractionOf = try fields.expression("fraction_of", default: dimensions.text)
-        offset = try fields.expression("offset", default: "0")
-        thetaKeys = try fields.optionalStrings("theta_keys") ?? ["rope_theta"]
-        thetaChecks = try fields.optionalStrings("theta_checks") ?? []
-        theta = try fields.double("theta", default: 10000)
-        section = try fields.optionalString("section")
-        scaling = try fields.strings("scaling")
-        readsScaling = try fields.bool("reads_scaling", default: true)
-        settings = fields.take("settings")
-        guard settings == nil || settings?.object != nil else { throw fields.fault("settings") }
-        scalesScores = try fields.bool("scales_scores", default: false)
-        trained = fields.has("trained") ? try fields.double("trained", default: 0) : nil
-        axes = try fields.int("axes", default: 1)
-        restarts = try fields.bool("restarts", default: false)
+    init(_: String, _ f: inout Fields) throws(ArchitectureError) {
+        layout = try f.word("layout")
+        dimensions = try f.expression("dimensions", default: "head_dim")
+        fraction = try f.reference("fraction")
+        fractionOf = try f.expression("fraction_of", default: dimensions.text)
+        offset = try f.expression("offset", default: "0")
+        thetaKeys = try f.optionalStrings("theta_keys") ?? ["rope_theta"]
+        thetaChecks = try f.optionalStrings("theta_checks") ?? []
+        theta = try f.double("theta") ?? 10000
+        section = try f.optionalString("section")
+        scaling = try f.strings("scaling")
+        readsScaling = try f.bool("reads_scaling", default: true)
+        settings = f.take("settings")
+        guard settings == nil || settings?.object != nil else { throw f.fault("settings") }
+        scalesScores = try f.bool("scales_scores", default: false)
+        trained = try f.double("trained")
+        axes = try f.int("axes") ?? 1
+        restarts = try f.bool("restarts", default: false)
     }
 }

@@ -1,0 +1,18 @@
+import Foundation
+import PackagePlugin
+
+/// Makes one Swift source of all JSON files in a target's folder, so that a new file there is all that a new family takes.
+@main struct EmbedTexts: BuildToolPlugin {
+    func createBuildCommands(context: PluginContext, target: Target) throws -> [Command] {
+        let folder = target.directoryURL
+        let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".json") }
+        let output = context.pluginWorkDirectoryURL.appending(path: "EmbeddedTexts.swift")
+        return [
+            .buildCommand(
+                displayName: "Embedding \(names.count) files of \(target.name)",
+                executable: try context.tool(named: "embed-texts").url,
+                arguments: [output.path, folder.path] + names.sorted(),
+                inputFiles: names.map { folder.appending(path: $0) }, outputFiles: [output])
+        ]
+    }
+}
