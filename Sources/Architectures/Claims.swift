@@ -122,7 +122,8 @@ final class Claims {
 
     func contains(_ name: String) -> Bool { records[prefix + name] != nil || records[name] != nil }
 
-    private func stored(_ demand: Demand) -> String { demand.isPrefixed ? prefix + demand.name : demand.name }
+    /// The name under which the checkpoint would hold it.
+    func stored(_ demand: Demand) -> String { demand.isPrefixed ? prefix + demand.name : demand.name }
 
     /// Every tensor's role, in the checkpoint's order; throws for one that nobody has claimed.
     func roles(

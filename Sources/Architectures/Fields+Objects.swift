@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// Objects inside of objects.
 extension Fields {

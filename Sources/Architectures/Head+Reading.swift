@@ -77,6 +77,10 @@ extension LanguageHead {
         head = Projection(weight: weight, bias: bias, outputCount: vocabulary, inputCount: size)
         multiplier = try ((isTied ? tied : nil) ?? 1) * (f.number("multiplier") ?? 1)
         softCap = try f.number("soft_cap", in: .positive)
+        self.isTied = isTied
+        let own = f.demand(map.weight, "head", [vocabulary, size], isPrefixed: map.isPrefixed)
+        let ownName = f.scope.subject.map { $0.claims.stored(own) }
+        self.ownName = isTied && tied == nil && weight != ownName ? ownName : nil
         if f.scope.subject == nil { return nil }
     }
 

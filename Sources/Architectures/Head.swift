@@ -23,6 +23,11 @@ public struct LanguageHead: Sendable, Equatable {
     public let head: Projection
     public let multiplier: Double
     public let softCap: Double?
+    /// Whether config.json says that the head is the table of tokens, also where both are stored.
+    public let isTied: Bool
+    /// Where the table is the head: the name under which the class looks for a head of its own; nil where there is none, or where more
+    /// than a name depends on being tied.
+    public let ownName: String?
 }
 
 public struct Classifier: Sendable, Equatable {

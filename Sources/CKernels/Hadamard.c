@@ -55,7 +55,7 @@
         for (size_t i = 0; i < n; i++) dst[i] = src[index[i]] * scale[i];                                                  \
     }                                                                                                                      \
                                                                                                                            \
-    CLONES void mp_scaled_##NAME(REAL *restrict dst, const REAL *restrict src, size_t n, REAL factor) {                    \
+    CLONES void mp_scaled_##NAME(REAL *dst, const REAL *src, size_t n, REAL factor) {                    \
         for (size_t i = 0; i < n; i++) dst[i] = src[i] * factor;                                                           \
     }
 

@@ -77,11 +77,11 @@ public final class Checkpoint: Sendable {
         if let index { try Self.checkIndex(index, against: shards, file: path + "/" + Self.indexName) }
     }
 
-    /// A checkpoint in which some tensors are kept in memory, in the place of the other's.
+    /// A checkpoint in which some tensors are kept in memory, in the place of the other's or beside them.
     package init(_ base: Checkpoint, replacing memory: TensorMemory) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
-        tensors = base.tensors.mapValues { memory.records[$0.name] ?? $0 }
+        tensors = base.tensors.merging(memory.records.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) { $1 }
         self.memory = memory
     }
 

@@ -37,6 +37,8 @@ struct ProtectionPlan: Sendable {
     let layers: [Int]?
     let sites: [Site]
     let edits: [String: TensorEdits]
+    /// A head that is stored apart from now on, and the bytes that it is made of.
+    let untied: (site: Site.Untied, head: TensorRecord)?
     /// Expected cost of rounding in multiples of rounding the original, at the site where it is largest, were all channels alike.
     let roundingMultiple: Double
 
@@ -129,7 +131,18 @@ struct ProtectionPlan: Sendable {
                 && site.group.isMoved(by: sampler, condition: condition)
         }
         self.siteKinds = Set(sites.map(\.kind))
-        edits = try TensorEdits.collect(sites, in: checkpoint)
+        let untied = sites.lazy.compactMap(\.untied).first.flatMap { untied in
+            checkpoint.tensors[untied.table].map { table in
+                (
+                    untied,
+                    TensorRecord(
+                        name: untied.head, type: table.type, shape: table.shape, shard: table.shard,
+                        dataRange: table.dataRange)
+                )
+            }
+        }
+        self.untied = untied
+        edits = try TensorEdits.collect(sites, in: checkpoint, adding: [untied?.1].compactMap(\.self))
         roundingMultiple =
             sites.map { $0.group.expectedRoundingMultiple(sampler, condition: condition) }.max() ?? 1
     }

@@ -17,12 +17,16 @@ extension Protector {
         guard manifest.keyIdentifier == derivation.keyIdentifier else {
             throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
         }
-        let output = OutputPlan.keepingShards(of: source, dropping: [Manifest.fileName])
+        let output = OutputPlan.keepingShards(
+            of: source, adding: [manifest.untied?.originalConfig].compactMap(\.self), dropping: [Manifest.fileName],
+            without: Set([manifest.untied?.head].compactMap(\.self)))
         @Sendable func stop(at changes: [Change]) throws {
             let grave = changes.filter(\.isGrave)
             guard grave.isEmpty || acceptsChanges else { throw ProtectionError.changed(path: source.path, grave) }
         }
         let authenticator = Authenticator(derivation)
+        // What the architecture is read from must be what protect wrote.
+        if let untied = manifest.untied, !untied.isConfig(of: source) { try stop(at: [.file("config.json")]) }
         let earlier =
             try manifest.inventory.map {
                 try RestorationProof.earlyChanges(manifest, $0, source, files: output.sidecars, authenticator)

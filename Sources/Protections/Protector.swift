@@ -64,9 +64,13 @@ public struct Protector: Sendable {
         let derivation = Derivation(
             key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
         let authenticator = Authenticator(derivation)
+        let untied = try plan.untied.map { try UntiedHead($0.site, in: source) }
+        let new = [plan.untied?.head].compactMap(\.self)
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
-            options.maximumShardSize.map { OutputPlan.resharded(source, maximumShardSize: $0, adding: made) }
-                ?? OutputPlan.keepingShards(of: source, adding: made)
+            let made = made + [untied?.config].compactMap(\.self)
+            return options.maximumShardSize.map {
+                OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: new)
+            } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: new)
         }
         let prediction = try PredictedRounding(
             plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
@@ -79,8 +83,8 @@ public struct Protector: Sendable {
             roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),
             gains: try gains.sealed(plan.sites, by: derivation),
-            leftOut: source.leftOut,
-            inventory: Inventory(layout([]), of: source, isRewritten: isRewritten))
+            untied: untied, leftOut: source.leftOut,
+            inventory: Inventory(layout([]), of: source.tensors.values + new, source, isRewritten: isRewritten))
         @Sendable func sealed(_ found: Inventory) -> Manifest {
             var sealed = manifest
             sealed.inventory?.tensors = found.tensors
@@ -123,13 +127,14 @@ public struct Protector: Sendable {
             exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
             gains: gains)
         let exchange = try TensorExchange(plan.sites, elements)
+        let new = [plan.untied?.head].compactMap(\.self)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
             output, from: source, to: path, observer: observer
         ) { tensor in
             guard let edits = plan.edits[exchange.origin(of: tensor.name)],
-                let input = source.tensors[exchange.input(of: tensor.name)]
+                let input = source.tensors[exchange.input(of: tensor.name)] ?? new.first(where: { $0.name == tensor.name })
             else { return nil }
             if let gain = edits.folded {
                 return GainRewriter(isInverse ? gains.stored[tensor.name] ?? [] : GainRewriter.one(gain, tensor))

@@ -19,6 +19,10 @@ struct ResidualSlices {
     /// Whether some norm subtracts the mean over the channels.
     private(set) var subtractsMean = false
 
+    /// A table that has to be stored twice.
+    private(set) var untied: Site.Untied?
+    private var untiedSlice: Site.Slice?
+
     /// What a permutation acts on.
     var permuted: [Site.Slice] {
         slices.values.map { slice in
@@ -29,7 +33,7 @@ struct ResidualSlices {
     }
 
     /// What a rotation acts on.
-    var turned: [Site.Slice] { Array(slices.values) }
+    var turned: [Site.Slice] { slices.values + [untiedSlice].compactMap(\.self) }
     /// The gains that a rotation asks to fold.
     var folded: [Site.Gain] { Array(gains.values) }
 
@@ -200,6 +204,19 @@ struct ResidualSlices {
 
     // MARK: Heads
 
+    private mutating func add(_ head: LanguageHead, behind norm: Norm?) {
+        let isTable = slices[Key(tensor: head.head.weight, axis: 1, start: 0)] != nil
+        guard let norm, let weight = norm.weight, head.isTied else { return addReader(head.head, behind: norm) }
+        guard isTable, let own = head.ownName else {
+            forbidTurning("a head that config.json ties to its table and that can't be told apart from it")
+            return addReader(head.head, behind: norm)
+        }
+        untied = .init(head: own, table: head.head.weight)
+        untiedSlice = .init(
+            tensor: own, axis: 1, start: 0, representation: .direct, part: .residual,
+            gain: .init(tensor: weight, offset: norm.gainOffset))
+    }
+
     mutating func add(_ head: Head, of architecture: Architecture, _ stacks: [Int]) {
         guard let last = architecture.stacks.last else { return }
         // A map behind the layers ends the stream.
@@ -208,7 +225,7 @@ struct ResidualSlices {
         case .none: break
         case .language(let head):
             guard isLast else { return }
-            guard let transform = head.transform else { return addReader(head.head, behind: last.finalNorm) }
+            guard let transform = head.transform else { return add(head, behind: last.finalNorm) }
             forbidTurning("a transform before the head")
             addReader(transform.projection, behind: last.finalNorm)
             // What the transform gives meets the tokens' vectors, which this stream may have moved.

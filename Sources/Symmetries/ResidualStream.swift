@@ -21,10 +21,11 @@ public struct ResidualStream: Sendable {
     private let turned: [Site.Slice]
     private let folded: [Site.Gain]
     private let fixesOnes: Bool
+    private let untied: Site.Untied?
 
     fileprivate init(_ name: String, _ stacks: [Int], kept reason: String) {
         (self.name, self.stacks, site, limit, turnLimit) = (name, stacks, nil, reason, reason)
-        (turned, folded, fixesOnes) = ([], [], false)
+        (turned, folded, fixesOnes, untied) = ([], [], false, nil)
     }
 
     fileprivate init(_ name: String, _ stacks: [Int], channels: Int, _ slices: ResidualSlices) {
@@ -35,6 +36,7 @@ public struct ResidualStream: Sendable {
         limit = slices.signLimit.map { "\($0): the residual stream is permuted, without signs" }
         turnLimit = slices.turnLimit.map { "\($0): the residual stream is permuted, not turned" }
         (turned, folded, fixesOnes) = (slices.turned, slices.folded, slices.subtractsMean)
+        untied = slices.untied
     }
 
     /// The site under one of the transforms; nil where it is not legal.
@@ -46,7 +48,8 @@ public struct ResidualStream: Sendable {
             guard let site, let form = transform.form, turnLimit == nil else { return nil }
             return Site(
                 path: "\(site.path).\(transform.rawValue)", kind: .residual, layer: nil,
-                group: .orthogonal(site.group.dimension, form, fixesOnes: fixesOnes), slices: turned, folded: folded)
+                group: .orthogonal(site.group.dimension, form, fixesOnes: fixesOnes), slices: turned, folded: folded,
+                untied: untied)
         }
     }
 }

@@ -6,8 +6,8 @@ public struct Rotation: Sendable {
     public enum Form: String, Sendable, CaseIterable {
         /// Haar measure on O(d): a product costs d operations for each weight.
         case dense = "rotation"
-        /// `S₃·H·S₂·H·S₁` with random signed permutations S and `H = (Q ⊗ H₂ₖ)/√2ᵏ`, d = m·2ᵏ: H₂ₖ is Sylvester's Hadamard matrix,
-        /// Q a random orthogonal m x m matrix. It costs log d operations for each weight.
+        /// `S'·H·D·H·S` with random signed permutations S, random signs D and `H = (Q ⊗ H₂ₖ)/√2ᵏ`, d = m·2ᵏ: H₂ₖ is Sylvester's
+        /// Hadamard matrix, Q a random orthogonal m x m matrix. It costs log d operations for each weight.
         case hadamard
     }
 
@@ -106,29 +106,22 @@ extension Rotation {
         func hadamard() throws(LinearAlgebraError) -> Factor {
             .hadamard(order: order, m > 1 ? try orthogonal(m, fixing: fixesOnes ? .onesFromFirst : nil, &stream) : nil)
         }
-        func signed(fixingFirst: Bool) -> Factor {
-            guard fixingFirst else {
-                return .monomial(Monomial(source: stream.permutation(d), scale: (0..<d).map { _ in stream.nextSign() }))
-            }
-            let rest = stream.permutation(d - 1).map { $0 + 1 }
-            return .monomial(Monomial(source: [0] + rest, scale: [1] + rest.map { _ in stream.nextSign() }))
+        func permutation(signed: Bool) -> Factor {
+            .monomial(
+                Monomial(source: stream.permutation(d), scale: (0..<d).map { _ in signed ? stream.nextSign() : 1 }))
         }
-        func permutation() -> Factor {
-            .monomial(Monomial(source: stream.permutation(d), scale: [Double](repeating: 1, count: d)))
+        func signs() -> Factor {
+            let first = fixesOnes ? 1 : stream.nextSign()
+            return .monomial(
+                Monomial(source: Array(0..<d), scale: [first] + (1..<max(d, 1)).map { _ in stream.nextSign() }))
         }
-        guard fixesOnes else {
-            return Rotation(
-                dimension: d,
-                factors: [
-                    signed(fixingFirst: false), try hadamard(), signed(fixingFirst: false), try hadamard(),
-                    signed(fixingFirst: false),
-                ])
-        }
-        // Hᵀ carries the ones to e₀, and H carries them back.
+        let last = permutation(signed: !fixesOnes)
+        // Where ones are to stay, Hᵀ carries them to e₀, whose sign stays, and H carries them back.
+        let inner = try hadamard()
         return Rotation(
             dimension: d,
             factors: [
-                permutation(), try hadamard().inverse, signed(fixingFirst: true), try hadamard(), permutation(),
+                permutation(signed: !fixesOnes), fixesOnes ? inner.inverse : inner, signs(), try hadamard(), last,
             ])
     }
 

@@ -34,10 +34,12 @@ public struct Site: Sendable, Equatable {
     public let exchanges: [[String]]
     /// Gains that go into the weights behind their norms, whole: 1 is left of each.
     public let folded: [Gain]
+    /// A head that is to be told apart from the table that it was tied to.
+    public let untied: Untied?
 
     public init(
         path: String, kind: Kind, layer: Int?, group: Group, slices: [Slice], exchanges: [[String]] = [],
-        folded: [Gain] = []
+        folded: [Gain] = [], untied: Untied? = nil
     ) {
         self.path = path
         self.kind = kind
@@ -46,6 +48,7 @@ public struct Site: Sendable, Equatable {
         self.slices = slices
         self.exchanges = exchanges
         self.folded = folded
+        self.untied = untied
     }
 
     /// Whether it lies in one of some layers; what all layers have a part in lies in none.
@@ -94,6 +97,16 @@ public struct Site: Sendable, Equatable {
                 tensor: tensor, axis: axis, start: start, representation: representation, part: part, across: across,
                 width: width, stride: stride, gain: gain)
         }
+    }
+
+    /// A table of tokens that is the head, too. As the head it takes the gains of the last norm and as the table it does not, so that it
+    /// is stored twice, and config.json says that the two are no longer tied.
+    public struct Untied: Sendable, Equatable {
+        /// The new tensor.
+        public let head: String
+        public let table: String
+
+        public init(head: String, table: String) { (self.head, self.table) = (head, table) }
     }
 
     /// The gain of a norm, one number for each channel: what is stored plus an offset.

@@ -27,7 +27,7 @@ public struct AlgebraicVerification: Sendable {
         let (original, protected, architecture) = (pair.original, pair.protected, pair.architecture)
         let (manifest, allowance, sums, outer) = (pair.manifest, pair.allowance, pair.sums, pair.outer)
         let inner = architecture.sites.map(pair.sketch.site)
-        let files = try FileComparison(original, protected)
+        let files = try FileComparison(original, protected, isUntied: !pair.sketch.untied.isEmpty)
         let sites = inner + outer.sites
         let kinds = Self.kinds(of: sites)
         let coverage = SiteCoverage(
@@ -105,7 +105,20 @@ public struct AlgebraicVerification: Sendable {
                 problems.append("tensor \(tensor.name) differs in \(place), which no symmetry site may change")
             }
         }
-        for name in protected.tensors.keys where original.tensors[name] == nil {
+        for untied in sketch.untied {
+            guard let head = protected.tensors[untied.head], let table = original.tensors[untied.table] else {
+                problems.append("tensor \(untied.head) is missing from \(protected.path)")
+                continue
+            }
+            if head.type != table.type || head.shape != table.shape {
+                problems.append(
+                    "tensor \(head.name) is \(head.type.rawValue) \(head.shape), expected \(table.type.rawValue) \(table.shape)")
+            } else if let place = coverage.difference(head, sketch) {
+                problems.append("tensor \(head.name) is not the head that \(table.name) was: it differs in \(place)")
+            }
+        }
+        let added = Set(sketch.untied.map(\.head))
+        for name in protected.tensors.keys where !added.contains(name) && original.tensors[name] == nil {
             problems.append("tensor \(name) is not in \(original.path)")
         }
         return problems

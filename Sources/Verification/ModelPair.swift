@@ -54,6 +54,11 @@ public struct ModelPair: Sendable {
         return try Sketch(streams, original, protected, seed: seed, threads: threads)
     }
 
+    /// The original's, unless its head was stored apart: then what the protected model's own config.json makes of its tensors.
+    var protectedArchitecture: Architecture {
+        get throws { sketch.untied.isEmpty ? architecture : try Architecture.resolve(protected) }
+    }
+
     /// Tensors that the protected model lacks or has otherwise, to the bit.
     var moved: Set<String> { Set(original.tensors.keys.filter { sums[$0]?.isSame != true }) }
 

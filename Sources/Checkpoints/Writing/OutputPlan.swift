@@ -64,18 +64,33 @@ public struct OutputPlan: Sendable {
         self.generated = generated
     }
 
-    /// The source's files one to one, headers and index byte for byte.
+    /// The source's files one to one, headers and index byte for byte but for tensors that come or go.
+    ///
+    /// - Parameters:
+    ///   - tensors: new ones, whose records name the bytes that they are made of; they go where these lie.
+    ///   - gone: names of tensors that are left out.
     public static func keepingShards(
-        of source: Checkpoint, adding generated: [Generated] = [], dropping dropped: Set<String> = []
+        of source: Checkpoint, adding generated: [Generated] = [], dropping dropped: Set<String> = [],
+        tensors: [TensorRecord] = [], without gone: Set<String> = []
     ) -> OutputPlan {
         let files = source.shards.enumerated().map { number, shard in
-            File(
+            let new = tensors.filter { $0.shard == number }
+            guard new.isEmpty, !shard.header.tensors.contains(where: { gone.contains($0.name) }) else {
+                return file(
+                    shard.fileName, shard.header.tensors.filter { !gone.contains($0.name) } + new,
+                    metadata: shard.header.metadata, mode: shard.mode | 0o600)
+            }
+            return File(
                 name: shard.fileName, header: shard.header.bytes,
                 placements: shard.header.tensors.map { Placement(tensor: $0, offset: $0.dataRange.lowerBound) },
                 size: shard.size, mode: shard.mode | 0o600, mirroredShard: number)
         }
         let index =
-            source.index.map { [Generated(name: Checkpoint.indexName, bytes: $0.bytes, mode: indexMode(source))] } ?? []
+            source.index.map { index -> [Generated] in
+                let isSame = tensors.isEmpty && gone.isEmpty
+                let bytes = isSame ? index.bytes : Self.index(index.root, of: files)
+                return [Generated(name: Checkpoint.indexName, bytes: bytes, mode: indexMode(source))]
+            } ?? []
         return OutputPlan(
             files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) },
             generated: index + generated)
@@ -85,11 +100,11 @@ public struct OutputPlan: Sendable {
     /// that has a shard to itself. One shard becomes a `model.safetensors` without index, as Hugging Face writes it.
     public static func resharded(
         _ source: Checkpoint, maximumShardSize: Int, adding generated: [Generated] = [],
-        dropping dropped: Set<String> = []
+        dropping dropped: Set<String> = [], tensors: [TensorRecord] = []
     ) -> OutputPlan {
         var groups: [[TensorRecord]] = [[]]
         var filled = 0
-        for tensor in source.tensors.values {
+        for tensor in source.tensors.values + tensors {
             if filled > 0, filled + tensor.byteCount > maximumShardSize {
                 groups.append([])
                 filled = 0
@@ -135,13 +150,28 @@ public struct OutputPlan: Sendable {
         return File(name: name, header: header, placements: placements, size: offset, mode: mode, mirroredShard: nil)
     }
 
+    /// An index that names the tensors of these files, and says what it said besides.
+    private static func index(_ root: JSONValue, of files: [File]) -> [UInt8] {
+        var object = root.object ?? JSONObject()
+        var metadata = object["metadata"]?.object ?? JSONObject()
+        let all = files.flatMap { file in file.placements.map { (name: $0.tensor.name, file: file.name) } }
+        if metadata["total_size"] != nil {
+            metadata["total_size"] = .int(files.flatMap(\.placements).reduce(0) { $0 + $1.tensor.byteCount })
+            object["metadata"] = .object(metadata)
+        }
+        object["weight_map"] = .object(
+            JSONObject(
+                all.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { ($0.name, .string($0.file)) }))
+        return Array((JSONValue.object(object).serialized(indented: true) + "\n").utf8)
+    }
+
     private static func index(
         of shards: Zip2Sequence<[String], [[TensorRecord]]>, source: Checkpoint
     ) -> Generated {
         let homes = shards.flatMap { name, tensors in tensors.map { ($0.name, JSONValue.string(name)) } }
             .sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
         var metadata = source.index?["metadata"]?.object ?? JSONObject()
-        metadata["total_size"] = .int(source.tensorBytes)
+        metadata["total_size"] = .int(shards.reduce(0) { $0 + $1.1.reduce(0) { $0 + $1.byteCount } })
         let root = JSONValue.object(["metadata": .object(metadata), "weight_map": .object(JSONObject(homes))])
         return Generated(
             name: Checkpoint.indexName, bytes: Array((root.serialized(indented: true) + "\n").utf8),

@@ -12,8 +12,11 @@ struct Inventory: Sendable, Equatable {
     init() {}
 
     /// As an output is planned, before its tags are known.
-    init(_ plan: OutputPlan, of source: Checkpoint, isRewritten: (TensorRecord) -> Bool) {
-        for tensor in source.tensors.values {
+    init(
+        _ plan: OutputPlan, of written: some Sequence<TensorRecord>, _ source: Checkpoint,
+        isRewritten: (TensorRecord) -> Bool
+    ) {
+        for tensor in written {
             tensors[tensor.name] = TensorTags(
                 protected: .placeholder, original: isRewritten(tensor) ? .placeholder : nil)
         }

@@ -41,6 +41,8 @@ public struct Manifest: Sendable, Equatable {
     let balance: [UInt8]?
     /// The sealed gains of the norms of turned streams (`FoldedGains`); nil where none is turned.
     let gains: [UInt8]?
+    /// A head that was stored apart from its table; nil where none was.
+    public let untied: UntiedHead?
     /// Weights in other formats that lay beside the original and were not copied.
     public let leftOut: [String]
     /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
@@ -74,6 +76,7 @@ public struct Manifest: Sendable, Equatable {
             "tensors": inventory?.tensorsJSON ?? .null,
         ]
         if residual != .permutation { object["residual"] = .string(residual.rawValue) }
+        if let untied { object["untied"] = untied.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
         return .object(object)
@@ -139,6 +142,7 @@ public struct Manifest: Sendable, Equatable {
         func data(_ field: String) throws -> [UInt8]? {
             try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
         }
+        untied = try root["untied"].map { try required(UntiedHead($0), "untied") }
         (balance, gains) = (try data("balance"), try data("gains"))
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
@@ -155,7 +159,7 @@ public struct Manifest: Sendable, Equatable {
         nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
         siteKinds: Set<Site.Kind>, residual: ResidualTransform, layers: [Int]?,
         family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, balance: [UInt8]?,
-        gains: [UInt8]?,
+        gains: [UInt8]?, untied: UntiedHead?,
         leftOut: [String], inventory: Inventory
     ) {
         version = Self.newest
@@ -170,7 +174,7 @@ public struct Manifest: Sendable, Equatable {
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
         self.roundingMultiple = roundingMultiple
-        (self.balance, self.gains) = (balance, gains)
+        (self.balance, self.gains, self.untied) = (balance, gains, untied)
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType

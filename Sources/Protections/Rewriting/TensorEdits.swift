@@ -106,7 +106,9 @@ struct TensorEdits: Sendable {
     }
 
     /// The edits of every tensor that some site acts on, or whose place another takes.
-    static func collect(_ sites: [Site], in checkpoint: Checkpoint) throws -> [String: TensorEdits] {
+    static func collect(
+        _ sites: [Site], in checkpoint: Checkpoint, adding new: [TensorRecord] = []
+    ) throws -> [String: TensorEdits] {
         var edits: [String: [Edit]] = [:]
         var folded: [String: Site.Gain] = [:]
         for site in sites {
@@ -122,7 +124,7 @@ struct TensorEdits: Sendable {
         }
         var collected: [String: TensorEdits] = [:]
         for (name, edits) in edits {
-            guard let tensor = checkpoint.tensors[name] else { continue }
+            guard let tensor = checkpoint.tensors[name] ?? new.first(where: { $0.name == name }) else { continue }
             collected[name] = try TensorEdits(tensor: tensor, edits: edits, folded: folded[name])
         }
         return collected

@@ -7,6 +7,7 @@ import Symmetries
 final class Turn<Real: TurnScalar>: Sendable {
     private enum Factor {
         case monomial(source: [Int32], scale: [Real])
+        case diagonal([Real])
         case hadamard(order: Int, Matrix<Real>?)
         case dense(Matrix<Real>)
     }
@@ -24,9 +25,11 @@ final class Turn<Real: TurnScalar>: Sendable {
         for factor in rotation.factors {
             switch factor {
             case .monomial(let monomial):
+                let scale = monomial.scale.map { Real($0 * pending) }
+                let isDiagonal = monomial.source == Array(0..<dimension)
                 factors.append(
-                    .monomial(
-                        source: monomial.source.map(Int32.init), scale: monomial.scale.map { Real($0 * pending) }))
+                    isDiagonal
+                        ? .diagonal(scale) : .monomial(source: monomial.source.map(Int32.init), scale: scale))
                 pending = 1
             case .hadamard(let order, let factor):
                 factors.append(.hadamard(order: order, factor.map { Matrix<Real>(rounding: $0) }))
@@ -35,10 +38,7 @@ final class Turn<Real: TurnScalar>: Sendable {
             }
         }
         if pending != 1 {
-            factors.append(
-                .monomial(
-                    source: (0..<Int32(dimension)).map { $0 },
-                    scale: [Real](repeating: Real(pending), count: dimension)))
+            factors.append(.diagonal([Real](repeating: Real(pending), count: dimension)))
         }
         self.factors = factors
         if factors.count == 1, case .dense(let only) = factors[0] { matrix = only } else { matrix = nil }
@@ -55,6 +55,8 @@ final class Turn<Real: TurnScalar>: Sendable {
             case .monomial(let source, let scale):
                 for row in 0..<count { Real.permute(there + row * d, UnsafePointer(here + row * d), source, scale) }
                 swap(&here, &there)
+            case .diagonal(let scale):
+                for row in 0..<count { Real.multiply(here + row * d, scale) }
             case .dense(let matrix):
                 try matrix.withView { right in
                     try Products.multiply(
@@ -88,6 +90,8 @@ final class Turn<Real: TurnScalar>: Sendable {
                     Real.scaled(there + i * width, UnsafePointer(here + Int(source[i]) * width), width, scale[i])
                 }
                 swap(&here, &there)
+            case .diagonal(let scale):
+                for i in 0..<d { Real.scaled(here + i * width, here + i * width, width, scale[i]) }
             case .dense(let matrix):
                 try Self.multiply(matrix, here, there, d, width)
                 swap(&here, &there)

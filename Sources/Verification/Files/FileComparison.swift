@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundations
+import Protections
 
 /// Compares two model directories file by file, but for the tensors themselves. Whatever a loader may read or run must be the same;
 /// in doubt it may. Of what is missing only that is allowed to be which protection leaves out by its own rules: they are applied to
@@ -11,10 +12,12 @@ struct FileComparison {
     private(set) var differences: [String] = []
     private let original: Checkpoint
     private let protected: Checkpoint
+    /// Whether the protected model is to keep a head of its own, and config.json to say so.
+    private let isUntied: Bool
 
     /// - Throws: `CheckpointError` for a file that cannot be read.
-    init(_ original: Checkpoint, _ protected: Checkpoint) throws {
-        (self.original, self.protected) = (original, protected)
+    init(_ original: Checkpoint, _ protected: Checkpoint, isUntied: Bool = false) throws {
+        (self.original, self.protected, self.isUntied) = (original, protected, isUntied)
         compareLayout()
         guard !original.isSingleFile, !protected.isSingleFile else { return }
         let (before, after) = (Self.byPath(original.entries), Self.byPath(protected.entries))
@@ -75,6 +78,7 @@ struct FileComparison {
         }
         let isSame = try original.withBytes(of: before) { a in try protected.withBytes(of: after) { b in same(a, b) } }
         if isSame {
+            if isUntied, name == "config.json" { faults.append(Self.stillTied) }
             guard let omission = after.omission, omission != .hidden else { return }
             differences.append("\(name) is the same in both, but \(omission)")
         } else if name == Checkpoint.manifestName {
@@ -95,12 +99,23 @@ struct FileComparison {
             faults.append("\(name) differs, and a loader may read it")
             return
         }
-        let found = JSONComparison(a.root, b.root, without: name == "config.json" ? Self.inertKeys : [])
-        if found.differences.isEmpty {
+        let declared: Set<String> = isUntied && name == "config.json" ? [UntiedHead.key] : []
+        let found = JSONComparison(
+            a.root, b.root, without: name == "config.json" ? Self.inertKeys.union(declared) : [])
+        if !declared.isEmpty {
+            if b.root[UntiedHead.key]?.bool == false {
+                differences.append("\(name): \(UntiedHead.key) is false, as the head has gains of its own now")
+            } else {
+                faults.append(Self.stillTied)
+            }
+        } else if found.differences.isEmpty {
             differences.append("\(name) says the same in other words")
         }
         faults += found.differences.map { "\(name): \($0)" }
     }
+
+    private static let stillTied =
+        "config.json: \(UntiedHead.key) is not false, though the head has gains of its own now"
 
     /// Members of config.json that transformers overwrites when it loads.
     private static let inertKeys: Set<String> = ["_name_or_path", "_commit_hash"]
@@ -142,14 +157,14 @@ extension FileComparison {
             return
         }
         let isNew = original.index == nil
-        let ignored: Set = isResharded || isNew ? ["weight_map", "total_size", "total_parameters"] : []
+        let ignored: Set = isResharded || isNew || isUntied ? ["weight_map", "total_size", "total_parameters"] : []
         let found = JSONComparison(
             Self.withMetadata(original.index?.root ?? .object([:])), Self.withMetadata(after.root), without: ignored)
         faults += found.differences.map { "\(name): \($0)" }
         guard found.differences.isEmpty else { return }
         if isNew, !isResharded {
             differences.append("\(name) is not in \(original.path)")
-        } else if !isResharded, original.index?.bytes != after.bytes {
+        } else if !isResharded, !isUntied, original.index?.bytes != after.bytes {
             differences.append("\(name) says the same in other words")
         }
     }

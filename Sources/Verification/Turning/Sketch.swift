@@ -18,6 +18,8 @@ struct Sketch: Sendable {
     private struct Part: Sendable {
         let stream: Int
         let axis: Int
+        /// The original's tensor, which has another name where a table became a head of its own.
+        let source: String
         var factors: [[Double]]
     }
 
@@ -70,7 +72,8 @@ struct Sketch: Sendable {
         for slice in stream.site.slices { slices[slice.tensor, default: []].append(slice) }
         var problems: [String] = []
         for (name, slices) in slices.sorted(by: { $0.key < $1.key }) {
-            guard let tensor = original.tensors[name] else { continue }
+            let source = stream.site.untied.flatMap { $0.head == name ? $0.table : nil } ?? name
+            guard let tensor = original.tensors[source] else { continue }
             let axis = slices[0].axis
             let extent = axis == 0 ? tensor.matrixShape.rows : tensor.matrixShape.columns
             let starts = slices.map(\.start).sorted()
@@ -81,7 +84,7 @@ struct Sketch: Sendable {
                 continue
             }
             parts[name] = Part(
-                stream: number, axis: axis,
+                stream: number, axis: axis, source: source,
                 factors: slices.sorted { $0.start < $1.start }.map { StreamReader.gain($0.gain, in: original) })
         }
         return problems
@@ -96,8 +99,9 @@ struct Sketch: Sendable {
         func memory(_ checkpoint: Checkpoint) -> TensorMemory {
             TensorMemory(
                 names.compactMap { name in
-                    guard let part = parts[name], let tensor = checkpoint.tensors[name],
-                        tensor.shape == original.tensors[name]?.shape, tensor.type.isComputable
+                    guard let part = parts[name],
+                        let tensor = checkpoint.tensors[checkpoint === original ? part.source : name],
+                        tensor.shape == original.tensors[part.source]?.shape, tensor.type.isComputable
                     else { return nil }
                     let (rows, columns) = tensor.matrixShape
                     let (d, k) = widths[part.stream]
@@ -110,7 +114,7 @@ struct Sketch: Sendable {
             let name = names[number / 2]
             let isOriginal = number % 2 == 0
             let checkpoint = isOriginal ? original : protected
-            guard let part = parts[name], let tensor = checkpoint.tensors[name],
+            guard let part = parts[name], let tensor = checkpoint.tensors[isOriginal ? part.source : name],
                 let target = (isOriginal ? here : there).bytes(ofTensor: name)?.baseAddress
             else { return }
             let reader = StreamReader(
@@ -142,6 +146,9 @@ struct Sketch: Sendable {
         let blur = tensors.compactMap { parts[$0].map { streams[$0.stream].blur } }.max() ?? 0
         return Tolerance(types: types, blur: blur)
     }
+
+    /// Heads that were stored apart from their tables, by the names of both.
+    var untied: [Site.Untied] { streams.compactMap(\.site.untied) }
 
     /// Whether every number of a gain's tensor in the protected model leaves the factor 1.
     func isFolded(_ gain: Site.Gain) -> Bool {
