@@ -52,7 +52,7 @@ extension LanguageHead {
     /// Nil unless all of it is there; what is there is claimed in any case.
     init?(_ f: inout Fields, _ stacks: [Stack]) throws(ArchitectureError) {
         let size = try f.extent("size", default: "hidden")
-        let vocabulary = try f.extent("vocabulary", default: "vocab")
+        let vocabulary = try f.extent(f.expression("vocab", "tensor"))
         let (map, classes) = try Self.names(&f)
         let isTied = try f.scope.subject?.reader.tiedHead() ?? false
         let weight = try Self.weight(map, classes, [vocabulary, size], f, stacks, isTied: isTied)
@@ -77,6 +77,7 @@ extension LanguageHead {
         head = Projection(weight: weight, bias: bias, outputCount: vocabulary, inputCount: size)
         multiplier = try ((isTied ? tied : nil) ?? 1) * (f.number("multiplier") ?? 1)
         softCap = try f.number("soft_cap", in: .positive)
+        // So that what stands where there is no such head is read, too.
         if f.scope.subject == nil { return nil }
     }
 

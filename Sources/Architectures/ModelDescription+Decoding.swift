@@ -122,9 +122,7 @@ extension ModelDescription.OpaqueKind {
 
 extension ModelDescription.Refusal {
     fileprivate init(_ f: inout Fields) throws(ArchitectureError) {
-        let values = (accepted: try f.values("accepted"), refused: try f.values("refused"))
-        guard (values.accepted == nil) != (values.refused == nil) else { throw f.fault("accepted") }
-        (accepted, refused) = (values.accepted, values.refused ?? [])
+        accepted = try f.required(try f.values("accepted"), "accepted")
         key = try f.string("key")
         reason = try f.string("reason")
         condition = try f.condition("when")

@@ -87,9 +87,8 @@ package struct ModelDescription: Sendable {
 
     struct Refusal: Sendable {
         let key: String
-        /// Anything else is refused, unless nil.
-        let accepted: [JSONValue]?
-        let refused: [JSONValue]
+        /// Anything else is refused.
+        let accepted: [JSONValue]
         let reason: String
         /// Where this does not hold, nothing is refused.
         let condition: Condition
