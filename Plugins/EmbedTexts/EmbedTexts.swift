@@ -5,7 +5,9 @@ import PackagePlugin
 @main struct EmbedTexts: BuildToolPlugin {
     func createBuildCommands(context: PluginContext, target: Target) throws -> [Command] {
         let folder = target.directoryURL
-        let names = try FileManager.default.subpathsOfDirectory(atPath: folder.path).filter { $0.hasSuffix(".json") }
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: folder.path)
+        // Not what editors and file systems leave beside them.
+        let names = paths.filter { $0.hasSuffix(".json") && !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
         let output = context.pluginWorkDirectoryURL.appending(path: "EmbeddedTexts.swift")
         return [
             .buildCommand(

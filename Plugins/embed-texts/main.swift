@@ -20,12 +20,13 @@ let arguments = CommandLine.arguments.dropFirst()
 guard arguments.count >= 2 else { fail("embed-texts takes an output, a folder and the names of files in it") }
 let (output, folder) = (arguments[1], arguments[2])
 var source = "enum EmbeddedTexts {\n    static let byPath: [String: StaticString] = [\n"
+/// What ends a literal and begins an escape in it, which no text has.
+let fence = "####"
 for name in arguments.dropFirst(2) {
-    guard let text = text(of: folder + "/" + name), !text.contains("\r") else {
-        fail("\(folder)/\(name) cannot be read as UTF-8 with plain line ends")
+    let bounds = ["\r", "\"\"\"" + fence, "\\" + fence].map(\.utf8)
+    guard let text = text(of: folder + "/" + name), !bounds.contains(where: text.utf8.contains) else {
+        fail("\(folder)/\(name) is no UTF-8 text with plain line ends")
     }
-    var fence = "#"
-    while text.contains("\"\"\"" + fence) || text.contains("\\" + fence) { fence += "#" }
     source += "\"\(name)\": \(fence)\"\"\"\n\(text)\n\"\"\"\(fence),\n"
 }
 source += "    ]\n}\n"

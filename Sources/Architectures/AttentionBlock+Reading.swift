@@ -28,11 +28,10 @@ extension AttentionBlock {
             let queries =
                 try f.bool("gated_query", default: false)
                 ? Self.gated(shape, &f) : [shape.query(inputs: hidden, &f)]
-            let source = shape.source
             maps =
                 try [
-                    queries[0], shape.map("key", shape.groups, shape.length, inputs: source, &f),
-                    shape.map("value", shape.groups, shape.valueLength, inputs: source, &f),
+                    queries[0], shape.map("key", shape.groups, shape.length, inputs: hidden, &f),
+                    shape.map("value", shape.groups, shape.valueLength, inputs: hidden, &f),
                 ] + queries.dropFirst()
         }
         (query, key, value) = (maps[0], maps[1], maps[2])

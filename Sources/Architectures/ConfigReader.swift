@@ -164,8 +164,7 @@ struct ConfigReader {
         where holds: (Condition) throws(ArchitectureError) -> Bool
     ) throws(ArchitectureError) {
         for refusal in description.refusals where try holds(refusal.condition) {
-            guard let found = lookup(refusal.key), !found.isNull else { continue }
-            if refusal.accepted?.contains(found) ?? !refusal.refused.contains(found) { continue }
+            guard let found = lookup(refusal.key), !found.isNull, !refusal.accepted.contains(found) else { continue }
             throw .refusedFeature(
                 path: path, key: written(refusal.key), found: found.serialized(), reason: refusal.reason)
         }

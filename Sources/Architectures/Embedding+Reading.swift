@@ -15,7 +15,7 @@ extension Embedding {
 extension TokenEmbedding {
     init(_ f: inout Fields) throws(ArchitectureError) {
         let hidden = f.place.hidden
-        vocabulary = try f.extent("vocabulary", default: "vocab")
+        vocabulary = try f.extent(f.expression("vocab", "tokens"))
         let size = try f.extent("size", default: f.place.sizes.hidden)
         tokens = try Self.tokens(&f, [vocabulary, size])
         projection = try f.projection("projection", "embedding_projection", outputs: hidden, inputs: size)
@@ -38,7 +38,7 @@ extension TokenEmbedding {
         self.positions = positions
         var types: String?
         if let table = try f.optionalString("types") {
-            let rows = try f.extent("type_rows", default: "types")
+            let rows = try f.extent(f.expression("types", "types"))
             types = try f.tensor(table + ".weight", "type_embedding", [rows, width])
         }
         self.types = types

@@ -56,6 +56,13 @@ extension Fields {
         return results
     }
 
+    /// Whether its `when` holds; if not, the rest of it is left.
+    mutating func isMeant() throws(ArchitectureError) -> Bool {
+        let isMeant = try holds(try condition("when"))
+        if !isMeant { skip() }
+        return isMeant
+    }
+
     /// One thing, or of a list the first whose `when` holds.
     mutating func choice<Result>(
         _ key: String, _ short: String, _ body: (inout Fields) throws(ArchitectureError) -> Result?
@@ -66,10 +73,7 @@ extension Fields {
         for value in value.array ?? [value] where !isFound || scope.subject == nil {
             let kind = short == Self.value ? "choice" : key
             chosen = try read(value, path: key, as: kind, short: short) { fields throws(ArchitectureError) in
-                guard try fields.holds("when") else {
-                    fields.skip()
-                    return nil
-                }
+                guard try fields.isMeant() else { return nil }
                 isFound = true
                 return try body(&fields)
             }

@@ -23,8 +23,6 @@ extension Fields {
         }
     }
 
-    mutating func holds(_ key: String) throws(ArchitectureError) -> Bool { try holds(try condition(key)) }
-
     func extent(_ expression: DimensionExpression) throws(ArchitectureError) -> Int {
         guard let subject = scope.subject else { return 1 }
         let value = expression.value(in: subject.dimensions) ?? -1

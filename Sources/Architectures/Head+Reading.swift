@@ -52,7 +52,7 @@ extension LanguageHead {
     /// Nil unless all of it is there; what is there is claimed in any case.
     init?(_ f: inout Fields, _ stacks: [Stack]) throws(ArchitectureError) {
         let size = try f.extent("size", default: "hidden")
-        let vocabulary = try f.extent("vocabulary", default: "vocab")
+        let vocabulary = try f.extent(f.expression("vocab", "tensor"))
         let (map, classes) = try Self.names(&f)
         let isTied = try f.scope.subject?.reader.tiedHead() ?? false
         let weight = try Self.weight(map, classes, [vocabulary, size], f, stacks, isTied: isTied)
@@ -80,7 +80,9 @@ extension LanguageHead {
         self.isTied = isTied
         let own = f.demand(map.weight, "head", [vocabulary, size], isPrefixed: map.isPrefixed)
         let ownName = f.scope.subject.map { $0.claims.stored(own) }
-        self.ownName = isTied && tied == nil && weight != ownName ? ownName : nil
+        let staysTied = try f.bool("stays_tied", default: false)
+        self.ownName = isTied && !staysTied && weight != ownName ? ownName : nil
+        // So that what stands where there is no such head is read, too.
         if f.scope.subject == nil { return nil }
     }
 

@@ -6,8 +6,6 @@ struct HeadShape {
     let valueLength: Int
     /// Channels of a key that all heads share.
     let sharedKey: Int
-    /// Channels of what keys and values are read from.
-    let source: Int
 
     /// Query heads of a group.
     var members: Int { heads / groups }
@@ -23,7 +21,6 @@ struct HeadShape {
         (length, valueLength) = (try f.extent(dimension), try f.extent("value_head_dim", default: dimension.text))
         _ = try f.product(heads, max(length, valueLength), key: f.configKey(of: count))
         sharedKey = try f.optionalExtent("shared_key_dim") ?? 0
-        source = try f.extent("source_hidden", default: sizes.hidden)
     }
 
     /// A map to some heads, of `length` channels each.

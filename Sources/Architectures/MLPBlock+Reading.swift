@@ -49,7 +49,7 @@ extension ExpertsBlock {
         let hidden = f.place.hidden
         let countExpression = try f.expression("count", default: "experts")
         let count = try f.extent(countExpression)
-        chosen = try f.extent("chosen", default: "chosen_experts")
+        chosen = try f.extent(f.expression("chosen_experts", "router"))
         groups = try f.extent("groups", default: "1")
         chosenGroups = try f.extent("chosen_groups", default: "1")
         guard groups > 0, count % groups == 0, 1 <= chosenGroups, chosenGroups <= groups,

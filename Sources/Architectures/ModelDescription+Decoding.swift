@@ -22,7 +22,7 @@ extension ModelDescription {
             (key: key, accepted: try f.required(try f.values("in"), "in"))
         }
         refusedTypes = try f.objects("refused_model_types") { f throws(ArchitectureError) in
-            RefusedType(modelType: try f.string("model_type"), reason: try f.string("reason"))
+            (modelType: try f.string("model_type"), reason: try f.string("reason"))
         }
         text = try f.object("text", TextPart.init)
         opaque = try f.objects("opaque", OpaqueKind.init)
@@ -98,44 +98,5 @@ extension Fields {
             (name, try body(name, &f))
         }
         return Dictionary(uniqueKeysWithValues: members)
-    }
-}
-
-extension ModelDescription.TextPart {
-    fileprivate init(_ f: inout Fields) throws(ArchitectureError) {
-        key = try f.string("key")
-        modelTypes = try f.strings("model_types")
-        guard !modelTypes.isEmpty else { throw f.fault("model_types") }
-        mayBeWhole = try f.bool("may_be_whole", default: false)
-        forwardsTie = try f.bool("forwards_tie", default: false)
-    }
-}
-
-extension ModelDescription.OpaqueKind {
-    fileprivate init(_ f: inout Fields) throws(ArchitectureError) {
-        name = try f.string("name")
-        reason = try f.string("reason")
-        tensors = try f.optionalStrings("tensors") ?? []
-        guard tensors.allSatisfy({ $0.hasSuffix(".") }) else { throw f.fault("tensors") }
-        keys = try f.optionalStrings("keys") ?? []
-    }
-}
-
-extension ModelDescription.Refusal {
-    fileprivate init(_ f: inout Fields) throws(ArchitectureError) {
-        let values = (accepted: try f.values("accepted"), refused: try f.values("refused"))
-        guard (values.accepted == nil) != (values.refused == nil) else { throw f.fault("accepted") }
-        (accepted, refused) = (values.accepted, values.refused ?? [])
-        key = try f.string("key")
-        reason = try f.string("reason")
-        condition = try f.condition("when")
-    }
-}
-
-extension ModelDescription.SpecialTokens {
-    fileprivate init(_ f: inout Fields) throws(ArchitectureError) {
-        self.init(
-            padding: try f.int("padding"), end: try f.int("end"), decoderStart: try f.int("decoder_start"),
-            startsWithLast: try f.bool("decoder_starts_with_last", default: false))
     }
 }

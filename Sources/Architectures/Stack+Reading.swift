@@ -3,10 +3,7 @@ extension Stack {
 
     /// Nil where the model lacks it: a checkpoint of the encoder alone.
     init?(_ name: String, _ f: inout Fields) throws(ArchitectureError) {
-        guard try f.holds("when") else {
-            f.skip()
-            return nil
-        }
+        guard try f.isMeant() else { return nil }
         self.name = name
         if let norm = try f.object("norm", NormStyle.init) { f.place.norm = norm }
         f.place.sizes = try Place.Sizes(&f)
@@ -48,7 +45,7 @@ extension Stack {
             let sublayers = try copy.dictionary("layer", Sublayer.init)
             layers.append(Layer(isParallel: try copy.holds(isParallel), sublayers: sublayers))
         }
-        guard f.take("layer") != nil else { throw f.fault("layer") }
+        guard f.take("layer")?.object?.members.isEmpty == false else { throw f.fault("layer") }
         return layers
     }
 }
@@ -58,10 +55,7 @@ extension Sublayer {
 
     /// Nil in layers that lack it.
     init?(_ name: String, _ f: inout Fields) throws(ArchitectureError) {
-        guard try f.holds("when") else {
-            f.skip()
-            return nil
-        }
+        guard try f.isMeant() else { return nil }
         f.place.block += "." + name
         let kind: Kind = try f.word("kind")
         switch kind {

@@ -1,4 +1,5 @@
 import Architectures
+import Checkpoints
 import TestSupport
 import Testing
 
@@ -51,6 +52,20 @@ import Testing
             let keys = Set(section.objects.flatMap { read[$0] ?? [] })
             #expect(Set(section.keys.keys).subtracting(keys) == [], "\(section.title)")
         }
+    }
+
+    /// What no family needs is not offered.
+    @Test func everyKeyThatIsExplainedIsUsed() throws {
+        var used: Set<String> = []
+        func note(_ value: JSONValue) {
+            for item in value.array ?? [] { note(item) }
+            for member in value.object?.members ?? [] {
+                used.insert(member.key)
+                note(member.value)
+            }
+        }
+        for bytes in ModelDescription.embedded.values { note(try JSONDocument(parsing: bytes).root) }
+        #expect(Set(sections.flatMap(\.keys.keys)).subtracting(used) == [])
     }
 
     /// Where a key has few words to choose from, the page has all of them.
