@@ -77,7 +77,7 @@ let package = Package(
         .testTarget(
             name: "SymmetriesTests", dependencies: ["Symmetries", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "ProtectionsTests", dependencies: ["Protections", "TestSupport"], swiftSettings: strict),
+            name: "ProtectionsTests", dependencies: ["Protections", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),

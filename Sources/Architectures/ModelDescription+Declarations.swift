@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 /// What a description declares, for its blocks and for itself to refer to.
 extension ModelDescription {

@@ -1,4 +1,5 @@
 import Checkpoints
+import Foundations
 
 extension ModelDescription {
     /// Something that is so or not, for the whole model or for each layer.

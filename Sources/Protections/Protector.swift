@@ -134,7 +134,8 @@ public struct Protector: Sendable {
             output, from: source, to: path, observer: observer
         ) { tensor in
             guard let edits = plan.edits[exchange.origin(of: tensor.name)],
-                let input = source.tensors[exchange.input(of: tensor.name)] ?? new.first(where: { $0.name == tensor.name })
+                let input = source.tensors[exchange.input(of: tensor.name)]
+                    ?? new.first(where: { $0.name == tensor.name })
             else { return nil }
             if let gain = edits.folded {
                 return GainRewriter(isInverse ? gains.stored[tensor.name] ?? [] : GainRewriter.one(gain, tensor))

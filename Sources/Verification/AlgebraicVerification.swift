@@ -112,7 +112,8 @@ public struct AlgebraicVerification: Sendable {
             }
             if head.type != table.type || head.shape != table.shape {
                 problems.append(
-                    "tensor \(head.name) is \(head.type.rawValue) \(head.shape), expected \(table.type.rawValue) \(table.shape)")
+                    "tensor \(head.name) is \(head.type.rawValue) \(head.shape), expected \(table.type.rawValue) \(table.shape)"
+                )
             } else if let place = coverage.difference(head, sketch) {
                 problems.append("tensor \(head.name) is not the head that \(table.name) was: it differs in \(place)")
             }

@@ -1,3 +1,4 @@
+import Foundations
 import Architectures
 import Checkpoints
 import TestSupport

@@ -1,4 +1,5 @@
 import Architectures
+import Foundations
 import Checkpoints
 import TestSupport
 import Testing

@@ -161,7 +161,8 @@ public struct OutputPlan: Sendable {
         }
         object["weight_map"] = .object(
             JSONObject(
-                all.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { ($0.name, .string($0.file)) }))
+                all.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { ($0.name, .string($0.file)) })
+        )
         return Array((JSONValue.object(object).serialized(indented: true) + "\n").utf8)
     }
 

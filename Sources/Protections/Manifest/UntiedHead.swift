@@ -39,7 +39,8 @@ public struct UntiedHead: Sendable, Equatable {
     var originalConfig: OutputPlan.Generated { OutputPlan.Generated(name: Self.configName, bytes: original) }
 
     private var untiedBytes: [UInt8] {
-        guard let document = try? JSONDocument(parsing: original, as: .lenient), var object = document.root.object else {
+        guard let document = try? JSONDocument(parsing: original, as: .lenient), var object = document.root.object
+        else {
             return original
         }
         object[Self.key] = .bool(false)

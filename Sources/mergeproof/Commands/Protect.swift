@@ -91,7 +91,9 @@ struct Protect: ParsableCommand {
 
     func validate() throws {
         if keepHiddenStates, let residual, residual != .none {
-            throw ValidationError("--keep-hidden-states leaves the residual stream as it is, and --residual \(residual.rawValue) does not; give one of them.")
+            throw ValidationError(
+                "--keep-hidden-states leaves the residual stream as it is, and --residual \(residual.rawValue) does not; give one of them."
+            )
         }
     }
 
