@@ -24,7 +24,7 @@ extension LinearAlgebraError: CustomStringConvertible {
         case .invalidCondition(let dimension, let condition):
             "no \(dimension) x \(dimension) matrix of condition number \(condition): expected a dimension and a condition of at least 1"
         case .conditionOutOfReach(let dimension, let maximum, let tries, let best):
-            "no Gaussian \(dimension) x \(dimension) matrix with condition number at most \(maximum) in \(tries) draws (best \(best)): raise --condition or choose another sampler"
+            "no Gaussian \(dimension) x \(dimension) matrix with condition number at most \(maximum) in \(tries) draws (best \(best)): allow a larger condition number or choose another sampler"
         }
     }
 

@@ -31,6 +31,9 @@ struct Schedule: Sendable {
         }
     }
 
+    /// Of one tensor's: what it keeps mapped is this many times a unit, whatever its size.
+    private static let unitsBetweenReleases = 16
+
     let units: [Unit]
     let files: [OutputFile]
     private let headers: [[UInt8]]
@@ -117,7 +120,7 @@ struct Schedule: Sendable {
             // What was written is what is looked at: the mapping might change between two looks.
             let copied = UnsafeRawBufferPointer(output)
             try observer?.moved(tensor, range, from: copied, to: copied, isRewritten: false)
-            if range.upperBound == tensor.byteCount { source.releasePages(of: tensor) }
+            source.releasePages(of: tensor, bytes: range.upperBound == tensor.byteCount ? 0..<range.upperBound : range)
         case .tiles(let rewriting, let run):
             let tiles = rewriting.rewriter.tiles
             let start = tiles[run.lowerBound].lowerBound
@@ -130,10 +133,10 @@ struct Schedule: Sendable {
             try observer?.moved(
                 tensor, range, from: UnsafeRawBufferPointer(rebasing: source.bytes(of: tensor)[range]),
                 to: UnsafeRawBufferPointer(output), isRewritten: true)
-            if rewriting.remaining.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
-                rewriting.rewriter.finish()
-                source.releasePages(of: tensor)
-            }
+            let remaining = rewriting.remaining.subtract(1, ordering: .acquiringAndReleasing).newValue
+            if remaining == 0 { rewriting.rewriter.finish() }
+            // Tiles may read from anywhere in the tensor: what was read so far is let go of, wherever it lies.
+            if remaining.isMultiple(of: Self.unitsBetweenReleases) { source.releasePages(of: tensor) }
         }
     }
 }
