@@ -24,7 +24,7 @@
         }                                                                                                                  \
     }                                                                                                                      \
                                                                                                                            \
-    CLONES void mp_hadamard_##NAME(REAL *x, size_t order, size_t width) {                                                  \
+    static inline __attribute__((always_inline)) void block_##NAME(REAL *x, size_t order, size_t width) {                  \
         size_t n = order * width, length = width;                                                                          \
         if (width == 1 && order >= 16) {                                                                                   \
             near_##NAME(x, n);                                                                                             \
@@ -50,13 +50,32 @@
             }                                                                                                              \
     }                                                                                                                      \
                                                                                                                            \
-    CLONES void mp_permute_##NAME(REAL *restrict dst, const REAL *restrict src, const int32_t *restrict index,             \
-                                  const REAL *restrict scale, size_t n) {                                                  \
-        for (size_t i = 0; i < n; i++) dst[i] = src[index[i]] * scale[i];                                                  \
+    CLONES void mp_hadamard_##NAME(REAL *x, size_t order, size_t width, size_t blocks) {                                   \
+        for (size_t block = 0; block < blocks; block++) block_##NAME(x + block * order * width, order, width);             \
     }                                                                                                                      \
                                                                                                                            \
-    CLONES void mp_scaled_##NAME(REAL *dst, const REAL *src, size_t n, REAL factor) {                    \
-        for (size_t i = 0; i < n; i++) dst[i] = src[i] * factor;                                                           \
+    CLONES void mp_permute_##NAME(REAL *restrict dst, const REAL *restrict src, const int32_t *restrict index,             \
+                                  const REAL *restrict scale, size_t n, size_t count) {                                    \
+        for (size_t row = 0; row < count; row++, dst += n, src += n)                                                       \
+            for (size_t i = 0; i < n; i++) dst[i] = src[index[i]] * scale[i];                                              \
+    }                                                                                                                      \
+                                                                                                                           \
+    CLONES void mp_permute_across_##NAME(REAL *restrict dst, const REAL *restrict src, const int32_t *restrict index,      \
+                                         const REAL *restrict scale, size_t n, size_t width) {                             \
+        for (size_t i = 0; i < n; i++) {                                                                                   \
+            const REAL *restrict from = src + index[i] * width;                                                            \
+            for (size_t j = 0; j < width; j++) dst[i * width + j] = from[j] * scale[i];                                    \
+        }                                                                                                                  \
+    }                                                                                                                      \
+                                                                                                                           \
+    CLONES void mp_multiply_rows_##NAME(REAL *restrict x, const REAL *restrict factors, size_t n, size_t count) {          \
+        for (size_t row = 0; row < count; row++, x += n)                                                                   \
+            for (size_t i = 0; i < n; i++) x[i] *= factors[i];                                                             \
+    }                                                                                                                      \
+                                                                                                                           \
+    CLONES void mp_multiply_across_##NAME(REAL *restrict x, const REAL *restrict factors, size_t n, size_t width) {        \
+        for (size_t i = 0; i < n; i++)                                                                                     \
+            for (size_t j = 0; j < width; j++) x[i * width + j] *= factors[i];                                             \
     }
 
 MP_HADAMARD(f32, float)

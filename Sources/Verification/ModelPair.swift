@@ -49,7 +49,7 @@ public struct ModelPair: Sendable {
             return try TurnedStream(
                 site, stacks: stream.stacks,
                 tables: Set(stream.stacks.compactMap { architecture.stacks[$0].tableOfTokens }), head: head, original,
-                protected)
+                protected, threads: threads)
         }
         return try Sketch(streams, original, protected, seed: seed, threads: threads)
     }

@@ -17,8 +17,8 @@ import Testing
             }
         }
         var (doubles, floats) = (values, values.map { Float($0) })
-        mp_hadamard_f64(&doubles, order, width)
-        mp_hadamard_f32(&floats, order, width)
+        mp_hadamard_f64(&doubles, order, width, 1)
+        mp_hadamard_f32(&floats, order, width, 1)
         for place in expected.indices {
             #expect((doubles[place] - expected[place]).magnitude < 1e-12)
             #expect((Double(floats[place]) - expected[place]).magnitude < 1e-4)

@@ -76,7 +76,7 @@ import Verification
     }
 
     /// Where a stream may not be turned, it is said why before anything is written.
-    @Test(arguments: ["gpt2", "bert", "gemma2", "vit_classifier", "t5", "gemma3"])
+    @Test(arguments: ["gpt2", "bert", "gemma2", "vit_msn_classifier", "t5", "gemma3"])
     func reasonsNotToTurn(name: String) throws {
         let source = try Checkpoint(opening: Fixtures.path(name))
         let streams = try Architecture.resolve(source).residualStreams

@@ -43,16 +43,21 @@ size_t mp_gather_f64(mp_f64 *dst, const mp_f64 *src, const mp_i32 *index, const 
 void mp_rotate_f32(mp_f32 *out_re, mp_f32 *out_im, const mp_f32 *re, const mp_f32 *im, size_t n, float x, float y);
 void mp_rotate_f64(mp_f64 *out_re, mp_f64 *out_im, const mp_f64 *re, const mp_f64 *im, size_t n, double x, double y);
 
-// Hadamard's matrix H of a power of two as its order, without its factor, in place: x is order rows of width values, and row
-// i becomes sum_j H[i, j] x[j].
-void mp_hadamard_f32(float *x, size_t order, size_t width);
-void mp_hadamard_f64(double *x, size_t order, size_t width);
+// Hadamard's matrix H of a power of two as its order, without its factor, in place: each of some blocks is order rows of width
+// values, and row i becomes sum_j H[i, j] x[j].
+void mp_hadamard_f32(float *x, size_t order, size_t width, size_t blocks);
+void mp_hadamard_f64(double *x, size_t order, size_t width, size_t blocks);
 
-// dst[i] = src[index[i]] scale[i]; dst[i] = src[i] factor.
-void mp_permute_f32(float *dst, const float *src, const int32_t *index, const float *scale, size_t n);
-void mp_permute_f64(double *dst, const double *src, const int32_t *index, const double *scale, size_t n);
-void mp_scaled_f32(float *dst, const float *src, size_t n, float factor);
-void mp_scaled_f64(double *dst, const double *src, size_t n, double factor);
+// Permutations with scales, and scales alone, of n values: of count vectors that lie one behind the other, or of width vectors that
+// lie side by side (across).
+void mp_permute_f32(float *dst, const float *src, const int32_t *index, const float *scale, size_t n, size_t count);
+void mp_permute_f64(double *dst, const double *src, const int32_t *index, const double *scale, size_t n, size_t count);
+void mp_permute_across_f32(float *dst, const float *src, const int32_t *index, const float *scale, size_t n, size_t width);
+void mp_permute_across_f64(double *dst, const double *src, const int32_t *index, const double *scale, size_t n, size_t width);
+void mp_multiply_rows_f32(float *x, const float *factors, size_t n, size_t count);
+void mp_multiply_rows_f64(double *x, const double *factors, size_t n, size_t count);
+void mp_multiply_across_f32(float *x, const float *factors, size_t n, size_t width);
+void mp_multiply_across_f64(double *x, const double *factors, size_t n, size_t width);
 
 // Sums of squares in f64: of all n values, and of each with what is there already (sum[i] += x[i]^2).
 double mp_squares_f32(const mp_f32 *x, size_t n);

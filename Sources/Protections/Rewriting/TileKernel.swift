@@ -11,8 +11,9 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
 
     /// Elements of a packed operand that stays in the second-level cache beside its result.
     private static var packedElements: Int { 1 << 16 }
-    /// Columns that are turned at a time: in vectors of the stream, and where a product makes more of them worth it.
-    private static var turnedWidth: (fast: Int, dense: Int) { (64, 512) }
+    /// Values of a stream's vectors that are turned at a time by a fast rotation, and columns where a product makes more of them worth it.
+    private static var turnedElements: Int { 1 << 18 }
+    private static var turnedColumns: Int { 512 }
 
     /// The whole tensor.
     let input: UnsafePointer<Input.Stored>
@@ -103,16 +104,14 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
         _ turn: Turn<Real>, _ before: [Real], _ after: [Real], from source: Int, first: Int, _ part: Range<Int>
     ) throws {
         let (n, offset) = (turn.dimension, part.lowerBound - first)
-        let width = turn.matrix == nil ? Self.turnedWidth.fast : Self.turnedWidth.dense
-        let strip = min(width, max(columns, 1))
+        let width = turn.matrix == nil ? max(32, Self.turnedElements / max(n, 1)) : Self.turnedColumns
+        let strip = max(min(width, columns), 1)
         let packed = scratch.buffer(1, of: Real.self, count: n * strip)
         let spare = scratch.buffer(2, of: Real.self, count: n * strip)
         for start in stride(from: 0, to: columns, by: strip) {
             let count = min(strip, columns - start)
-            for i in 0..<n {
-                Input.widen(packed + i * count, inputRow(source + i) + start, count)
-                if !before.isEmpty { Real.scaled(packed + i * count, packed + i * count, count, before[i]) }
-            }
+            for i in 0..<n { Input.widen(packed + i * count, inputRow(source + i) + start, count) }
+            if !before.isEmpty { Real.multiply(packed, before, .across(count)) }
             let turned: UnsafeMutablePointer<Real>
             if let matrix = turn.matrix {
                 turned = spare
@@ -123,13 +122,12 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
                         into: MutableMatrixView(spare, rows: part.count, columns: count, rowStride: count))
                 }
             } else {
-                turned = try turn.turn(columns: packed, width: count, spare: spare) + offset * count
+                turned = try turn.turn(packed, .across(count), spare: spare) + offset * count
             }
-            for (i, row) in part.enumerated() {
-                let values = turned + i * count
-                if !after.isEmpty { Real.scaled(values, values, count, after[offset + i]) }
-                Output.narrow(outputRow(row) + start, values, count)
+            if !after.isEmpty {
+                Real.multiply(turned, Array(after[offset..<offset + part.count]), .across(count))
             }
+            for (i, row) in part.enumerated() { Output.narrow(outputRow(row) + start, turned + i * count, count) }
         }
     }
 
@@ -204,19 +202,16 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
         _ turn: Turn<Real>, _ before: [Real], _ after: [Real], from source: Int, to first: Int
     ) throws {
         let n = turn.dimension
-        let height = turn.matrix == nil ? 1 : rows.count
+        let height = turn.matrix == nil ? min(rows.count, max(1, Self.packedElements / max(n, 1))) : rows.count
         let packed = scratch.buffer(1, of: Real.self, count: n * height)
         let spare = scratch.buffer(2, of: Real.self, count: n * height)
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: max(height, 1)) {
-            for i in 0..<height {
-                Input.widen(packed + i * n, inputRow(start + i) + source, n)
-                if !before.isEmpty { Real.multiply(packed + i * n, before) }
-            }
-            let turned = try turn.turn(vectors: packed, count: height, spare: spare)
-            for i in 0..<height {
-                if !after.isEmpty { Real.multiply(turned + i * n, after) }
-                Output.narrow(outputRow(start + i) + first, turned + i * n, n)
-            }
+            let own = start..<min(start + height, rows.upperBound)
+            for (i, row) in own.enumerated() { Input.widen(packed + i * n, inputRow(row) + source, n) }
+            if !before.isEmpty { Real.multiply(packed, before, .rows(own.count)) }
+            let turned = try turn.turn(packed, .rows(own.count), spare: spare)
+            if !after.isEmpty { Real.multiply(turned, after, .rows(own.count)) }
+            for (i, row) in own.enumerated() { Output.narrow(outputRow(row) + first, turned + i * n, n) }
         }
     }
 }

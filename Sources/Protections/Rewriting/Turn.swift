@@ -44,77 +44,58 @@ final class Turn<Real: TurnScalar>: Sendable {
         if factors.count == 1, case .dense(let only) = factors[0] { matrix = only } else { matrix = nil }
     }
 
-    /// Turns `count` vectors that lie one behind the other; returns where the result lies, in one of the two buffers.
+    /// Turns vectors; returns where the result lies, in one of the two buffers.
     func turn(
-        vectors x: UnsafeMutablePointer<Real>, count: Int, spare: UnsafeMutablePointer<Real>
+        _ x: UnsafeMutablePointer<Real>, _ vectors: Vectors, spare: UnsafeMutablePointer<Real>
     ) throws -> UnsafeMutablePointer<Real> {
-        let d = dimension
         var (here, there) = (x, spare)
         for factor in factors {
             switch factor {
-            case .monomial(let source, let scale):
-                for row in 0..<count { Real.permute(there + row * d, UnsafePointer(here + row * d), source, scale) }
-                swap(&here, &there)
             case .diagonal(let scale):
-                for row in 0..<count { Real.multiply(here + row * d, scale) }
-            case .dense(let matrix):
-                try matrix.withView { right in
-                    try Products.multiply(
-                        MatrixView(here, rows: count, columns: d, rowStride: d), by: right, rightTransposed: true,
-                        into: MutableMatrixView(there, rows: count, columns: d, rowStride: d))
-                }
-                swap(&here, &there)
+                Real.multiply(here, scale, vectors)
+                continue
+            case .monomial(let source, let scale): Real.permute(there, UnsafePointer(here), source, scale, vectors)
+            case .dense(let matrix): try Self.multiply(matrix, here, there, vectors, each: 1)
             case .hadamard(let order, let factor):
-                let m = d / order
-                for run in 0..<count * m { Real.hadamard(here + run * order, order: order, width: 1) }
-                guard let factor else { continue }
-                for row in 0..<count {
-                    try Self.multiply(factor, here + row * d, there + row * d, m, order)
+                switch vectors {
+                case .rows(let count):
+                    Real.hadamard(here, order: order, width: 1, blocks: count * dimension / order)
+                case .across(let width): Real.hadamard(here, order: order, width: width, blocks: dimension / order)
                 }
-                swap(&here, &there)
+                guard let factor else { continue }
+                try Self.multiply(factor, here, there, vectors, each: order)
             }
+            swap(&here, &there)
         }
         return here
     }
 
-    /// The same of `width` vectors that lie side by side: `d` rows of `width` values.
-    func turn(
-        columns x: UnsafeMutablePointer<Real>, width: Int, spare: UnsafeMutablePointer<Real>
-    ) throws -> UnsafeMutablePointer<Real> {
-        let d = dimension
-        var (here, there) = (x, spare)
-        for factor in factors {
-            switch factor {
-            case .monomial(let source, let scale):
-                for i in 0..<d {
-                    Real.scaled(there + i * width, UnsafePointer(here + Int(source[i]) * width), width, scale[i])
-                }
-                swap(&here, &there)
-            case .diagonal(let scale):
-                for i in 0..<d { Real.scaled(here + i * width, here + i * width, width, scale[i]) }
-            case .dense(let matrix):
-                try Self.multiply(matrix, here, there, d, width)
-                swap(&here, &there)
-            case .hadamard(let order, let factor):
-                let m = d / order
-                for q in 0..<m { Real.hadamard(here + q * order * width, order: order, width: width) }
-                guard let factor else { continue }
-                try Self.multiply(factor, here, there, m, order * width)
-                swap(&here, &there)
-            }
-        }
-        return here
-    }
-
-    /// `there = matrix · here`, n rows of `width` values each.
+    /// `there = matrix · here` on vectors whose n entries are runs of `length` values each.
     private static func multiply(
-        _ matrix: Matrix<Real>, _ here: UnsafeMutablePointer<Real>, _ there: UnsafeMutablePointer<Real>, _ n: Int,
-        _ width: Int
+        _ matrix: Matrix<Real>, _ here: UnsafeMutablePointer<Real>, _ there: UnsafeMutablePointer<Real>,
+        _ vectors: Vectors, each length: Int
     ) throws {
-        try matrix.withView { left in
-            try Products.multiply(
-                left, by: MatrixView(here, rows: n, columns: width, rowStride: width),
-                into: MutableMatrixView(there, rows: n, columns: width, rowStride: width))
+        let n = matrix.rows
+        func view(_ pointer: UnsafeMutablePointer<Real>, _ rows: Int, _ columns: Int) -> MatrixView<Real> {
+            MatrixView(pointer, rows: rows, columns: columns, rowStride: columns)
+        }
+        func target(_ pointer: UnsafeMutablePointer<Real>, _ rows: Int, _ columns: Int) -> MutableMatrixView<Real> {
+            MutableMatrixView(pointer, rows: rows, columns: columns, rowStride: columns)
+        }
+        try matrix.withView { matrix in
+            switch vectors {
+            case .across(let width):
+                try Products.multiply(matrix, by: view(here, n, length * width), into: target(there, n, length * width))
+            case .rows(let count) where length == 1:
+                try Products.multiply(
+                    view(here, count, n), by: matrix, rightTransposed: true, into: target(there, count, n))
+            case .rows(let count):
+                for row in 0..<count {
+                    let start = row * n * length
+                    try Products.multiply(
+                        matrix, by: view(here + start, n, length), into: target(there + start, n, length))
+                }
+            }
         }
     }
 }

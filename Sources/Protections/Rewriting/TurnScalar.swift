@@ -1,41 +1,70 @@
 import CKernels
 import LinearAlgebra
 
+/// How vectors of a residual stream lie in memory.
+enum Vectors {
+    /// So many one behind the other.
+    case rows(Int)
+    /// So many side by side: value i of each, then value i + 1.
+    case across(Int)
+
+    var count: Int {
+        switch self {
+        case .rows(let count), .across(let count): count
+        }
+    }
+}
+
 /// The arithmetic in which residual streams are turned.
 protocol TurnScalar: RealScalar {
-    /// `order` rows of `width` values become Hadamard's combinations of them, without its factor.
-    static func hadamard(_ x: UnsafeMutablePointer<Self>, order: Int, width: Int)
-    /// `target[i] = source[index[i]] · scale[i]`.
+    /// Each of some blocks is `order` rows of `width` values, which become Hadamard's combinations of them, without its factor.
+    static func hadamard(_ x: UnsafeMutablePointer<Self>, order: Int, width: Int, blocks: Int)
+    /// `target[i] = source[index[i]] · scale[i]` of each vector.
     static func permute(
-        _ target: UnsafeMutablePointer<Self>, _ source: UnsafePointer<Self>, _ index: [Int32], _ scale: [Self])
-    static func multiply(_ x: UnsafeMutablePointer<Self>, _ factors: [Self])
-    /// `target = factor · source`.
-    static func scaled(
-        _ target: UnsafeMutablePointer<Self>, _ source: UnsafePointer<Self>, _ count: Int, _ factor: Self)
+        _ target: UnsafeMutablePointer<Self>, _ source: UnsafePointer<Self>, _ index: [Int32], _ scale: [Self],
+        _ vectors: Vectors)
+    /// `x[i] · factors[i]` of each vector.
+    static func multiply(_ x: UnsafeMutablePointer<Self>, _ factors: [Self], _ vectors: Vectors)
 }
 
 extension Float: TurnScalar {
-    static func hadamard(_ x: UnsafeMutablePointer<Float>, order: Int, width: Int) { mp_hadamard_f32(x, order, width) }
-    static func permute(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: [Int32], _ scale: [Float]
-    ) { mp_permute_f32(target, source, index, scale, index.count) }
-    static func multiply(_ x: UnsafeMutablePointer<Float>, _ factors: [Float]) {
-        mp_multiply_f32(x, factors, factors.count)
+    static func hadamard(_ x: UnsafeMutablePointer<Float>, order: Int, width: Int, blocks: Int) {
+        mp_hadamard_f32(x, order, width, blocks)
     }
-    static func scaled(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ factor: Float
-    ) { mp_scaled_f32(target, source, count, factor) }
+    static func permute(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: [Int32], _ scale: [Float],
+        _ vectors: Vectors
+    ) {
+        switch vectors {
+        case .rows(let count): mp_permute_f32(target, source, index, scale, index.count, count)
+        case .across(let width): mp_permute_across_f32(target, source, index, scale, index.count, width)
+        }
+    }
+    static func multiply(_ x: UnsafeMutablePointer<Float>, _ factors: [Float], _ vectors: Vectors) {
+        switch vectors {
+        case .rows(let count): mp_multiply_rows_f32(x, factors, factors.count, count)
+        case .across(let width): mp_multiply_across_f32(x, factors, factors.count, width)
+        }
+    }
 }
 
 extension Double: TurnScalar {
-    static func hadamard(_ x: UnsafeMutablePointer<Double>, order: Int, width: Int) { mp_hadamard_f64(x, order, width) }
-    static func permute(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ index: [Int32], _ scale: [Double]
-    ) { mp_permute_f64(target, source, index, scale, index.count) }
-    static func multiply(_ x: UnsafeMutablePointer<Double>, _ factors: [Double]) {
-        mp_multiply_f64(x, factors, factors.count)
+    static func hadamard(_ x: UnsafeMutablePointer<Double>, order: Int, width: Int, blocks: Int) {
+        mp_hadamard_f64(x, order, width, blocks)
     }
-    static func scaled(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int, _ factor: Double
-    ) { mp_scaled_f64(target, source, count, factor) }
+    static func permute(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ index: [Int32], _ scale: [Double],
+        _ vectors: Vectors
+    ) {
+        switch vectors {
+        case .rows(let count): mp_permute_f64(target, source, index, scale, index.count, count)
+        case .across(let width): mp_permute_across_f64(target, source, index, scale, index.count, width)
+        }
+    }
+    static func multiply(_ x: UnsafeMutablePointer<Double>, _ factors: [Double], _ vectors: Vectors) {
+        switch vectors {
+        case .rows(let count): mp_multiply_rows_f64(x, factors, factors.count, count)
+        case .across(let width): mp_multiply_across_f64(x, factors, factors.count, width)
+        }
+    }
 }

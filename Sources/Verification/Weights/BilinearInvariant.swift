@@ -21,6 +21,7 @@ struct BilinearInvariant<Real: ProbedScalar> {
     let channels: Int
     let tolerance: Tolerance
     let probes: Probes
+    let sketch: Sketch
     let isExhaustive: Bool
     let scratch: WorkerScratch
 
@@ -47,8 +48,8 @@ struct BilinearInvariant<Real: ProbedScalar> {
             }
             let fromRight = try right.projections(probes)
             let fromLeft = try left.projections(probes)
-            var noise = [try left.compare(with: fromRight, tolerance, scratch, &finding.worst)]
-            noise.append(try right.compare(with: fromLeft, tolerance, scratch, &finding.worst))
+            var noise = [try left.compare(with: fromRight, tolerance, sketch, scratch, &finding.worst)]
+            noise.append(try right.compare(with: fromLeft, tolerance, sketch, scratch, &finding.worst))
             for noise in noise {
                 finding.isZero = finding.isZero && noise.isZero
                 finding.roundingMultiple = max(finding.roundingMultiple, noise.ratio)

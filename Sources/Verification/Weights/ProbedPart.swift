@@ -70,7 +70,8 @@ struct ProbedPart<Real: ProbedScalar> {
 
     /// Compares `Bᵀ·s` of both models line by line.
     func compare(
-        with s: Projections, _ tolerance: Tolerance, _ scratch: WorkerScratch, _ worst: inout WorstError
+        with s: Projections, _ tolerance: Tolerance, _ sketch: Sketch, _ scratch: WorkerScratch,
+        _ worst: inout WorstError
     ) throws -> ColumnNoise {
         let r = Probes.count
         let change = scratch.buffer(5, of: Real.self, count: lines * r)
@@ -84,6 +85,7 @@ struct ProbedPart<Real: ProbedScalar> {
         let least = Double(r * s.lines) * tolerance.floor * tolerance.floor
         weighNoise(original, squares(s.original, least), tolerance.floor, before)
         weighNoise(protected, squares(s.protected, least), tolerance.floor, after)
+        for noise in [before, after] { averageNoise(noise, sketch) }
         var ratios: [Double] = []
         let step = max(1, lines / 256)
         for line in 0..<lines {
@@ -123,6 +125,19 @@ struct ProbedPart<Real: ProbedScalar> {
             (0..<Probes.count).reduce(least) {
                 $0 + Double(s[channel * Probes.count + $1]) * Double(s[channel * Probes.count + $1])
             }
+        }
+    }
+
+    /// What is seen through random vectors is rounded like the mean of all that it is a sum of, however small the sum.
+    private func averageNoise(_ noise: UnsafeMutablePointer<Double>, _ sketch: Sketch) {
+        var line = 0
+        for (view, _) in views.pieces {
+            if sketch.isSketched(view.slice.tensor) {
+                let own = line..<line + view.lines
+                let mean = own.reduce(0.0) { $0 + noise[$1] } / Double(max(view.lines, 1))
+                for line in own { noise[line] += mean }
+            }
+            line += view.lines
         }
     }
 

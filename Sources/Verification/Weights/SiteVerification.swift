@@ -105,6 +105,7 @@ final class SiteVerification: Sendable {
     ) throws {
         let finding = try BilinearInvariant<Real>(
             parts: parts, channels: block.channels.count, tolerance: tolerance, probes: probes,
+            sketch: pair.sketch,
             isExhaustive: isExhaustive, scratch: scratch
         ).finding()
         result.include(finding.worst.value, finding.worst.place)
