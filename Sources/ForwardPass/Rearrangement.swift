@@ -34,20 +34,32 @@ public struct Rearrangement: Sendable {
     public enum Stream: Sendable {
         case moved(Line)
         /// The other's states are `R·x`, for an orthogonal R. What its last norm gives lacks the gains, which others have taken.
-        case turned(Matrix<Double>, lastGains: [Double])
+        case turned(Turning, lastGains: [Double])
 
         func apply<Real: ComputeScalar>(to states: States<Real>) -> States<Real> {
             switch self {
             case .moved(let line): states.arranged(line)
-            case .turned(let matrix, _): states.turned(by: matrix)
+            case .turned(let turning, _): states.turned(by: turning, isInverse: false)
             }
         }
 
-        var inverse: Stream {
+        func undo<Real: ComputeScalar>(in states: States<Real>) -> States<Real> {
             switch self {
-            case .moved(let line): .moved(line.inverse)
-            case .turned(let matrix, let gains): .turned(matrix.transposed, lastGains: gains)
+            case .moved(let line): states.arranged(line.inverse)
+            case .turned(let turning, _): states.turned(by: turning, isInverse: true)
             }
+        }
+    }
+
+    /// An orthogonal matrix in both arithmetics.
+    public struct Turning: Sendable {
+        fileprivate let double: Matrix<Double>
+        fileprivate let single: Matrix<Float>
+
+        public init(_ matrix: Matrix<Double>) { (double, single) = (matrix, Matrix<Float>(rounding: matrix)) }
+
+        fileprivate func matrix<Real: ComputeScalar>(_ type: Real.Type) -> Matrix<Real>? {
+            double as? Matrix<Real> ?? single as? Matrix<Real>
         }
     }
 
@@ -79,7 +91,7 @@ public struct Rearrangement: Sendable {
     @_specialize(where Real == Float)
     @_specialize(where Real == Double)
     package func restored<Real>(_ states: States<Real>, stack: Int) -> States<Real> {
-        streams[stack]?.inverse.apply(to: states) ?? states
+        streams[stack]?.undo(in: states) ?? states
     }
 
     @_specialize(where Real == Float)
@@ -108,13 +120,13 @@ public struct Rearrangement: Sendable {
 }
 
 extension States {
-    /// Every row x becomes `matrix · x`.
-    func turned(by matrix: Matrix<Double>) -> States {
-        guard matrix.columns == columns, matrix.rows == columns else { return self }
+    /// Every row x becomes `R·x`, or `Rᵀ·x`.
+    fileprivate func turned(by turning: Rearrangement.Turning, isInverse: Bool) -> States {
+        guard let matrix = turning.matrix(Real.self), matrix.columns == columns else { return self }
         let result = States(rows: rows, columns: columns)
-        Matrix<Real>(matrix).withView { right in
+        matrix.withView { right in
             try? Products.multiply(
-                view, by: right, rightTransposed: true,
+                view, by: right, rightTransposed: !isInverse,
                 into: result.mutableWindow(rows: 0..<rows, columns: 0..<columns))
         }
         return result

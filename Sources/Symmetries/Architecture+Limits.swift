@@ -4,7 +4,8 @@ extension Architecture {
     /// What norms, gates, rotations and clamps forbid, and why: one sentence each. Derived from the blocks, as sites are.
     public var limits: [String] {
         var limits: [String] = []
-        for limit in attention.flatMap(\.limits) + mlp.flatMap(\.limits) + residualStreams.compactMap(\.limit)
+        let streams = residualStreams.flatMap { [$0.limit, $0.turnLimit].compactMap(\.self) }
+        for limit in attention.flatMap(\.limits) + mlp.flatMap(\.limits) + streams
         where !limits.contains(limit) {
             limits.append(limit)
         }

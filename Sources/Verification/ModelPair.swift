@@ -66,11 +66,12 @@ public struct ModelPair: Sendable {
     var arrangement: Rearrangement {
         var streams: [Int: Rearrangement.Stream] = [:]
         for stream in sketch.streams {
+            let turning = stream.matrix.map(Rearrangement.Turning.init)
             for stack in stream.stacks {
                 let norm = architecture.stacks[stack].finalNorm
                 let gain = norm.flatMap { norm in norm.weight.map { Site.Gain(tensor: $0, offset: norm.gainOffset) } }
                 let gains = StreamReader.gain(gain, in: self.original)
-                streams[stack] = stream.matrix.map { .turned($0, lastGains: gains) }
+                streams[stack] = turning.map { .turned($0, lastGains: gains) }
             }
         }
         for stream in architecture.residualStreams {

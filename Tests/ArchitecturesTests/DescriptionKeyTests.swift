@@ -1,6 +1,6 @@
-import Foundations
 import Architectures
 import Checkpoints
+import Foundations
 import TestSupport
 import Testing
 

@@ -1,6 +1,6 @@
 import Architectures
-import Foundations
 import Checkpoints
+import Foundations
 import TestSupport
 import Testing
 

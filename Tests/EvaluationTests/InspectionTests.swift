@@ -42,6 +42,7 @@ import Testing
             inspection.limits == [
                 "quick_gelu without a gate: channels are permuted, never scaled",
                 "norms that subtract the mean: the residual stream is permuted, without signs",
+                "norms with a bias: the residual stream is permuted, not turned",
             ])
     }
 }

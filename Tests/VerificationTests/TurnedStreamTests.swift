@@ -181,6 +181,22 @@ import Verification
         refuses(.vanishingGain(tensor: gain, channel: 5), try Checkpoint(opening: folder("m"))) { _ in }
     }
 
+    /// Programs that know of no turned streams must not take such a model for one of theirs: the format says so, and nothing else may.
+    @Test func theFormatSaysIt() throws {
+        _ = try protect("llama", .hadamard)
+        let path = folder("p") + "/" + Manifest.fileName
+        let text = String(decoding: try Files.read(path), as: UTF8.self)
+        #expect(text.contains("\"mergeproof-protection/4\""))
+        try Files.write(text.replacing("protection/4", with: "protection/3"), to: path)
+        let changed = try Checkpoint(opening: folder("p"))
+        #expect(throws: ProtectionError.manifest(path: changed.path, field: "residual")) {
+            try Protector.unsynchronized.restore(changed, to: folder("r"), key: key)
+        }
+        Files.remove(folder("p"))
+        _ = try protect("llama", .permutation)
+        #expect(String(decoding: try Files.read(path), as: UTF8.self).contains("\"mergeproof-protection/3\""))
+    }
+
     /// Gains are kept under the key: a manifest with others' is none of this model's.
     @Test func gainsOfAnotherModel() throws {
         _ = try protect("llama", .rotation)

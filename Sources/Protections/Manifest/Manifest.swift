@@ -9,13 +9,16 @@ import Symmetries
 public struct Manifest: Sendable, Equatable {
     public static let fileName = Checkpoint.manifestName
     private static let format = "mergeproof-protection/"
-    private static let newest = 3
+    private static let newest = 4
     private static let tagField = "tag"
 
     /// The version of the format, which says how elements follow from the key.
     let version: Int
     /// Version 2 draws an element again where it is the identity; version 1 kept such.
     var avoidsIdentity: Bool { version > 1 }
+
+    /// Version 4 tells of a residual stream that was turned, and is written for such alone: what does not know it must not restore it.
+    private static func version(_ residual: ResidualTransform) -> Int { residual.form == nil ? 3 : 4 }
 
     /// Version 3 predicts what rounding costs from the weights, earlier ones from groups, sampler and condition number alone.
     package var isPredictedFromWeights: Bool { version > 2 }
@@ -75,7 +78,7 @@ public struct Manifest: Sendable, Equatable {
             "files": inventory?.filesJSON ?? .null,
             "tensors": inventory?.tensorsJSON ?? .null,
         ]
-        if residual != .permutation { object["residual"] = .string(residual.rawValue) }
+        if residual.form != nil { object["residual"] = .string(residual.rawValue) }
         if let untied { object["untied"] = untied.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
@@ -132,6 +135,7 @@ public struct Manifest: Sendable, Equatable {
             try root["residual"].map {
                 try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
             } ?? .permutation
+        guard version > 3 || residual.form == nil else { throw ProtectionError.manifest(path: path, field: "residual") }
         layers =
             root["layers"]?.string == "all"
             ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }
@@ -162,7 +166,7 @@ public struct Manifest: Sendable, Equatable {
         gains: [UInt8]?, untied: UntiedHead?,
         leftOut: [String], inventory: Inventory
     ) {
-        version = Self.newest
+        version = Self.version(residual)
         self.nonce = nonce
         self.method = method
         self.sampler = sampler
