@@ -141,6 +141,57 @@ import Verification
         }
     }
 
+    /// A head that is stored apart finds its place among shards and in their index, and is gone when the original is restored.
+    @Test func untiedHeadsAmongShards() throws {
+        let source = try Checkpoint(opening: Fixtures.path("llama_tied"))
+        var options = ProtectionOptions(repeatable: .full)
+        options.residual = .hadamard
+        options.maximumShardSize = 10_000
+        _ = try Protector.unsynchronized.protect(source, to: folder("p"), key: key, options: options)
+        let locked = try Checkpoint(opening: folder("p"))
+        #expect(locked.shards.count > 2)
+        #expect(locked.index?.root["weight_map"]?["lm_head.weight"] != nil)
+        #expect(locked.index?.root["metadata"]?["total_size"]?.int == locked.tensorBytes)
+        #expect(try AlgebraicVerification(threads: 1).verify(source, locked).holds)
+        // What is in shards already stays there, and the head goes beside its table.
+        options.maximumShardSize = nil
+        var sharded = ProtectionOptions(repeatable: .lossless)
+        sharded.maximumShardSize = 10_000
+        _ = try Protector.unsynchronized.protect(source, to: folder("l"), key: key, options: sharded)
+        _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("l")), to: folder("s"), key: key)
+        let pieces = try Checkpoint(opening: folder("s"))
+        _ = try Protector.unsynchronized.protect(pieces, to: folder("q"), key: key, options: options)
+        let again = try Checkpoint(opening: folder("q"))
+        #expect(again.shards.map(\.fileName) == pieces.shards.map(\.fileName))
+        #expect(try AlgebraicVerification(threads: 1).verify(pieces, again).holds)
+        _ = try Protector.unsynchronized.restore(again, to: folder("r"), key: key)
+        let back = try Checkpoint(opening: folder("r"))
+        #expect(Array(back.tensors.keys) == Array(pieces.tensors.keys))
+        #expect(back.index?.root == pieces.index?.root)
+    }
+
+    /// A manifest that tells of a turned stream where none was turned is wrong, also where all gains are 1.
+    @Test func aStreamThatStayed() throws {
+        var model = try EditableModel(reading: Fixtures.path("llama"))
+        for place in model.tensors.indices where model.tensors[place].name.contains("norm") {
+            try model.edit(model.tensors[place].name) { values in for i in values.indices { values[i] = 1 } }
+        }
+        try model.write(to: folder("m"))
+        let source = try Checkpoint(opening: folder("m"))
+        var options = ProtectionOptions(repeatable: .full)
+        options.residual = .rotation
+        _ = try Protector.unsynchronized.protect(source, to: folder("p"), key: key, options: options)
+        #expect(try AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("p"))).holds)
+        let manifest = try Files.read(folder("p") + "/" + Manifest.fileName)
+        options.residual = .none
+        _ = try Protector.unsynchronized.protect(source, to: folder("q"), key: key, options: options)
+        Files.remove(folder("q") + "/" + Manifest.fileName)
+        try Files.write(manifest, to: folder("q") + "/" + Manifest.fileName)
+        let report = try AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("q")))
+        #expect(report.failures.isEmpty)
+        #expect(report.problems.contains { $0.contains("residual.rotation has not moved") }, "\(report.problems)")
+    }
+
     /// Two proofs that hold for one draw hold for others, in every type of weights.
     @Test(arguments: ["llama", "llama_bf16", "llama_f16", "llama_tied", "qwen2"], 0..<4)
     func otherDrawsPass(name: String, draw: Int) throws {

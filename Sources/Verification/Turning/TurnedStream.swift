@@ -23,6 +23,15 @@ struct TurnedStream: Sendable {
     /// What the tables' rounding leaves unknown of R·g for a random g, in roundoffs.
     let blur: Double
 
+    /// Whether R is another matrix than the identity, by more than rounding could make it.
+    var isMoved: Bool {
+        matrix.map { matrix in
+            matrix.elements.enumerated().contains { place, value in
+                (value - (place / matrix.columns == place % matrix.columns ? 1 : 0)).magnitude > 0.01
+            }
+        } ?? true
+    }
+
     /// - Parameter head: what reads the stream into scores beside its tables, where that is no table.
     init(
         _ site: Site, stacks: [Int], tables: Set<String>, head: String?, _ original: Checkpoint,

@@ -45,7 +45,8 @@ final class SiteVerification: Sendable {
             let worst = outer.worstError(at: site, scratch)
             result.include(worst.value, worst.place)
             result.isMoved =
-                placement.isMoved(site) || worst.value > 0 || site.group.isRotation && moves(site)
+                placement.isMoved(site) || worst.value > 0
+                || pair.sketch.streams.contains { $0.site.path == site.path && $0.isMoved }
             return result
         }
         if !isSketched, site.slices.allSatisfy({ sums[$0.tensor]?.isSame == true && placement.leaves($0.tensor) }) {
@@ -92,11 +93,6 @@ final class SiteVerification: Sendable {
             }
         }
         return result
-    }
-
-    /// Whether the tables of a stream that is said to be turned are other ones.
-    private func moves(_ site: Site) -> Bool {
-        site.slices.contains { sums[$0.tensor]?.isSame == false }
     }
 
     private func compare<Real: ProbedScalar>(

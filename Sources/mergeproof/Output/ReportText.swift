@@ -22,9 +22,15 @@ enum ReportText {
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
               time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
-            \(whatNoLongerFits(manifest))
+            \(whatNoLongerFits(manifest))\(whatWasUntied(manifest))
             This lock does not stop an attacker who aligns the weights to the public base model.
             """
+    }
+
+    private static func whatWasUntied(_ manifest: Manifest) -> String {
+        manifest.untied.map {
+            "\nThe head was the table of tokens and is stored apart now, as \(PrintableText.line($0.head)); config.json says so (\(UntiedHead.key): false)."
+        } ?? ""
     }
 
     private static func whatNoLongerFits(_ manifest: Manifest) -> String {
