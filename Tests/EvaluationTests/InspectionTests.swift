@@ -43,6 +43,7 @@ import Testing
                 "quick_gelu without a gate: channels are permuted, never scaled",
                 "norms that subtract the mean: the residual stream is permuted, without signs",
                 "norms with a bias: the residual stream is permuted, not turned",
+                "a stream that begins with a convolution: the residual stream is permuted, not turned",
             ])
     }
 }
