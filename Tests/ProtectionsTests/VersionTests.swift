@@ -17,7 +17,7 @@ import Testing
 
     @Test(arguments: [
         (1, "mergelock", "bert"), (2, "mergelock", "llama_classifier"), (3, "mergelock", "llama_classifier"),
-        (3, "full", "mixtral"),
+        (3, "full", "mixtral"), (4, "full", "llama_tied"),
     ])
     func othersComeBackToRounding(version: Int, method: String, model: String) throws {
         try restore(version, "\(method)-\(model)")
