@@ -39,6 +39,8 @@ struct ProtectionPlan: Sendable {
     let edits: [String: TensorEdits]
     /// A head that is stored apart from now on, and the bytes that it is made of.
     let untied: (site: Site.Untied, head: TensorRecord)?
+    /// Tensors that the output holds besides the source's.
+    var added: [TensorRecord] { [untied?.head].compactMap(\.self) }
     /// Expected cost of rounding in multiples of rounding the original, at the site where it is largest, were all channels alike.
     let roundingMultiple: Double
 

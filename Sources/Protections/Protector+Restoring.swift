@@ -25,8 +25,6 @@ extension Protector {
             guard grave.isEmpty || acceptsChanges else { throw ProtectionError.changed(path: source.path, grave) }
         }
         let authenticator = Authenticator(derivation)
-        // What the architecture is read from must be what protect wrote.
-        if let untied = manifest.untied, !untied.isConfig(of: source) { try stop(at: [.file("config.json")]) }
         let earlier =
             try manifest.inventory.map {
                 try RestorationProof.earlyChanges(manifest, $0, source, files: output.sidecars, authenticator)

@@ -64,13 +64,12 @@ public struct Protector: Sendable {
         let derivation = Derivation(
             key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
         let authenticator = Authenticator(derivation)
-        let untied = try plan.untied.map { try UntiedHead($0.site, in: source) }
-        let new = [plan.untied?.head].compactMap(\.self)
+        let untied = plan.untied.map { UntiedHead($0.site, in: source) }
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
             let made = made + [untied?.config].compactMap(\.self)
             return options.maximumShardSize.map {
-                OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: new)
-            } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: new)
+                OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: plan.added)
+            } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: plan.added)
         }
         let prediction = try PredictedRounding(
             plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
@@ -84,7 +83,7 @@ public struct Protector: Sendable {
             balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),
             gains: try gains.sealed(plan.sites, by: derivation),
             untied: untied, leftOut: source.leftOut,
-            inventory: Inventory(layout([]), of: source.tensors.values + new, source, isRewritten: isRewritten))
+            inventory: Inventory(layout([]), of: source.tensors.values + plan.added, source, isRewritten: isRewritten))
         @Sendable func sealed(_ found: Inventory) -> Manifest {
             var sealed = manifest
             sealed.inventory?.tensors = found.tensors
@@ -127,7 +126,6 @@ public struct Protector: Sendable {
             exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
             gains: gains)
         let exchange = try TensorExchange(plan.sites, elements)
-        let new = [plan.untied?.head].compactMap(\.self)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
@@ -135,7 +133,7 @@ public struct Protector: Sendable {
         ) { tensor in
             guard let edits = plan.edits[exchange.origin(of: tensor.name)],
                 let input = source.tensors[exchange.input(of: tensor.name)]
-                    ?? new.first(where: { $0.name == tensor.name })
+                    ?? plan.added.first(where: { $0.name == tensor.name })
             else { return nil }
             if let gain = edits.folded {
                 return GainRewriter(isInverse ? gains.stored[tensor.name] ?? [] : GainRewriter.one(gain, tensor))

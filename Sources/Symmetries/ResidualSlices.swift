@@ -79,7 +79,7 @@ struct ResidualSlices {
         }
         if let weight = norm.weight {
             addFactors(weight)
-            gains[weight] = .init(tensor: weight, offset: norm.gainOffset)
+            gains[weight] = norm.gain
         }
         if norm.bias != nil { forbidTurning("norms with a bias") }
         add(norm.bias, axis: 0)
@@ -97,9 +97,7 @@ struct ResidualSlices {
     ///   - start: where the stream begins among the inputs.
     private mutating func addReader(_ projection: Projection?, behind norm: Norm?, from start: Int = 0) {
         guard let projection else { return }
-        let gain = norm.flatMap { norm in
-            norm.weight.map { Site.Gain(tensor: $0, offset: norm.gainOffset) }
-        }
+        let gain = norm?.gain
         if projection.outputAxis == 0 {
             add(projection.weight, axis: 1, start: start, gain: gain)
         } else {
@@ -206,7 +204,7 @@ struct ResidualSlices {
 
     private mutating func add(_ head: LanguageHead, behind norm: Norm?) {
         let isTable = slices[Key(tensor: head.head.weight, axis: 1, start: 0)] != nil
-        guard let norm, let weight = norm.weight, head.isTied else { return addReader(head.head, behind: norm) }
+        guard let gain = norm?.gain, head.isTied else { return addReader(head.head, behind: norm) }
         guard isTable, let own = head.ownName else {
             forbidTurning("a head that config.json ties to its table and that can't be told apart from it")
             return addReader(head.head, behind: norm)
@@ -214,7 +212,7 @@ struct ResidualSlices {
         untied = .init(head: own, table: head.head.weight)
         untiedSlice = .init(
             tensor: own, axis: 1, start: 0, representation: .direct, part: .residual,
-            gain: .init(tensor: weight, offset: norm.gainOffset))
+            gain: gain)
     }
 
     mutating func add(_ head: Head, of architecture: Architecture, _ stacks: [Int]) {
@@ -256,4 +254,9 @@ struct ResidualSlices {
             }
         }
     }
+}
+
+extension Norm {
+    /// Nil where nothing is stored, and the factor is 1.
+    package var gain: Site.Gain? { weight.map { Site.Gain(tensor: $0, offset: gainOffset) } }
 }

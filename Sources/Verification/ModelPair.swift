@@ -68,9 +68,7 @@ public struct ModelPair: Sendable {
         for stream in sketch.streams {
             let turning = stream.matrix.map(Rearrangement.Turning.init)
             for stack in stream.stacks {
-                let norm = architecture.stacks[stack].finalNorm
-                let gain = norm.flatMap { norm in norm.weight.map { Site.Gain(tensor: $0, offset: norm.gainOffset) } }
-                let gains = StreamReader.gain(gain, in: self.original)
+                let gains = StreamReader.gain(architecture.stacks[stack].finalNorm?.gain, in: self.original)
                 streams[stack] = turning.map { .turned($0, lastGains: gains) }
             }
         }

@@ -139,6 +139,45 @@ import Verification
         #expect(throws: ProtectionError.changed(path: changed.path, [.file("config.json")])) {
             try Protector.unsynchronized.restore(changed, to: folder("r"), key: key)
         }
+        // A change that is accepted proves nothing, however small.
+        try Files.write(
+            String(decoding: locked.config?.bytes ?? [], as: UTF8.self) + "\n", to: folder("p") + "/config.json")
+        let accepted = try Protector.unsynchronized.restore(
+            Checkpoint(opening: folder("p")), to: folder("r"), key: key, acceptsChanges: true)
+        #expect(accepted.proof?.holds == false)
+    }
+
+    /// The head that restoring leaves out is looked at, too.
+    @Test func aChangedHeadIsSeen() throws {
+        _ = try protect("llama_tied", .hadamard)
+        var model = try EditableModel(reading: folder("p"))
+        let manifest = try Files.read(folder("p") + "/" + Manifest.fileName)
+        try model.edit("lm_head.weight") { $0[3] += 1 }
+        try model.write(to: folder("c"))
+        try Files.write(manifest, to: folder("c") + "/" + Manifest.fileName)
+        #expect {
+            try Protector.unsynchronized.restore(Checkpoint(opening: folder("c")), to: folder("r"), key: key)
+        } throws: {
+            guard case .changed(_, let changes)? = $0 as? ProtectionError else { return false }
+            return changes.contains(.tensor("lm_head.weight"))
+        }
+    }
+
+    /// Numbers that are none, in either model and in any tensor, end in a verdict.
+    @Test(arguments: ["llama_tied", "mixtral"], [Float.nan, .infinity])
+    func whatIsNoNumber(name: String, value: Float) throws {
+        let (source, _) = try protect(name, .hadamard)
+        let locked = try EditableModel(reading: folder("p"))
+        let manifest = try Files.read(folder("p") + "/" + Manifest.fileName)
+        for tensor in locked.tensors where tensor.type.isComputable {
+            var model = locked
+            try model.edit(tensor.name) { $0[$0.count - 1] = value }
+            Files.remove(folder("c"))
+            try model.write(to: folder("c"))
+            try Files.write(manifest, to: folder("c") + "/" + Manifest.fileName)
+            let report = try AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("c")))
+            #expect(!report.holds, "\(tensor.name)")
+        }
     }
 
     /// A head that is stored apart finds its place among shards and in their index, and is gone when the original is restored.

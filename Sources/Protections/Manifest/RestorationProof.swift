@@ -51,6 +51,16 @@ public struct RestorationProof: Sendable, Equatable {
         let tensors = Set(source.tensors.keys)
         changes += expected.tensors.keys.filter { !tensors.contains($0) }.sorted().map(Change.missingTensor)
         changes += source.tensors.keys.filter { expected.tensors[$0] == nil }.map(Change.addedTensor)
+        if let untied = manifest.untied {
+            // What the architecture is read from, and what is left out of the original.
+            if !untied.isConfig(of: source) { changes.append(.file("config.json")) }
+            if let head = source.tensors[untied.head] {
+                let gatherer = TagGatherer(head, .protected, authenticator)
+                let tag = try gatherer.absorb(source.bytes(of: head), at: 0) ?? gatherer.tagOfNothing()
+                source.releasePages(of: head)
+                if tag != expected.tensors[untied.head]?.protected { changes.append(.tensor(untied.head)) }
+            }
+        }
         let paths = Set(files.map(\.relativePath))
         for (path, tag) in expected.files.sorted(by: { $0.key < $1.key }) where !paths.contains(path) {
             // What protect copied on request alone may be there, unchanged, and not be wanted now.

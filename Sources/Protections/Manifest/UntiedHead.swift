@@ -12,7 +12,7 @@ public struct UntiedHead: Sendable, Equatable {
     public let head, table: String
     private let original: [UInt8]
 
-    init(_ untied: Site.Untied, in source: Checkpoint) throws {
+    init(_ untied: Site.Untied, in source: Checkpoint) {
         (head, table) = (untied.head, untied.table)
         original = source.config?.bytes ?? []
     }

@@ -7,12 +7,6 @@ enum Vectors {
     case rows(Int)
     /// So many side by side: value i of each, then value i + 1.
     case across(Int)
-
-    var count: Int {
-        switch self {
-        case .rows(let count), .across(let count): count
-        }
-    }
 }
 
 /// The arithmetic in which residual streams are turned.

@@ -42,6 +42,31 @@ extension WeightStorage where Real == Double {
     ) { mp_rotate_f64(outRe, outIm, re, im, count, x, y) }
 }
 
+extension WeightStorage where Stored == Real {
+    static func widen(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Real>, _ count: Int) {
+        target.update(from: source, count: count)
+    }
+
+    static func narrow(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Real>, _ count: Int) {
+        target.update(from: source, count: count)
+    }
+}
+
+extension WeightStorage where Stored == Float, Scale == Float {
+    static func scale(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ scale: Double
+    ) -> Int { mp_scale_f32(target, source, count, Float(scale)) }
+
+    static func gather(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: UnsafePointer<Int32>,
+        _ scale: UnsafePointer<Float>, _ count: Int
+    ) -> Int { mp_gather_f32(target, source, index, scale, count) }
+
+    static func nonFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
+        values.withMemoryRebound(to: UInt32.self, capacity: count) { mp_nonfinite_32($0, count) }
+    }
+}
+
 enum BF16Storage: WeightStorage {
     typealias Wide = WideFloat
 
@@ -93,6 +118,9 @@ enum F16Storage: WeightStorage {
 }
 
 enum F32Storage: WeightStorage {
+    typealias Stored = Float
+    typealias Real = Double
+    typealias Scale = Float
     typealias Wide = F64Storage
 
     static func widen(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, _ count: Int) {
@@ -102,31 +130,13 @@ enum F32Storage: WeightStorage {
     static func narrow(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Double>, _ count: Int) {
         mp_f64_to_f32(target, source, count)
     }
-
-    static func scale(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ scale: Double
-    ) -> Int { mp_scale_f32(target, source, count, Float(scale)) }
-
-    static func gather(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: UnsafePointer<Int32>,
-        _ scale: UnsafePointer<Float>, _ count: Int
-    ) -> Int { mp_gather_f32(target, source, index, scale, count) }
-
-    static func nonFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
-        values.withMemoryRebound(to: UInt32.self, capacity: count) { mp_nonfinite_32($0, count) }
-    }
 }
 
 enum F64Storage: WeightStorage {
+    typealias Stored = Double
+    typealias Real = Double
+    typealias Scale = Double
     typealias Wide = F64Storage
-
-    static func widen(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int) {
-        target.update(from: source, count: count)
-    }
-
-    static func narrow(_ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int) {
-        target.update(from: source, count: count)
-    }
 
     static func scale(
         _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ count: Int, _ scale: Double
@@ -144,24 +154,8 @@ enum F64Storage: WeightStorage {
 
 /// f32 between two steps of the arithmetic of 16-bit weights.
 enum WideFloat: WeightStorage {
+    typealias Stored = Float
+    typealias Real = Float
+    typealias Scale = Float
     typealias Wide = WideFloat
-
-    static func widen(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int) {
-        target.update(from: source, count: count)
-    }
-
-    static func narrow(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int) {
-        target.update(from: source, count: count)
-    }
-
-    static func scale(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ count: Int, _ scale: Double
-    ) -> Int { mp_scale_f32(target, source, count, Float(scale)) }
-
-    static func gather(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: UnsafePointer<Int32>,
-        _ scale: UnsafePointer<Float>, _ count: Int
-    ) -> Int { mp_gather_f32(target, source, index, scale, count) }
-
-    static func nonFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Int { F32Storage.nonFinite(values, count) }
 }

@@ -166,12 +166,13 @@ struct NearestRows {
         order = (0..<count).map { (Self.key(rows, $0, width, scale), $0) }.sorted { $0 < $1 }
     }
 
-    /// A sum with signs, at most √width apart for rows that are one apart.
+    /// A sum with signs, at most √width apart for rows that are one apart; 0 where it is no number, so that all can be compared.
     private static func key(_ rows: [Double], _ row: Int, _ width: Int, _ scale: [Double]) -> Double {
-        (0..<width).reduce(0.0) { sum, place in
+        let key = (0..<width).reduce(0.0) { sum, place in
             let value = rows[row * width + place] * scale[place]
             return (place &* 0x9e37_79b1) & 0x8000 == 0 ? sum + value : sum - value
         }
+        return key.isFinite ? key : 0
     }
 
     /// For each row of another list the nearest here that no earlier one has taken.

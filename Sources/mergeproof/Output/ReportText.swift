@@ -50,9 +50,11 @@ enum ReportText {
                 "restored \(PrintableText.line(output)) \(size)\nnothing was proved: the model is not as mergeproof protect wrote it, and its changes were accepted"
         }
         let files =
-            proof.identicalFiles > 1
-            ? "config.json and \(proof.identicalFiles - 1) other files are as mergeproof protect wrote them"
-            : "config.json is as mergeproof protect wrote it"
+            report.manifest.untied != nil
+            ? "config.json is the original's again, of other files \(proof.identicalFiles) are as mergeproof protect wrote them"
+            : proof.identicalFiles > 1
+                ? "config.json and \(proof.identicalFiles - 1) other files are as mergeproof protect wrote them"
+                : "config.json is as mergeproof protect wrote it"
         guard !proof.isBitForBit else {
             return
                 "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
