@@ -105,7 +105,7 @@ public struct SyntheticModel: Sendable {
         _ shard: [(name: String, shape: [Int])], _ noise: [UInt16], to path: String, _ system: PosixSystemCalls
     ) throws {
         let header = SafetensorsHeader.bytes(
-            for: shard.map { ($0.name, .bf16, $0.shape, $0.shape.reduce(2, *)) },
+            for: shard.map { TensorSpec(name: $0.name, type: .bf16, shape: $0.shape) },
             metadata: .object(["format": .string("pt")]))
         let descriptor = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o644)
         defer { system.close(descriptor) }

@@ -94,7 +94,7 @@ public struct Protector: Sendable {
             OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes(sealedBy: authenticator))
         }
         let observer = TaggingObserver(
-            source: source, collector: TagCollector(authenticator, isInverse: false),
+            source: source, added: plan.added, collector: TagCollector(authenticator, isInverse: false),
             refusesNonFinite: !options.allowsNonFinite, finishing: { [file(sealed($0))] }, isRewritten: isRewritten)
         try write(
             layout([file(manifest)]), plan: plan, manifest, from: source, to: path, derivation: derivation,
@@ -128,9 +128,7 @@ public struct Protector: Sendable {
         let exchange = try TensorExchange(plan.sites, elements)
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
-        try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
-            output, from: source, to: path, observer: observer
-        ) { tensor in
+        let rewritten = output.making { tensor in
             guard let edits = plan.edits[exchange.origin(of: tensor.name)],
                 let input = source.tensors[exchange.input(of: tensor.name)]
                     ?? plan.added.first(where: { $0.name == tensor.name })
@@ -141,12 +139,14 @@ public struct Protector: Sendable {
             return Self.rewriter(
                 edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
         }
+        try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
+            rewritten, to: path, observer: observer)
     }
 
     private static func rewriter(
         _ edits: TensorEdits, input: TensorRecord, source: Checkpoint, elements: ElementSource, allowsNonFinite: Bool
-    ) -> any TensorRewriter {
-        func make<Storage: WeightStorage>(_ storage: Storage.Type) -> any TensorRewriter {
+    ) -> any TensorProducer {
+        func make<Storage: WeightStorage>(_ storage: Storage.Type) -> any TensorProducer {
             WeightRewriter<Storage>(
                 edits: edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
         }

@@ -24,7 +24,7 @@ import Testing
     }
 
     private func write(
-        _ name: String, missing: [String: Int32], during: () throws -> Void = {}
+        _ name: String, missing: [String: Int32], during: (@Sendable () throws -> Void)? = nil
     ) throws -> [FileSystemNotice] {
         let system = FaultInjectingSystemCalls(missing: missing)
         let notices = Notices()
@@ -33,10 +33,7 @@ import Testing
         try CheckpointWriter(
             system: system, threads: 2, notice: { notice in notices.all.withLock { $0.append(notice) } }
         )
-        .write(plan, from: checkpoint, to: target(name)) { tensor in
-            if tensor.name == "scalar" { try during() }
-            return nil
-        }
+        .write(plan, to: target(name), observer: during.map(MeddlingObserver.init))
         return notices.all.withLock { $0 }
     }
 

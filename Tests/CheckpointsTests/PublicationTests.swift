@@ -16,7 +16,7 @@ import Testing
 
     private func write(
         _ path: String, from: String? = nil, system: any SystemCalls = PosixSystemCalls(), resharded: Bool = false,
-        during: () throws -> Void = {}
+        during: (@Sendable () throws -> Void)? = nil
     ) throws {
         let checkpoint = try Checkpoint(opening: from ?? source.path, system: system)
         let made = [OutputPlan.Generated(name: "mergeproof.json", bytes: [1, 2, 3])]
@@ -24,11 +24,12 @@ import Testing
             resharded
             ? OutputPlan.resharded(checkpoint, maximumShardSize: 150_000, adding: made)
             : OutputPlan.keepingShards(of: checkpoint, adding: made)
-        try CheckpointWriter(system: system, threads: 2).write(plan, from: checkpoint, to: path) { tensor in
-            if tensor.name == "scalar" { try during() }
-            return ["large", "small"].contains(tensor.name)
-                ? InvertingRewriter(tensor, of: checkpoint, tileBytes: 50_000) : nil
+        let inverted = plan.making { tensor in
+            ["large", "small"].contains(tensor.name)
+                ? InvertingProducer(tensor, of: checkpoint, tileBytes: 50_000) : nil
         }
+        try CheckpointWriter(system: system, threads: 2).write(
+            inverted, to: path, observer: during.map(MeddlingObserver.init))
     }
 
     @Test(arguments: [EIO, ENOSPC, EINVAL], [false, true])

@@ -29,12 +29,11 @@ import Testing
         try ModelBuilder.single(in: source.path, large: 11_000_004, padding: padding)
         let checkpoint = try Checkpoint(opening: source.path)
         let names: Set = ["empty", "large", "other", "small", "scalar"]
-        try CheckpointWriter(threads: threads).write(
-            .keepingShards(of: checkpoint), from: checkpoint, to: target("out")
-        ) { tensor in
+        let plan = OutputPlan.keepingShards(of: checkpoint).making { tensor in
             names.contains(tensor.name)
-                ? InvertingRewriter(tensor, of: checkpoint, tileBytes: tensor.name == "large" ? 5_000_000 : 1000) : nil
+                ? InvertingProducer(tensor, of: checkpoint, tileBytes: tensor.name == "large" ? 5_000_000 : 1000) : nil
         }
+        try CheckpointWriter(threads: threads).write(plan, to: target("out"))
         var expected = try Files.tree(source.path)
         expected["model.safetensors"] = try inverted(checkpoint, names)
         #expect(try Files.tree(target("out")) == expected)
@@ -48,7 +47,7 @@ import Testing
         try ModelBuilder.writeSidecars(in: source.path)
         chmod(source("vocab.txt"), 0o640)
         let checkpoint = try Checkpoint(opening: source.path)
-        try CheckpointWriter().write(.keepingShards(of: checkpoint), from: checkpoint, to: target("out")) { _ in nil }
+        try CheckpointWriter().write(.keepingShards(of: checkpoint), to: target("out"))
         #expect(try Files.tree(target("out")) == Files.tree(source.path))
         #expect(Files.permissions(target("out/vocab.txt")) == 0o640)
     }
@@ -62,10 +61,7 @@ import Testing
 
         func copied(_ file: DirectoryEntry, _ bytes: UnsafeRawBufferPointer) {}
 
-        func moved(
-            _ tensor: TensorRecord, _ range: Range<Int>, from input: UnsafeRawBufferPointer,
-            to output: UnsafeRawBufferPointer, isRewritten: Bool
-        ) {
+        func moved(_ tensor: OutputTensor, _ range: Range<Int>, _ output: UnsafeRawBufferPointer) {
             for name in Files.names(in: partial) where name.hasSuffix(".safetensors") {
                 seen.withLock { $0 |= Files.permissions(partial + "/" + name) }
             }
@@ -90,12 +86,11 @@ import Testing
         let plan =
             maximumShardSize.map { OutputPlan.resharded(checkpoint, maximumShardSize: $0) }
             ?? .keepingShards(of: checkpoint)
-        let watcher = ModeWatcher(partial: target(".out.mergeproof-partial"))
-        try CheckpointWriter(threads: 1).write(
-            plan, from: checkpoint, to: target("out"), observer: watcher
-        ) { tensor in
-            tensor.name == "a" ? InvertingRewriter(tensor, of: checkpoint, tileBytes: 4096) : nil
+        let made = plan.making { tensor in
+            tensor.name == "a" ? InvertingProducer(tensor, of: checkpoint, tileBytes: 4096) : nil
         }
+        let watcher = ModeWatcher(partial: target(".out.mergeproof-partial"))
+        try CheckpointWriter(threads: 1).write(made, to: target("out"), observer: watcher)
         for file in plan.files {
             let expected: UInt32 = maximumShardSize != nil ? 0o600 : file.name == first ? 0o640 : 0o604
             #expect(Files.permissions(target("out/" + file.name)) == expected)
@@ -125,9 +120,7 @@ import Testing
                 if swap == "file" { try Files.write("Tokens\n", to: source("vocab.txt")) }
             }
             #expect(throws: CheckpointError.sourceChanged(file: source(path)), "\(swap)") {
-                try CheckpointWriter().write(.keepingShards(of: checkpoint), from: checkpoint, to: target("out")) { _ in
-                    nil
-                }
+                try CheckpointWriter().write(.keepingShards(of: checkpoint), to: target("out"))
             }
             #expect(Files.names(in: target.path).isEmpty)
             Files.remove(source("1_Pooling"))
@@ -138,26 +131,27 @@ import Testing
     /// Adds up what an observer is shown.
     private final class Watcher: TransferObserver {
         let seen = Mutex<[String: Int]>([:])
+        let source: Checkpoint
         let late: [OutputPlan.Generated]
 
-        init(late: [OutputPlan.Generated]) { self.late = late }
+        init(_ source: Checkpoint, late: [OutputPlan.Generated]) { (self.source, self.late) = (source, late) }
 
         func copied(_ file: DirectoryEntry, _ bytes: UnsafeRawBufferPointer) {
             #expect(bytes.count == file.size)
             seen.withLock { $0[file.relativePath, default: 0] += bytes.count }
         }
 
-        func moved(
-            _ tensor: TensorRecord, _ range: Range<Int>, from input: UnsafeRawBufferPointer,
-            to output: UnsafeRawBufferPointer, isRewritten: Bool
-        ) {
-            #expect(range.count * 8 % tensor.type.bitWidth == 0)
-            #expect(input.count == range.count && output.count == range.count)
-            if !isRewritten, let a = input.baseAddress, let b = output.baseAddress {
+        func moved(_ tensor: OutputTensor, _ range: Range<Int>, _ output: UnsafeRawBufferPointer) {
+            #expect(range.count * 8 % tensor.spec.type.bitWidth == 0)
+            #expect(output.count == range.count)
+            let input = source.tensors[tensor.name].map { source.bytes(of: $0)[range] }
+            if tensor.isCopied, let a = input.flatMap({ UnsafeRawBufferPointer(rebasing: $0).baseAddress }),
+                let b = output.baseAddress
+            {
                 #expect(memcmp(a, b, range.count) == 0)
             }
-            #expect(!isRewritten || zip(input, output).allSatisfy { $0 == ~$1 })
-            #expect(isRewritten == (tensor.name == "other"))
+            #expect(tensor.isCopied || input.map { zip($0, output).allSatisfy { $0 == ~$1 } } == true)
+            #expect(tensor.isCopied == (tensor.name != "other"))
             seen.withLock { $0[tensor.name, default: 0] += range.count }
         }
 
@@ -167,12 +161,12 @@ import Testing
     @Test func anObserverSeesEveryByteOnceAndHasTheLastWord() throws {
         try ModelBuilder.single(in: source.path, large: 9_000_000)
         let checkpoint = try Checkpoint(opening: source.path)
-        let watcher = Watcher(late: [.init(name: "made", bytes: [1, 2])])
+        let watcher = Watcher(checkpoint, late: [.init(name: "made", bytes: [1, 2])])
         try CheckpointWriter(threads: 3).write(
             .keepingShards(
-                of: checkpoint, adding: [.init(name: "made", bytes: [0, 0]), .init(name: "kept", bytes: [7])]),
-            from: checkpoint, to: target("out"), observer: watcher
-        ) { $0.name == "other" ? InvertingRewriter($0, of: checkpoint, tileBytes: 4096) : nil }
+                of: checkpoint, adding: [.init(name: "made", bytes: [0, 0]), .init(name: "kept", bytes: [7])]
+            ).making { $0.name == "other" ? InvertingProducer($0, of: checkpoint, tileBytes: 4096) : nil },
+            to: target("out"), observer: watcher)
         #expect(
             watcher.seen.withLock { $0 } == [
                 "large": 9_000_000, "middle": 100_002, "small": 5, "scalar": 8, "other": 120_006, "config.json": 23,
@@ -188,7 +182,7 @@ import Testing
         let plan = OutputPlan.keepingShards(
             of: checkpoint, adding: [.init(name: "config.json", bytes: [1]), .init(name: "empty", bytes: [])],
             dropping: ["vocab.txt"])
-        try CheckpointWriter().write(plan, from: checkpoint, to: target("out")) { _ in nil }
+        try CheckpointWriter().write(plan, to: target("out"))
         let tree = try Files.tree(target("out"))
         #expect(tree["config.json"] == [1] && tree["empty"] == [] && tree["vocab.txt"] == nil)
         #expect(plan.totalBytes == tree.values.reduce(0) { $0 + $1.count })
@@ -204,17 +198,18 @@ import Testing
             let plan = OutputPlan.keepingShards(of: checkpoint)
             Interruption.isRequested = true
             #expect(throws: (any Error).self) {
-                try CheckpointWriter(threads: 2).write(plan, from: checkpoint, to: target("out")) { _ in nil }
+                try CheckpointWriter(threads: 2).write(plan, to: target("out"))
             }
             #expect(Files.names(in: target.path).isEmpty)
             Interruption.isRequested = false
-            try CheckpointWriter(threads: 2).write(plan, from: checkpoint, to: target("out")) { _ in nil }
+            try CheckpointWriter(threads: 2).write(plan, to: target("out"))
             #expect(Files.names(in: target.path) == ["out"])
         }
     }
 
     @Test func tilesMustCoverTheTensor() throws {
-        final class Odd: TensorRewriter {
+        final class Odd: TensorProducer {
+            let inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] = []
             let tiles: [Range<Int>]
             init(_ tiles: [Range<Int>]) { self.tiles = tiles }
             func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) {}
@@ -224,9 +219,8 @@ import Testing
         let checkpoint = try Checkpoint(opening: source.path)
         for tiles in [[], [0..<100_000], [0..<200_004], [4..<200_000], [0..<0, 0..<200_000]] {
             #expect(throws: CheckpointError.tilesDoNotCover(tensor: "large", bytes: 200_000)) {
-                try CheckpointWriter().write(.keepingShards(of: checkpoint), from: checkpoint, to: target("out")) {
-                    $0.name == "large" ? Odd(tiles) : nil
-                }
+                try CheckpointWriter().write(
+                    .keepingShards(of: checkpoint).making { $0.name == "large" ? Odd(tiles) : nil }, to: target("out"))
             }
         }
         #expect(Files.names(in: target.path).isEmpty)
@@ -238,10 +232,10 @@ import Testing
             tensors: [("a", 60), ("b", 50), ("huge", 500), ("c", 30), ("d", 20), ("e", 100), ("f", 1)],
             shards: [0, 0, 0, 0, 1, 1, 1])
         let checkpoint = try Checkpoint(opening: source.path)
-        let plan = OutputPlan.resharded(checkpoint, maximumShardSize: size)
-        try CheckpointWriter().write(plan, from: checkpoint, to: target("out")) {
-            InvertingRewriter($0, of: checkpoint, tileBytes: 33)
+        let plan = OutputPlan.resharded(checkpoint, maximumShardSize: size).making {
+            InvertingProducer($0, of: checkpoint, tileBytes: 33)
         }
+        try CheckpointWriter().write(plan, to: target("out"))
         let written = try Checkpoint(opening: target("out"))
         #expect(Set(checkpoint.tensors.keys) == Set(written.tensors.keys))
         for (name, tensor) in written.tensors {

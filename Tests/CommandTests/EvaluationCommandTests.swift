@@ -90,8 +90,8 @@ import Testing
         let classes = labels.withUnsafeBytes { Array($0) }
         let header = SafetensorsHeader.bytes(
             for: [
-                ("pixel_values", .f32, [labels.count] + inputs.pixels[0].shape, pixels.count),
-                ("labels", .i64, [labels.count], classes.count),
+                TensorSpec(name: "pixel_values", type: .f32, shape: [labels.count] + inputs.pixels[0].shape),
+                TensorSpec(name: "labels", type: .i64, shape: [labels.count]),
             ], metadata: nil)
         try Files.write(header + pixels + classes, to: folder("data.safetensors"))
         let outcome = try CommandRunner.run(

@@ -84,9 +84,7 @@ import Testing
     @Test func otherShardsAndHeadersAreTheSameModel() throws {
         try protect(.lossless, model: "llama_sharded")
         let checkpoint = try Checkpoint(opening: folder("p"))
-        try CheckpointWriter().write(
-            .resharded(checkpoint, maximumShardSize: 20_000), from: checkpoint, to: folder("many")
-        ) { _ in nil }
+        try CheckpointWriter().write(.resharded(checkpoint, maximumShardSize: 20_000), to: folder("many"))
         #expect(try restore("many").proof?.isBitForBit == true)
         #expect(try Checkpoint(opening: folder("many")).shards.count > 3)
         // Saved again by other software: one file, another order, no metadata.

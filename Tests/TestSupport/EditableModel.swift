@@ -43,7 +43,8 @@ public struct EditableModel {
 
     /// The bytes of model.safetensors.
     public var safetensors: [UInt8] {
-        SafetensorsHeader.bytes(for: tensors.map { ($0.name, $0.type, $0.shape, $0.bytes.count) }, metadata: nil)
+        SafetensorsHeader.bytes(
+            for: tensors.map { TensorSpec(name: $0.name, type: $0.type, shape: $0.shape) }, metadata: nil)
             + tensors.flatMap(\.bytes)
     }
 

@@ -180,7 +180,7 @@ import Verification
     /// transformers asks the header for the framework that the weights were written by.
     @Test func anotherFrameworkInTheHeaderIsAFault() throws {
         let checkpoint = try Checkpoint(opening: original)
-        let tensors = checkpoint.tensors.values.map { ($0.name, $0.type, $0.shape, $0.byteCount) }
+        let tensors = checkpoint.tensors.values.map(\.spec)
         let data = checkpoint.tensors.values.flatMap { Array(checkpoint.bytes(of: $0)) }
         func write(_ metadata: JSONValue?, to path: String) throws {
             try Files.write(

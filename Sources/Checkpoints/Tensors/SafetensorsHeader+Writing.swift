@@ -1,10 +1,10 @@
 import Foundations
 
 extension SafetensorsHeader {
-    /// A header for tensors of the given names, types and shapes, laid out one after the other, padded with spaces so that the
+    /// A header for tensors that are laid out one after the other, padded with spaces so that the
     /// data begins at a multiple of 8 as the reference implementation writes it.
     public static func bytes(
-        for tensors: [(name: String, type: ElementType, shape: [Int], byteCount: Int)], metadata: JSONValue?
+        for tensors: [TensorSpec], metadata: JSONValue?
     ) -> [UInt8] {
         var members: [(String, JSONValue)] = metadata.map { [(metadataKey, $0)] } ?? []
         var offset = 0

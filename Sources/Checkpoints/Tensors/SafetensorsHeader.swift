@@ -1,38 +1,5 @@
 import Foundations
 
-/// One tensor as a header describes it.
-public struct TensorRecord: Sendable, Equatable {
-    public let name: String
-    public let type: ElementType
-    public let shape: [Int]
-    /// Index of its shard in `Checkpoint.shards`.
-    public let shard: Int
-    /// Where its bytes lie in the shard's file.
-    public let dataRange: Range<Int>
-
-    public var byteCount: Int { dataRange.count }
-    public var elementCount: Int { shape.reduce(1, *) }
-
-    /// Rows and columns of a stored weight: a vector is one column, so that its elements are rows; further axes in front
-    /// (experts) are rows too.
-    public var matrixShape: (rows: Int, columns: Int) {
-        if shape.count > 2, let columns = shape.last {
-            return shape.contains(0) ? (0, 0) : (elementCount / columns, columns)
-        }
-        let rows = shape.first ?? 1
-        // A quotient, as the product of the other extents may overflow where there are no rows.
-        return (rows, rows > 0 ? elementCount / rows : 0)
-    }
-
-    public init(name: String, type: ElementType, shape: [Int], shard: Int, dataRange: Range<Int>) {
-        self.name = name
-        self.type = type
-        self.shape = shape
-        self.shard = shard
-        self.dataRange = dataRange
-    }
-}
-
 /// The header of a safetensors file: 8 bytes of little-endian length, then JSON, then the tensors' bytes without hole or
 /// overlap. Every rule of the format is checked here.
 public struct SafetensorsHeader: Sendable, Equatable {

@@ -2,7 +2,7 @@ import Dispatch
 import Foundations
 import Glibc
 
-/// Streams a checkpoint into a new directory: untouched bytes are copied, rewritten tensors are computed tile by tile.
+/// Streams what a plan tells of into a new directory: bytes are copied, or computed tile by tile.
 ///
 /// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while one more may wait for the disk, so
 /// that reading, computing and writing overlap. Memory is bounded by the workers' buffers. The output directory appears at
@@ -29,30 +29,25 @@ public struct CheckpointWriter: Sendable {
     }
 
     /// - Parameters:
-    ///   - plan: made from `source`.
     ///   - path: the directory to make; must not exist.
-    ///   - observer: sees every byte that is moved.
-    ///   - rewriter: the rewriter of a tensor, or nil to copy it.
-    /// - Throws: `CheckpointError`, or whatever the observer and the rewriters throw. Nothing is left behind.
-    public func write(
-        _ plan: OutputPlan, from source: Checkpoint, to path: String,
-        observer: (any TransferObserver)? = nil,
-        rewriter: (TensorRecord) throws -> (any TensorRewriter)?
-    ) throws {
-        let partial = try PartialDirectory(for: path, input: source.path, mode: source.mode, files: files)
+    ///   - observer: sees every byte that is written.
+    /// - Throws: `CheckpointError`, or whatever the observer and the producers throw. Nothing is left behind.
+    public func write(_ plan: OutputPlan, to path: String, observer: (any TransferObserver)? = nil) throws {
+        let sources = plan.sources
+        let partial = try PartialDirectory(
+            for: path, inputs: sources.map(\.path), mode: plan.source.mode, files: files)
         do {
             let available = try partial.availableSpace()
             guard plan.totalBytes <= available else {
                 throw CheckpointError.notEnoughSpace(path: path, needed: plan.totalBytes, available: available)
             }
             for sidecar in plan.sidecars {
-                try copy(sidecar, from: source, into: partial.path, observer: observer)
+                try copy(sidecar, from: plan.source, into: partial.path, observer: observer)
             }
             for folder in plan.sidecarFolders { try files.synchronizeDirectory(partial.path + "/" + folder) }
-            let schedule = try Schedule(
-                plan, source: source, into: partial.path, files: files, mayClone: observer == nil, rewriter: rewriter)
-            try stream(schedule, source: source, observer: observer)
-            try source.checkUnchanged()
+            let schedule = try Schedule(plan, into: partial.path, files: files, mayClone: observer == nil)
+            try stream(schedule, observer: observer)
+            for source in sources { try source.checkUnchanged() }
             let late = try observer?.finish() ?? []
             for made in plan.generated {
                 try write(late.first { $0.name == made.name } ?? made, into: partial.path)
@@ -65,10 +60,7 @@ public struct CheckpointWriter: Sendable {
         try partial.settle()
     }
 
-    private func stream(
-        _ schedule: Schedule, source: Checkpoint,
-        observer: (any TransferObserver)?
-    ) throws {
+    private func stream(_ schedule: Schedule, observer: (any TransferObserver)?) throws {
         let queue = WorkQueue(count: schedule.units.count)
         let computing = DispatchSemaphore(value: threads)
         let reporter = ProgressCounter(progress)
@@ -85,7 +77,7 @@ public struct CheckpointWriter: Sendable {
                     computing.wait()
                     do {
                         defer { computing.signal() }
-                        try schedule.fill(unit, into: output, source: source, scratch: scratch, observer: observer)
+                        try schedule.fill(unit, into: output, scratch: scratch, observer: observer)
                     }
                     try schedule.files[unit.file].write(UnsafeRawBufferPointer(output), at: unit.offset)
                     reporter.add(unit.count)

@@ -4,8 +4,8 @@ import Glibc
 /// What an output directory will hold, to the byte, before the first one is written.
 public struct OutputPlan: Sendable {
     /// A tensor's place in an output file.
-    public struct Placement: Sendable, Equatable {
-        public let tensor: TensorRecord
+    public struct Placement: Sendable {
+        public let tensor: OutputTensor
         public let offset: Int
     }
 
@@ -16,7 +16,7 @@ public struct OutputPlan: Sendable {
         public let placements: [Placement]
         public let size: Int
         let mode: mode_t
-        /// The source shard whose header this file repeats byte for byte.
+        /// The shard of `source` whose header this file repeats byte for byte.
         public let mirroredShard: Int?
     }
 
@@ -34,6 +34,8 @@ public struct OutputPlan: Sendable {
         }
     }
 
+    /// The checkpoint whose other files go along.
+    public let source: Checkpoint
     public let files: [File]
     public let sidecars: [DirectoryEntry]
     public let generated: [Generated]
@@ -57,11 +59,41 @@ public struct OutputPlan: Sendable {
         return folders.sorted { ($0.utf8.count, $0) > ($1.utf8.count, $1) }
     }
 
-    private init(files: [File], sidecars: [DirectoryEntry], generated: [Generated]) {
-        let replaced = Set(generated.map(\.name))
+    /// Every checkpoint that is read, the first of them `source`.
+    var sources: [Checkpoint] {
+        var seen: Set<ObjectIdentifier> = []
+        return ([source] + files.flatMap { $0.placements.flatMap(\.tensor.sources) })
+            .filter { seen.insert(ObjectIdentifier($0)).inserted }
+    }
+
+    private init(_ source: Checkpoint, files: [File], dropping dropped: Set<String>, generated: [Generated]) {
+        let replaced = Set(generated.map(\.name)).union(dropped)
+        self.source = source
         self.files = files
-        self.sidecars = sidecars.filter { !replaced.contains($0.relativePath) }
+        sidecars = source.sidecars.filter { !replaced.contains($0.relativePath) }
         self.generated = generated
+    }
+
+    private init(_ plan: OutputPlan, files: [File]) {
+        (source, sidecars, generated) = (plan.source, plan.sidecars, plan.generated)
+        self.files = files
+    }
+
+    /// The same where some tensors are made instead of copied.
+    /// - Parameter producer: who makes this tensor; nil to leave it as it is.
+    public func making(_ producer: (TensorSpec) throws -> (any TensorProducer)?) rethrows -> OutputPlan {
+        OutputPlan(
+            self,
+            files: try files.map { file in
+                let placements = try file.placements.map { placement in
+                    guard let producer = try producer(placement.tensor.spec) else { return placement }
+                    return Placement(
+                        tensor: OutputTensor(placement.tensor.spec, .made(producer)), offset: placement.offset)
+                }
+                return File(
+                    name: file.name, header: file.header, placements: placements, size: file.size, mode: file.mode,
+                    mirroredShard: file.mirroredShard)
+            })
     }
 
     /// The source's files one to one, headers and index byte for byte but for tensors that come or go.
@@ -76,13 +108,16 @@ public struct OutputPlan: Sendable {
         let files = source.shards.enumerated().map { number, shard in
             let new = tensors.filter { $0.shard == number }
             guard new.isEmpty, !shard.header.tensors.contains(where: { gone.contains($0.name) }) else {
+                let kept = shard.header.tensors.filter { !gone.contains($0.name) } + new
                 return file(
-                    shard.fileName, shard.header.tensors.filter { !gone.contains($0.name) } + new,
+                    shard.fileName, kept.map { OutputTensor(copying: $0, of: source) },
                     metadata: shard.header.metadata, mode: shard.mode | 0o600)
             }
             return File(
                 name: shard.fileName, header: shard.header.bytes,
-                placements: shard.header.tensors.map { Placement(tensor: $0, offset: $0.dataRange.lowerBound) },
+                placements: shard.header.tensors.map {
+                    Placement(tensor: OutputTensor(copying: $0, of: source), offset: $0.dataRange.lowerBound)
+                },
                 size: shard.size, mode: shard.mode | 0o600, mirroredShard: number)
         }
         let index =
@@ -91,9 +126,7 @@ public struct OutputPlan: Sendable {
                 let bytes = isSame ? index.bytes : Self.index(index.root, of: files)
                 return [Generated(name: Checkpoint.indexName, bytes: bytes, mode: indexMode(source))]
             } ?? []
-        return OutputPlan(
-            files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) },
-            generated: index + generated)
+        return OutputPlan(source, files: files, dropping: dropped, generated: index + generated)
     }
 
     /// Shards of at most `maximumShardSize` bytes of tensors, filled greedily in the order of the tensors; a tensor larger than
@@ -102,9 +135,9 @@ public struct OutputPlan: Sendable {
         _ source: Checkpoint, maximumShardSize: Int, adding generated: [Generated] = [],
         dropping dropped: Set<String> = [], tensors: [TensorRecord] = []
     ) -> OutputPlan {
-        var groups: [[TensorRecord]] = [[]]
+        var groups: [[OutputTensor]] = [[]]
         var filled = 0
-        for tensor in source.tensors.values + tensors {
+        for tensor in (source.tensors.values + tensors).map({ OutputTensor(copying: $0, of: source) }) {
             if filled > 0, filled + tensor.byteCount > maximumShardSize {
                 groups.append([])
                 filled = 0
@@ -118,8 +151,7 @@ public struct OutputPlan: Sendable {
         let files = zip(names, groups).map { name, tensors in file(name, tensors, metadata: metadata, mode: mode) }
         var made = generated
         if groups.count > 1 { made.insert(index(of: zip(names, groups), source: source), at: 0) }
-        return OutputPlan(
-            files: files, sidecars: source.sidecars.filter { !dropped.contains($0.relativePath) }, generated: made)
+        return OutputPlan(source, files: files, dropping: dropped, generated: made)
     }
 
     /// `model-00002-of-00006.safetensors`, or the name of a model in one file.
@@ -139,9 +171,8 @@ public struct OutputPlan: Sendable {
         return (entry?.status.mode ?? 0o777) & 0o777 | 0o600
     }
 
-    private static func file(_ name: String, _ tensors: [TensorRecord], metadata: JSONValue?, mode: mode_t) -> File {
-        let header = SafetensorsHeader.bytes(
-            for: tensors.map { ($0.name, $0.type, $0.shape, $0.byteCount) }, metadata: metadata)
+    private static func file(_ name: String, _ tensors: [OutputTensor], metadata: JSONValue?, mode: mode_t) -> File {
+        let header = SafetensorsHeader.bytes(for: tensors.map(\.spec), metadata: metadata)
         var offset = header.count
         let placements = tensors.map { tensor in
             defer { offset += tensor.byteCount }
@@ -167,7 +198,7 @@ public struct OutputPlan: Sendable {
     }
 
     private static func index(
-        of shards: Zip2Sequence<[String], [[TensorRecord]]>, source: Checkpoint
+        of shards: Zip2Sequence<[String], [[OutputTensor]]>, source: Checkpoint
     ) -> Generated {
         let homes = shards.flatMap { name, tensors in tensors.map { ($0.name, JSONValue.string(name)) } }
             .sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }

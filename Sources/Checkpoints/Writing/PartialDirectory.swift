@@ -17,9 +17,9 @@ struct PartialDirectory {
     private let files: TolerantFiles
 
     /// - Parameters:
-    ///   - input: the source directory, which the target may not lie in.
+    ///   - inputs: the directories that are read, which the target may not lie in.
     ///   - mode: what the output allows at most.
-    init(for target: String, input: String, mode: mode_t, files: TolerantFiles) throws(CheckpointError) {
+    init(for target: String, inputs: [String], mode: mode_t, files: TolerantFiles) throws(CheckpointError) {
         let system = files.system
         var trimmed = Substring(target)
         while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
@@ -31,9 +31,10 @@ struct PartialDirectory {
         self.system = system
 
         if try Self.isThere(self.target, system) { throw .outputExists(path: self.target) }
-        let (realParent, realInput) = (try Self.real(parent, system), try system.realPath(input))
+        let realParent = try Self.real(parent, system)
         guard try system.status(realParent).kind == .directory else { throw .outputParentMissing(path: parent) }
-        if (realParent + "/").hasPrefix(realInput + "/") {
+        for input in inputs {
+            guard (realParent + "/").hasPrefix(try system.realPath(input) + "/") else { continue }
             throw .outputOverlapsInput(output: self.target, input: input)
         }
         let path = (parent.hasSuffix("/") ? parent : parent + "/") + Self.name(for: name)

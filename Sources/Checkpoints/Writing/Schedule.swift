@@ -6,9 +6,9 @@ struct Schedule: Sendable {
     enum Content: Sendable {
         case header
         /// A piece of a tensor that is copied, as a range within its data.
-        case copied(TensorRecord, Range<Int>)
-        /// A run of tiles, as indices into the rewriter's tiles.
-        case tiles(Rewriting, Range<Int>)
+        case copied(OutputTensor, TensorRecord, of: Checkpoint, Range<Int>)
+        /// A run of tiles, as indices into the producer's tiles.
+        case tiles(Production, Range<Int>)
     }
 
     struct Unit: Sendable {
@@ -18,16 +18,25 @@ struct Schedule: Sendable {
         let content: Content
     }
 
-    /// A tensor's rewriter and how many of its units are still to come.
-    final class Rewriting: Sendable {
-        let tensor: TensorRecord
-        let rewriter: any TensorRewriter
-        let remaining: Atomic<Int>
+    /// A tensor's producer and how many of its units are still to come.
+    final class Production: Sendable {
+        let tensor: OutputTensor
+        let producer: any TensorProducer
+        private let remaining: Atomic<Int>
 
-        init(_ tensor: TensorRecord, _ rewriter: any TensorRewriter, units: Int) {
+        init(_ tensor: OutputTensor, _ producer: any TensorProducer, units: Int) {
             self.tensor = tensor
-            self.rewriter = rewriter
+            self.producer = producer
             remaining = Atomic(units)
+        }
+
+        /// Called once for each unit.
+        func endUnit() {
+            let remaining = remaining.subtract(1, ordering: .acquiringAndReleasing).newValue
+            if remaining == 0 { producer.finish() }
+            // Tiles may read from anywhere in a tensor: what was read so far is let go of, wherever it lies.
+            guard remaining.isMultiple(of: Schedule.unitsBetweenReleases) else { return }
+            for input in producer.inputs { input.checkpoint.releasePages(of: input.tensor) }
         }
     }
 
@@ -38,31 +47,26 @@ struct Schedule: Sendable {
     let files: [OutputFile]
     private let headers: [[UInt8]]
 
-    init(
-        _ plan: OutputPlan, source: Checkpoint, into directory: String, files tolerant: TolerantFiles, mayClone: Bool,
-        rewriter: (TensorRecord) throws -> (any TensorRewriter)?
-    ) throws {
+    /// - Parameter mayClone: a file that only repeats the source's may share its blocks, as nobody looks at its bytes.
+    init(_ plan: OutputPlan, into directory: String, files tolerant: TolerantFiles, mayClone: Bool) throws {
         var units: [Unit] = []
         var files: [OutputFile] = []
         for (number, file) in plan.files.enumerated() {
             let before = units.count
             units.append(Unit(file: number, offset: 0, count: file.header.count, content: .header))
-            var isRewritten = false
             for placement in file.placements where placement.tensor.byteCount > 0 {
-                if let rewriter = try rewriter(placement.tensor) {
-                    isRewritten = true
-                    units += try Self.units(of: placement, rewriter, file: number)
-                } else {
-                    units += Self.copies(of: placement, file: number)
+                switch placement.tensor.content {
+                case .copied(let tensor, let checkpoint):
+                    units += Self.copies(of: placement, tensor, checkpoint, file: number)
+                case .made(let producer): units += try Self.units(of: placement, producer, file: number)
                 }
             }
             let path = directory + "/" + file.name
             files.append(
                 OutputFile(
                     path: path, size: file.size, mode: file.mode, parts: units.count - before, files: tolerant))
-            // A file without any rewritten tensor may share the source's blocks, unless its bytes are to be looked at.
-            if mayClone, !isRewritten, let shard = file.mirroredShard,
-                try files[number].clone(from: source.shards[shard].file.descriptor)
+            if mayClone, file.placements.allSatisfy(\.tensor.isCopied), let shard = file.mirroredShard,
+                try files[number].clone(from: plan.source.shards[shard].file.descriptor)
             {
                 units.removeSubrange(before...)
             }
@@ -72,19 +76,21 @@ struct Schedule: Sendable {
         headers = plan.files.map(\.header)
     }
 
-    private static func copies(of placement: OutputPlan.Placement, file: Int) -> [Unit] {
+    private static func copies(
+        of placement: OutputPlan.Placement, _ tensor: TensorRecord, _ checkpoint: Checkpoint, file: Int
+    ) -> [Unit] {
         stride(from: 0, to: placement.tensor.byteCount, by: CheckpointWriter.unitBytes).map { start in
             let range = start..<min(start + CheckpointWriter.unitBytes, placement.tensor.byteCount)
             return Unit(
                 file: file, offset: placement.offset + start, count: range.count,
-                content: .copied(placement.tensor, range))
+                content: .copied(placement.tensor, tensor, of: checkpoint, range))
         }
     }
 
     private static func units(
-        of placement: OutputPlan.Placement, _ rewriter: any TensorRewriter, file: Int
+        of placement: OutputPlan.Placement, _ producer: any TensorProducer, file: Int
     ) throws -> [Unit] {
-        let tiles = rewriter.tiles
+        let tiles = producer.tiles
         var runs: [Range<Int>] = []
         var (first, end) = (0, 0)
         for (number, tile) in tiles.enumerated() {
@@ -99,44 +105,36 @@ struct Schedule: Sendable {
             throw CheckpointError.tilesDoNotCover(tensor: placement.tensor.name, bytes: placement.tensor.byteCount)
         }
         runs.append(first..<tiles.count)
-        let rewriting = Rewriting(placement.tensor, rewriter, units: runs.count)
+        let production = Production(placement.tensor, producer, units: runs.count)
         return runs.map { run in
             let start = tiles[run.lowerBound].lowerBound
             return Unit(
                 file: file, offset: placement.offset + start, count: tiles[run.upperBound - 1].upperBound - start,
-                content: .tiles(rewriting, run))
+                content: .tiles(production, run))
         }
     }
 
     /// Computes a unit's bytes.
     func fill(
-        _ unit: Unit, into output: UnsafeMutableRawBufferPointer, source: Checkpoint, scratch: WorkerScratch,
-        observer: (any TransferObserver)?
+        _ unit: Unit, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch, observer: (any TransferObserver)?
     ) throws {
         switch unit.content {
         case .header: output.copyBytes(from: headers[unit.file])
-        case .copied(let tensor, let range):
-            output.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.bytes(of: tensor)[range]))
+        case .copied(let tensor, let input, let source, let range):
+            output.copyMemory(from: UnsafeRawBufferPointer(rebasing: source.bytes(of: input)[range]))
             // What was written is what is looked at: the mapping might change between two looks.
-            let copied = UnsafeRawBufferPointer(output)
-            try observer?.moved(tensor, range, from: copied, to: copied, isRewritten: false)
-            source.releasePages(of: tensor, bytes: range.upperBound == tensor.byteCount ? 0..<range.upperBound : range)
-        case .tiles(let rewriting, let run):
-            let tiles = rewriting.rewriter.tiles
+            try observer?.moved(tensor, range, UnsafeRawBufferPointer(output))
+            source.releasePages(of: input, bytes: range.upperBound == input.byteCount ? 0..<range.upperBound : range)
+        case .tiles(let production, let run):
+            let tiles = production.producer.tiles
             let start = tiles[run.lowerBound].lowerBound
             for tile in tiles[run] {
                 let part = output[tile.lowerBound - start..<tile.upperBound - start]
-                try rewriting.rewriter.write(
+                try production.producer.write(
                     tile, into: UnsafeMutableRawBufferPointer(rebasing: part), scratch: scratch)
             }
-            let (tensor, range) = (rewriting.tensor, start..<start + unit.count)
-            try observer?.moved(
-                tensor, range, from: UnsafeRawBufferPointer(rebasing: source.bytes(of: tensor)[range]),
-                to: UnsafeRawBufferPointer(output), isRewritten: true)
-            let remaining = rewriting.remaining.subtract(1, ordering: .acquiringAndReleasing).newValue
-            if remaining == 0 { rewriting.rewriter.finish() }
-            // Tiles may read from anywhere in the tensor: what was read so far is let go of, wherever it lies.
-            if remaining.isMultiple(of: Self.unitsBetweenReleases) { source.releasePages(of: tensor) }
+            try observer?.moved(production.tensor, start..<start + unit.count, UnsafeRawBufferPointer(output))
+            production.endUnit()
         }
     }
 }

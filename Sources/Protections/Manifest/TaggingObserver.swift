@@ -3,6 +3,8 @@ import Checkpoints
 /// Looks at what a protection or its undoing moves: gathers tags, and refuses numbers that are none.
 struct TaggingObserver: TransferObserver {
     let source: Checkpoint
+    /// Tensors that the output holds besides the source's, and the source's bytes that they are made of.
+    var added: [TensorRecord] = []
     /// Nil where nothing is authenticated.
     let collector: TagCollector?
     let refusesNonFinite: Bool
@@ -14,18 +16,21 @@ struct TaggingObserver: TransferObserver {
         collector?.add(file: file.relativePath, bytes)
     }
 
-    func moved(
-        _ tensor: TensorRecord, _ range: Range<Int>, from input: UnsafeRawBufferPointer,
-        to output: UnsafeRawBufferPointer,
-        isRewritten: Bool
-    ) throws {
+    func moved(_ tensor: OutputTensor, _ range: Range<Int>, _ output: UnsafeRawBufferPointer) throws {
+        guard let counterpart = source.tensors[tensor.name] ?? added.first(where: { $0.name == tensor.name }) else {
+            return
+        }
+        let input = UnsafeRawBufferPointer(rebasing: source.bytes(of: counterpart)[range])
         // The rewriters look at what they write themselves.
-        if refusesNonFinite, !isRewritten, NonFinite.count(in: output, of: tensor.type) > 0 {
+        if refusesNonFinite, tensor.isCopied, NonFinite.count(in: output, of: tensor.spec.type) > 0 {
             throw ProtectionError.nonFinite(
-                tensor: tensor.name, count: NonFinite.count(in: source.bytes(of: tensor), of: tensor.type))
+                tensor: tensor.name,
+                count: NonFinite.count(in: source.bytes(of: counterpart), of: tensor.spec.type))
         }
         try collector?.add(
-            tensor, at: range.lowerBound, input: input, output: output, isRewritten: isRewritten)
+            counterpart, at: range.lowerBound, input: input, output: output, isRewritten: !tensor.isCopied)
+        // A tensor that changed places is read for its tag alone.
+        if range.upperBound == tensor.byteCount { source.releasePages(of: counterpart) }
     }
 
     /// Every tag of this run.

@@ -102,7 +102,8 @@ struct FoldedGains: Sendable {
 }
 
 /// Writes one number for each channel in the place of a gain that has gone into other weights, or the gain again.
-final class GainRewriter: TensorRewriter {
+final class GainRewriter: TensorProducer {
+    let inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] = []
     let tiles: [Range<Int>]
     private let bytes: [UInt8]
 
@@ -112,7 +113,7 @@ final class GainRewriter: TensorRewriter {
     }
 
     /// What is left of a gain: 1, as the norm stores it.
-    static func one(_ gain: Site.Gain, _ tensor: TensorRecord) -> [UInt8] {
+    static func one(_ gain: Site.Gain, _ tensor: TensorSpec) -> [UInt8] {
         let value = 1 - gain.offset
         func bytes(_ bits: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: bits.littleEndian, Array.init) }
         let own =

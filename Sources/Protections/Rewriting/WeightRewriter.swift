@@ -9,7 +9,7 @@ import Synchronization
 /// A tile is one run of rows: a head's rows where a dense element mixes them, any rows otherwise. The elements are drawn when the
 /// first tile asks for them and dropped after the last. Where both steps round, the arithmetic's own type goes between them; where one
 /// does, the other moves bits.
-final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
+final class WeightRewriter<Storage: WeightStorage>: TensorProducer {
     private struct Prepared {
         var rows: PreparedActions<Storage.Real>?
         /// By band; nil until the band's first tile.
@@ -35,6 +35,8 @@ final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
         let rowBytes = edits.tensor.matrixShape.columns * edits.tensor.type.bitWidth / 8
         tiles = edits.rowTiles.map { $0.lowerBound * rowBytes..<$0.upperBound * rowBytes }.filter { !$0.isEmpty }
     }
+
+    var inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] { [(source, input)] }
 
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
         let bytes = source.bytes(of: input)
@@ -83,7 +85,6 @@ final class WeightRewriter<Storage: WeightStorage>: TensorRewriter {
 
     func finish() {
         prepared.withLock { $0 = Prepared(columns: Array(repeating: nil, count: edits.bands.count)) }
-        source.releasePages(of: input)
     }
 
     private func rowActions() throws -> PreparedActions<Storage.Real> {

@@ -1,7 +1,10 @@
 import Foundations
 
-/// Writes the new bytes of one tensor, tile by tile, in any order and from any thread.
-public protocol TensorRewriter: AnyObject, Sendable {
+/// Makes the bytes of one tensor, tile by tile, in any order and from any thread.
+public protocol TensorProducer: AnyObject, Sendable {
+    /// What it reads. The writer lets go of their pages while it works.
+    var inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] { get }
+
     /// Byte ranges within the tensor's data: ascending, without gaps, from its first byte to its last. They follow from shapes
     /// alone, so that what is written does not depend on threads.
     var tiles: [Range<Int>] { get }
