@@ -44,7 +44,9 @@ let package = Package(
         .target(
             name: "Symmetries", dependencies: ["LinearAlgebra", "Architectures", collections], swiftSettings: strict),
         .target(
-            name: "Protections", dependencies: ["Symmetries", "Checkpoints", "CKernels", crypto],
+            name: "Rewriting", dependencies: ["Symmetries", "Checkpoints", "CKernels"], swiftSettings: strict),
+        .target(
+            name: "Protections", dependencies: ["Rewriting", "Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
             name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
@@ -77,7 +79,8 @@ let package = Package(
         .testTarget(
             name: "SymmetriesTests", dependencies: ["Symmetries", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "ProtectionsTests", dependencies: ["Protections", "CKernels", "TestSupport"], swiftSettings: strict),
+            name: "ProtectionsTests", dependencies: ["Protections", "Rewriting", "CKernels", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),

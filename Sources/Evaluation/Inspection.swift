@@ -67,16 +67,15 @@ public struct Inspection: Sendable {
         isEvaluable = architecture.isEvaluable
         let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
         methods = ProtectionMethod.allCases.flatMap { method in
-            let protection = method.protection
-            return protection.samplers.map { sampler in
+            method.samplers.map { sampler in
                 let condition = sampler.defaultCondition
                 let touched = all.filter {
-                    protection.siteKinds.contains($0.kind) && $0.group.isMoved(by: sampler, condition: condition)
+                    method.siteKinds.contains($0.kind) && $0.group.isMoved(by: sampler, condition: condition)
                 }
                 let tensors = Set(touched.flatMap { $0.slices.map(\.tensor) })
                 return MethodSummary(
-                    name: method.rawValue, sampler: sampler, condition: condition,
-                    isDefault: sampler == protection.defaultSampler,
+                    name: method.name, sampler: sampler, condition: condition,
+                    isDefault: sampler == method.defaultSampler,
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
                     roundingMultiple: PredictedRounding(
                         touched, powers: powers, sampler: sampler, condition: condition

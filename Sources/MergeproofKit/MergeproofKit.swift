@@ -8,5 +8,6 @@
 @_exported import Foundations
 @_exported import LinearAlgebra
 @_exported import Protections
+@_exported import Rewriting
 @_exported import Symmetries
 @_exported import Verification

@@ -10,28 +10,20 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case manifestDisagrees(path: String, field: String, expected: String, found: String)
     /// A protected model is not as protect wrote it.
     case changed(path: String, [Change])
-    case nonFinite(tensor: String, count: Int)
-    case overflow(tensor: String, type: String)
-    /// A scaling by a power of two would have lost bits, so that the weights could not come back exactly.
-    case inexactScaling(tensor: String)
     case conditionTooLarge(condition: Double, multiple: Double, type: String)
     case invalidCondition(Double)
     case noSites(path: String, method: String)
+    /// Two methods would have one name.
+    case nameTaken(method: String)
     /// The residual stream was to be moved alone, and may not be.
     case noResidualSite(path: String, reason: String)
     /// The residual stream was to be turned, and may not be.
     case noTurning(path: String, transform: String, reason: String)
     /// The method keeps every bit, and turning a stream rounds.
     case turningRounds(method: String)
-    /// A norm's gain is so small that the weights it goes into could not come back.
-    case vanishingGain(tensor: String, channel: Int)
     /// - Parameter stacks: the layers that there are, stack by stack.
     case layerOutOfRange(layer: Int, stacks: [String])
     case samplerNotApplicable(method: String, sampler: String, known: [String])
-    /// A tensor is mixed along both axes, which no described architecture asks for.
-    case bothAxes(tensor: String)
-    /// Tensors of two experts that would change places are stored in different types.
-    case unlikeExperts(tensor: String, type: String, other: String, otherType: String)
 }
 
 extension ProtectionError: CustomStringConvertible {
@@ -54,35 +46,24 @@ extension ProtectionError: CustomStringConvertible {
             "\(path)/\(Manifest.fileName): \(field) is \(found), the model says \(expected); the two do not belong together"
         case .changed(let path, let changes):
             "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or go on with --accept-changes, which then proves nothing"
-        case .nonFinite(let tensor, let count):
-            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with `mergeproof protect --allow-nonfinite`"
-        case .overflow(let tensor, let type):
-            "tensor \(tensor): a protected value does not fit into \(type); choose --sampler orthogonal or a smaller --condition"
-        case .inexactScaling(let tensor):
-            "tensor \(tensor): scaling by a power of two would lose bits; choose --condition 1, which uses none"
         case .conditionTooLarge(let condition, let multiple, let type):
             "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; say --condition \(rounded(condition)) if you want that, or choose another --sampler"
         case .invalidCondition(let condition): "--condition \(condition): expected a finite number of at least 1"
         case .noSites(let path, let method):
             "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
+        case .nameTaken(let method): "a method named \(method) is known already; choose another name for yours"
         case .noResidualSite(let path, let reason):
             "\(path): \(reason); choose other --sites"
         case .noTurning(let path, let transform, let reason):
             "\(path): --residual \(transform): \(reason); leave the option out, or choose none"
         case .turningRounds(let method):
             "--residual: the method \(method) keeps every bit, and turning the residual stream rounds; choose permutation or none"
-        case .vanishingGain(let tensor, let channel):
-            "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
         case .layerOutOfRange(let layer, let stacks):
             "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):
             known.count > 1
                 ? "--sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or leave the option out"
                 : "--sampler \(sampler): the method \(method) draws in one way alone; leave the option out"
-        case .bothAxes(let tensor):
-            "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
-        case .unlikeExperts(let tensor, let type, let other, let otherType):
-            "tensor \(tensor) is stored as \(type) and \(other) as \(otherType), so that experts cannot change places; convert both to one type or leave experts out of --sites"
         }
     }
 

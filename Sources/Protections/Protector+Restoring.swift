@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Rewriting
 
 extension Protector {
     /// Writes the original back from a protected model: bit for bit after exact elements, to rounding after others.
@@ -33,6 +34,9 @@ extension Protector {
         let architecture = try Architecture.resolve(source)
         let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: source)
         let gains = try FoldedGains(manifest, plan.sites, in: source, by: derivation)
+        let rewriter = try Rewriter(
+            plan.script, of: source, by: try KeyedElements(manifest, plan.sites, derivation, path: source.path),
+            gains: gains, isInverse: true, allowsNonFinite: true)
         @Sendable func proof(_ found: Inventory) -> RestorationProof? {
             manifest.inventory.map { RestorationProof(manifest, $0, found: found, earlier: earlier) }
         }
@@ -42,17 +46,15 @@ extension Protector {
                 finishing: { found in
                     try stop(at: proof(found)?.changes ?? [])
                     return []
-                }, isRewritten: { plan.edits[$0.name] != nil })
+                }, isRewritten: { plan.script.edits($0.name) })
         }
         do {
-            try write(
-                output, plan: plan, manifest, from: source, to: path, derivation: derivation, gains: gains,
-                isInverse: true,
-                threads: threads, allowsNonFinite: true, observer: observer)
-        } catch ProtectionError.inexactScaling(let tensor) where manifest.inventory != nil && !acceptsChanges {
+            try write(output.making(rewriter.producer), to: path, threads: threads, observer: observer)
+        } catch RewritingError.inexactScaling(let tensor) where manifest.inventory != nil && !acceptsChanges {
             // Undoing what protect could do loses no bit.
             throw ProtectionError.changed(path: source.path, [.tensor(tensor)])
         }
-        return report(manifest, plan, source, scalesWereDropped: false, proof: observer.flatMap { proof($0.inventory) })
+        return report(
+            manifest, plan.script, source, scalesWereDropped: false, proof: observer.flatMap { proof($0.inventory) })
     }
 }

@@ -1,7 +1,6 @@
 import Architectures
 import Checkpoints
-import LinearAlgebra
-import Symmetries
+import Rewriting
 
 /// Protects a checkpoint and restores it: the same act with an element and with its inverse.
 public struct Protector: Sendable {
@@ -49,7 +48,7 @@ public struct Protector: Sendable {
         do {
             return try protect(
                 source, architecture, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
-        } catch ProtectionError.inexactScaling where options.condition == nil {
+        } catch RewritingError.inexactScaling where options.condition == nil {
             let unscaled = try plan.withoutScales(architecture, source)
             return try protect(
                 source, architecture, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true)
@@ -60,30 +59,29 @@ public struct Protector: Sendable {
         _ source: Checkpoint, _ architecture: Architecture, to path: String, key: SecretKey, options: ProtectionOptions,
         plan: ProtectionPlan, scalesWereDropped: Bool
     ) throws -> Report {
+        let (step, script) = (plan.step, plan.script)
         let nonce = options.nonce ?? ProtectionNonce()
         let derivation = Derivation(
-            key: key, nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition)
+            key: key, nonce: nonce, method: step.method, sampler: step.sampler, condition: step.condition)
         let authenticator = Authenticator(derivation)
-        let untied = plan.untied.map { UntiedHead($0.site, in: source) }
+        let untied = script.untied.map { UntiedHead($0, in: source) }
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
             let made = made + [untied?.config].compactMap(\.self)
             return options.maximumShardSize.map {
-                OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: plan.added)
-            } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: plan.added)
+                OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: script.added)
+            } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: script.added)
         }
         let prediction = try PredictedRounding(
-            plan.sites, in: source, sampler: plan.sampler, condition: plan.condition, threads: options.threads)
-        let gains = try FoldedGains(plan.sites, in: source)
-        let isRewritten: @Sendable (TensorRecord) -> Bool = { plan.edits[$0.name] != nil }
+            script.sites, in: source, sampler: step.sampler, condition: step.condition, threads: options.threads)
+        let gains = try FoldedGains(script.sites, in: source)
+        let isRewritten: @Sendable (TensorRecord) -> Bool = { script.edits($0.name) }
         let manifest = Manifest(
-            nonce: nonce, method: plan.method, sampler: plan.sampler, condition: plan.condition,
-            siteKinds: plan.siteKinds, residual: plan.residual, layers: plan.layers, family: architecture.family,
-            siteCount: plan.sites.count, keyIdentifier: derivation.keyIdentifier,
-            roundingMultiple: prediction.multiple,
-            balance: try BalanceTable.seal(prediction.exponents, of: plan.sites, by: derivation),
-            gains: try gains.sealed(plan.sites, by: derivation),
-            untied: untied, leftOut: source.leftOut,
-            inventory: Inventory(layout([]), of: source.tensors.values + plan.added, source, isRewritten: isRewritten))
+            nonce: nonce, step: step, family: architecture.family, siteCount: script.sites.count,
+            keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
+            balance: try BalanceTable.seal(prediction.exponents, of: script.sites, by: derivation),
+            gains: try gains.sealed(script.sites, by: derivation), untied: untied, leftOut: source.leftOut,
+            inventory: Inventory(layout([]), of: source.tensors.values + script.added, source, isRewritten: isRewritten)
+        )
         @Sendable func sealed(_ found: Inventory) -> Manifest {
             var sealed = manifest
             sealed.inventory?.tensors = found.tensors
@@ -94,67 +92,31 @@ public struct Protector: Sendable {
             OutputPlan.Generated(name: Manifest.fileName, bytes: manifest.bytes(sealedBy: authenticator))
         }
         let observer = TaggingObserver(
-            source: source, added: plan.added, collector: TagCollector(authenticator, isInverse: false),
+            source: source, added: script.added, collector: TagCollector(authenticator, isInverse: false),
             refusesNonFinite: !options.allowsNonFinite, finishing: { [file(sealed($0))] }, isRewritten: isRewritten)
+        let rewriter = try Rewriter(
+            script, of: source,
+            by: try KeyedElements(manifest, script.sites, derivation, path: source.path),
+            gains: gains, isInverse: false, allowsNonFinite: options.allowsNonFinite)
         try write(
-            layout([file(manifest)]), plan: plan, manifest, from: source, to: path, derivation: derivation,
-            gains: gains, isInverse: false, threads: options.threads,
-            allowsNonFinite: options.allowsNonFinite, observer: observer)
-        return report(sealed(observer.inventory), plan, source, scalesWereDropped: scalesWereDropped, proof: nil)
+            layout([file(manifest)]).making(rewriter.producer), to: path, threads: options.threads, observer: observer)
+        return report(sealed(observer.inventory), script, source, scalesWereDropped: scalesWereDropped, proof: nil)
     }
 
     func report(
-        _ manifest: Manifest, _ plan: ProtectionPlan, _ source: Checkpoint, scalesWereDropped: Bool,
+        _ manifest: Manifest, _ script: EditScript, _ source: Checkpoint, scalesWereDropped: Bool,
         proof: RestorationProof?
     ) -> Report {
         Report(
-            manifest: manifest, sites: plan.sites.count, rewrittenTensors: plan.edits.count,
-            rewrittenBytes: plan.edits.values.reduce(0) { $0 + $1.tensor.byteCount },
+            manifest: manifest, sites: script.sites.count, rewrittenTensors: script.editedTensors.count,
+            rewrittenBytes: script.editedTensors.reduce(0) { $0 + $1.byteCount },
             tensorBytes: source.tensorBytes, scalesWereDropped: scalesWereDropped, proof: proof)
     }
 
-    func write(
-        _ output: OutputPlan, plan: ProtectionPlan, _ manifest: Manifest, from source: Checkpoint, to path: String,
-        derivation: Derivation, gains: FoldedGains, isInverse: Bool, threads: Int?, allowsNonFinite: Bool,
-        observer: TaggingObserver?
-    ) throws {
-        // One thread per product: bits must not depend on how many tiles are computed at once.
-        BLASThreads.use(1)
-        let elements = ElementSource(
-            derivation: derivation, sampler: plan.sampler, condition: plan.condition, isInverse: isInverse,
-            avoidsIdentity: manifest.avoidsIdentity,
-            exponents: try BalanceTable.open(manifest, of: plan.sites, by: derivation, path: source.path),
-            gains: gains)
-        let exchange = try TensorExchange(plan.sites, elements)
+    func write(_ output: OutputPlan, to path: String, threads: Int?, observer: TaggingObserver?) throws {
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
-        let rewritten = output.making { tensor in
-            guard let edits = plan.edits[exchange.origin(of: tensor.name)],
-                let input = source.tensors[exchange.input(of: tensor.name)]
-                    ?? plan.added.first(where: { $0.name == tensor.name })
-            else { return nil }
-            if let gain = edits.folded {
-                return GainRewriter(isInverse ? gains.stored[tensor.name] ?? [] : GainRewriter.one(gain, tensor))
-            }
-            return Self.rewriter(
-                edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
-        }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(
-            rewritten, to: path, observer: observer)
-    }
-
-    private static func rewriter(
-        _ edits: TensorEdits, input: TensorRecord, source: Checkpoint, elements: ElementSource, allowsNonFinite: Bool
-    ) -> any TensorProducer {
-        func make<Storage: WeightStorage>(_ storage: Storage.Type) -> any TensorProducer {
-            WeightRewriter<Storage>(
-                edits: edits, input: input, source: source, elements: elements, allowsNonFinite: allowsNonFinite)
-        }
-        return switch edits.tensor.type {
-        case .bf16: make(BF16Storage.self)
-        case .f16: make(F16Storage.self)
-        case .f32: make(F32Storage.self)
-        default: make(F64Storage.self)
-        }
+            output, to: path, observer: observer)
     }
 }

@@ -127,9 +127,9 @@ public struct AlgebraicVerification: Sendable {
 
     /// Sites that the manifest says are protected and that have not moved.
     private static func brokenClaims(_ manifest: Manifest, _ results: [SiteResult]) -> [String] {
-        let layers = manifest.layers.map(Set.init)
+        let layers = manifest.step.layers.map(Set.init)
         return results.filter { result in
-            !result.isMoved && manifest.siteKinds.contains(result.kind)
+            !result.isMoved && manifest.step.siteKinds.contains(result.kind)
                 && (layers.map { result.layer.map($0.contains) ?? false } ?? true)
         }
         .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }

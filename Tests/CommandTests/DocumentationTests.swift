@@ -73,7 +73,7 @@ import Testing
 
     /// The method that is shown, and the program, are those that are compiled.
     @Test func quotesAreVerbatim() throws {
-        let method = try text(Self.root + "/Sources/Protections/Lossless.swift")
+        let method = try text(Self.root + "/Sources/Protections/Methods/Lossless.swift")
         #expect(try text(Self.catalog + "/AddingAMethod.md").contains("```swift\n" + method + "```\n"))
         let program = try text(Self.root + "/Tests/LibraryExample/main.swift")
         for page in [Self.catalog + "/MergeproofKit.md", Self.root + "/README.md"] {

@@ -1,5 +1,6 @@
 import Checkpoints
 import Protections
+import Rewriting
 import Symmetries
 import TestSupport
 import Testing
@@ -17,6 +18,12 @@ import Testing
     ) throws {
         var options = ProtectionOptions(repeatable: method)
         change(&options)
+        try refuses(expected, source, options)
+    }
+
+    private func refuses(
+        _ expected: some Error & Equatable & CustomStringConvertible, _ source: String, _ options: ProtectionOptions
+    ) throws {
         #expect(throws: expected) {
             try Protector().protect(Checkpoint(opening: source), to: folder("p"), key: key, options: options)
         }
@@ -32,9 +39,10 @@ import Testing
             $0[100] = -value
         }
         try model.write(to: folder("m"))
-        try refuses(.nonFinite(tensor: tensor, count: 2), folder("m"))
-        try refuses(.nonFinite(tensor: tensor, count: 2), folder("m"), .lossless)
+        let error = RewritingError.nonFinite(tensor: tensor, count: 2)
+        try refuses(error, folder("m"), ProtectionOptions(repeatable: .lossless))
         var options = ProtectionOptions(repeatable: .mergelock)
+        try refuses(error, folder("m"), options)
         options.allowsNonFinite = true
         _ = try Protector().protect(Checkpoint(opening: folder("m")), to: folder("p"), key: key, options: options)
     }
@@ -50,7 +58,7 @@ import Testing
         try model.convert(to: .f16) { value in withUnsafeBytes(of: Float16(value).bitPattern) { Array($0) } }
         try model.write(to: folder("m"))
         // Both overflow; which is met first, threads decide.
-        let found = #expect(throws: ProtectionError.self) {
+        let found = #expect(throws: RewritingError.self) {
             try Protector().protect(
                 Checkpoint(opening: folder("m")), to: folder("p"), key: key,
                 options: ProtectionOptions(repeatable: .mergelock))
@@ -80,7 +88,7 @@ import Testing
             Files.remove(folder("p"))
             let report = try Protector().protect(
                 Checkpoint(opening: source), to: folder("p"), key: key, options: options)
-            #expect(!report.manifest.siteKinds.contains(.residual))
+            #expect(!report.manifest.step.siteKinds.contains(.residual))
             Files.remove(folder("p"))
         }
     }

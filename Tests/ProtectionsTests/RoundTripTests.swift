@@ -1,5 +1,6 @@
 import Checkpoints
 import Protections
+import Rewriting
 import Symmetries
 import TestSupport
 import Testing
@@ -27,7 +28,7 @@ import Testing
         _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
         #expect(try Files.tree(folder("r")) == Files.tree(Fixtures.path(name)))
         #expect(try Files.tree(folder("p")) != Files.tree(Fixtures.path(name)))
-        #expect(report.manifest.sampler == .exact && report.rewrittenTensors > 0)
+        #expect(report.manifest.step.sampler == .exact && report.rewrittenTensors > 0)
     }
 
     @Test(arguments: Fixtures.recorded, MergeLockSamplers.all)
@@ -109,7 +110,7 @@ import Testing
             Set(changed.map(\.name)) == [
                 "model.layers.1.self_attn.v_proj.weight", "model.layers.1.self_attn.o_proj.weight",
             ])
-        #expect(report.sites == 2 && report.manifest.layers == [1])
+        #expect(report.sites == 2 && report.manifest.step.layers == [1])
         _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
     }
 
@@ -121,11 +122,11 @@ import Testing
         }
         try model.write(to: folder("m"))
         let report = try protect(folder("m"), "p", .lossless)
-        #expect(report.scalesWereDropped && report.manifest.condition == 1)
+        #expect(report.scalesWereDropped && report.manifest.step.condition == 1)
         _ = try Protector.unsynchronized.restore(Checkpoint(opening: folder("p")), to: folder("r"), key: key)
         #expect(try Files.tree(folder("r")) == Files.tree(folder("m")))
         // Said explicitly, it is an error instead.
-        #expect(throws: ProtectionError.inexactScaling(tensor: "model.layers.0.mlp.up_proj.weight")) {
+        #expect(throws: RewritingError.inexactScaling(tensor: "model.layers.0.mlp.up_proj.weight")) {
             try protect(folder("m"), "q", .lossless) { $0.condition = 4 }
         }
         #expect(!Files.exists(folder("q")))

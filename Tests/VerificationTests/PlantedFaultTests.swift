@@ -39,7 +39,7 @@ import Verification
         let report = try report(name, method)
         #expect(report.holds, "\(report.problems) \(report.failures)")
         #expect(report.displacement > 0.1)
-        let kinds = method.protection.siteKinds
+        let kinds = method.siteKinds
         #expect(report.unmoved.allSatisfy { !kinds.contains($0.kind) })
     }
 

@@ -2,6 +2,7 @@ import Architectures
 import Checkpoints
 import Foundations
 import Protections
+import Rewriting
 import Symmetries
 import TestSupport
 import Testing
@@ -247,7 +248,9 @@ import Verification
     /// What can't be undone is not begun, and what keeps every bit does not turn.
     @Test func refusals() throws {
         let source = try Checkpoint(opening: Fixtures.path("llama"))
-        func refuses(_ error: ProtectionError, _ source: Checkpoint, _ change: (inout ProtectionOptions) -> Void) {
+        func refuses(
+            _ error: some Error & Equatable, _ source: Checkpoint, _ change: (inout ProtectionOptions) -> Void
+        ) {
             var options = ProtectionOptions(method: .full)
             options.residual = .hadamard
             change(&options)
@@ -255,12 +258,13 @@ import Verification
                 try Protector.unsynchronized.protect(source, to: folder("p"), key: key, options: options)
             }
         }
-        refuses(.turningRounds(method: "lossless"), source) { $0.method = .lossless }
+        refuses(ProtectionError.turningRounds(method: "lossless"), source) { $0.method = .lossless }
         refuses(
-            .noTurning(path: source.path, transform: "hadamard", reason: "the sites hold no residual stream"), source
+            ProtectionError.noTurning(
+                path: source.path, transform: "hadamard", reason: "the sites hold no residual stream"), source
         ) { $0.siteKinds = [.mlp] }
         refuses(
-            .noTurning(
+            ProtectionError.noTurning(
                 path: source.path, transform: "hadamard",
                 reason: "all layers share the residual stream, and --layers names some"), source
         ) { $0.layers = [0] }
@@ -268,7 +272,7 @@ import Verification
         let gain = "model.layers.1.input_layernorm.weight"
         try model.edit(gain) { $0[5] = 0 }
         try model.write(to: folder("m"))
-        refuses(.vanishingGain(tensor: gain, channel: 5), try Checkpoint(opening: folder("m"))) { _ in }
+        refuses(RewritingError.vanishingGain(tensor: gain, channel: 5), try Checkpoint(opening: folder("m"))) { _ in }
     }
 
     /// Programs that know of no turned streams must not take such a model for one of theirs: the format says so, and nothing else may.

@@ -122,6 +122,6 @@ import Verification
 /// Every method with each of its samplers.
 enum MethodChoices {
     static let all: [(ProtectionMethod, Sampler)] = ProtectionMethod.allCases.flatMap { method in
-        method.protection.samplers.map { (method, $0) }
+        method.samplers.map { (method, $0) }
     }
 }

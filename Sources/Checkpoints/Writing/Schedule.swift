@@ -116,7 +116,8 @@ struct Schedule: Sendable {
 
     /// Computes a unit's bytes.
     func fill(
-        _ unit: Unit, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch, observer: (any TransferObserver)?
+        _ unit: Unit, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch,
+        observer: (any TransferObserver)?
     ) throws {
         switch unit.content {
         case .header: output.copyBytes(from: headers[unit.file])

@@ -31,14 +31,14 @@ package struct Derivation: Sendable {
         isBare = version < 3
         let digits = String(condition.bitPattern, radix: 16)
         let bits = String(repeating: "0", count: 16 - digits.count) + digits
-        context = "\(Self.prefix)/\(method.rawValue)/\(sampler.rawValue)/\(bits)/"
+        context = "\(Self.prefix)/\(method.name)/\(sampler.rawValue)/\(bits)/"
     }
 
     /// What a manifest tells of a protection under a key.
     package init(key: SecretKey, manifest: Manifest) {
         self.init(
-            key: key, nonce: manifest.nonce ?? .zero, method: manifest.method, sampler: manifest.sampler,
-            condition: manifest.condition, version: manifest.version)
+            key: key, nonce: manifest.nonce ?? .zero, method: manifest.step.method, sampler: manifest.step.sampler,
+            condition: manifest.step.condition, version: manifest.version)
     }
 
     /// Names key and nonce together without telling the key, so that restoring knows a wrong one: 8 bytes in hexadecimal. It

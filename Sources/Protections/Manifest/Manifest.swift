@@ -25,16 +25,8 @@ public struct Manifest: Sendable, Equatable {
 
     /// Nil before version 3.
     public let nonce: ProtectionNonce?
-    public let method: ProtectionMethod
-    public let sampler: Sampler
-    /// Condition number, or its bound, of what was drawn.
-    public let condition: Double
-    /// The kinds of sites that were acted on.
-    public let siteKinds: Set<Site.Kind>
-    /// What was done to residual streams, where they were acted on.
-    public let residual: ResidualTransform
-    /// Nil for all layers.
-    public let layers: [Int]?
+    /// What was done.
+    public let step: ProtectionStep
     public let family: String
     public let siteCount: Int
     public let keyIdentifier: String
@@ -62,11 +54,11 @@ public struct Manifest: Sendable, Equatable {
         var object: JSONObject = [
             "format": .string("\(Self.format)\(version)"),
             "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
-            "method": .string(method.rawValue),
-            "sampler": .string(sampler.rawValue),
-            "condition": .double(condition),
-            "sites": .array(siteKinds.map(\.rawValue).sorted().map(JSONValue.string)),
-            "layers": layers.map { .array($0.map(JSONValue.int)) } ?? .string("all"),
+            "method": .string(step.method.name),
+            "sampler": .string(step.sampler.rawValue),
+            "condition": .double(step.condition),
+            "sites": .array(step.siteKinds.map(\.rawValue).sorted().map(JSONValue.string)),
+            "layers": step.layers.map { .array($0.map(JSONValue.int)) } ?? .string("all"),
             "architecture": .string(family),
             "site_count": .int(siteCount),
             "key_id": .string(keyIdentifier),
@@ -78,7 +70,7 @@ public struct Manifest: Sendable, Equatable {
             "files": inventory?.filesJSON ?? .null,
             "tensors": inventory?.tensorsJSON ?? .null,
         ]
-        if residual.form != nil { object["residual"] = .string(residual.rawValue) }
+        if step.residual.form != nil { object["residual"] = .string(step.residual.rawValue) }
         if let untied { object["untied"] = untied.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
@@ -124,21 +116,24 @@ public struct Manifest: Sendable, Equatable {
         }
         self.version = version
         nonce = version < 3 ? nil : try required(ProtectionNonce(hexadecimal: try string("nonce")), "nonce")
-        method = try required(ProtectionMethod(rawValue: try string("method")), "method")
-        sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
-        condition = try required(root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
+        let method = try required(ProtectionMethod(rawValue: try string("method")), "method")
+        let sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
+        let condition = try required(
+            root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
         let kinds = try required(root["sites"]?.array, "sites").map {
             try required($0.string.flatMap(Site.Kind.init(rawValue:)), "sites")
         }
-        siteKinds = Set(kinds)
-        residual =
+        let residual =
             try root["residual"].map {
                 try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
             } ?? .permutation
         guard version > 3 || residual.form == nil else { throw ProtectionError.manifest(path: path, field: "residual") }
-        layers =
+        let layers =
             root["layers"]?.string == "all"
             ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }
+        step = ProtectionStep(
+            method: method, sampler: sampler, condition: condition, siteKinds: Set(kinds), residual: residual,
+            layers: layers)
         family = try string("architecture")
         siteCount = try required(root["site_count"]?.int, "site_count")
         keyIdentifier = try string("key_id")
@@ -160,20 +155,13 @@ public struct Manifest: Sendable, Equatable {
     }
 
     init(
-        nonce: ProtectionNonce, method: ProtectionMethod, sampler: Sampler, condition: Double,
-        siteKinds: Set<Site.Kind>, residual: ResidualTransform, layers: [Int]?,
-        family: String, siteCount: Int, keyIdentifier: String, roundingMultiple: Double, balance: [UInt8]?,
-        gains: [UInt8]?, untied: UntiedHead?,
-        leftOut: [String], inventory: Inventory
+        nonce: ProtectionNonce, step: ProtectionStep, family: String, siteCount: Int, keyIdentifier: String,
+        roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, untied: UntiedHead?, leftOut: [String],
+        inventory: Inventory
     ) {
-        version = Self.version(residual)
+        version = Self.version(step.residual)
         self.nonce = nonce
-        self.method = method
-        self.sampler = sampler
-        self.condition = condition
-        self.siteKinds = siteKinds
-        self.residual = residual
-        self.layers = layers
+        self.step = step
         self.family = family
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier

@@ -1,4 +1,5 @@
 import Checkpoints
+import Rewriting
 
 /// Looks at what a protection or its undoing moves: gathers tags, and refuses numbers that are none.
 struct TaggingObserver: TransferObserver {
@@ -23,7 +24,7 @@ struct TaggingObserver: TransferObserver {
         let input = UnsafeRawBufferPointer(rebasing: source.bytes(of: counterpart)[range])
         // The rewriters look at what they write themselves.
         if refusesNonFinite, tensor.isCopied, NonFinite.count(in: output, of: tensor.spec.type) > 0 {
-            throw ProtectionError.nonFinite(
+            throw RewritingError.nonFinite(
                 tensor: tensor.name,
                 count: NonFinite.count(in: source.bytes(of: counterpart), of: tensor.spec.type))
         }

@@ -9,13 +9,11 @@ struct ManifestCheck {
     let allowance: RoundingAllowance
 
     var problems: [String] {
-        let protection = manifest.method.protection
+        let (method, sampler) = (manifest.step.method, manifest.step.sampler)
         var problems: [String] = []
-        if !protection.samplers.contains(manifest.sampler) {
-            let known = protection.samplers.map(\.rawValue).joined(separator: ", ")
-            problems.append(
-                "\(Manifest.fileName): sampler \(manifest.sampler.rawValue) is none of \(manifest.method.rawValue)'s: \(known)"
-            )
+        if !method.samplers.contains(sampler) {
+            let known = method.samplers.map(\.rawValue).joined(separator: ", ")
+            problems.append("\(Manifest.fileName): sampler \(sampler.rawValue) is none of \(method.name)'s: \(known)")
         }
         func agree(_ field: String, _ found: String, _ expected: String) {
             guard found != expected else { return }

@@ -15,27 +15,23 @@ struct RoundingAllowance: Sendable {
     /// At the site where it is largest; 1 at least.
     let predicted: Double
     private let manifest: Manifest?
-    private let layers: Set<Int>?
     private let multiples: [String: Double]
 
     init(_ manifest: Manifest?, _ architecture: Architecture, _ original: Checkpoint, threads: Int? = nil) throws {
-        let layers = manifest?.layers.map(Set.init)
         self.manifest = manifest
-        self.layers = layers
         guard let manifest else {
             (sites, predicted, multiples) = ([], 1, [:])
             return
         }
-        sites = architecture.allSites(manifest.residual).filter {
-            Self.covers($0, manifest, layers) && $0.group.isMoved(by: manifest.sampler, condition: manifest.condition)
-        }
+        let step = manifest.step
+        sites = step.sites(of: architecture)
         if manifest.isPredictedFromWeights {
             let prediction = try PredictedRounding(
-                sites, in: original, sampler: manifest.sampler, condition: manifest.condition, threads: threads)
+                sites, in: original, sampler: step.sampler, condition: step.condition, threads: threads)
             (predicted, multiples) = (prediction.multiple, prediction.multiples)
         } else {
             let expected = sites.map {
-                ($0.path, $0.group.expectedRoundingMultiple(manifest.sampler, condition: manifest.condition))
+                ($0.path, $0.group.expectedRoundingMultiple(step.sampler, condition: step.condition))
             }
             (predicted, multiples) = (expected.map(\.1).max() ?? 1, Dictionary(expected) { first, _ in first })
         }
@@ -47,17 +43,13 @@ struct RoundingAllowance: Sendable {
     }
 
     /// What is said to have been done to residual streams.
-    var residual: ResidualTransform { manifest?.residual ?? .permutation }
+    var residual: ResidualTransform { manifest?.step.residual ?? .permutation }
 
     /// Whether a site's element is said to round nothing.
-    func isExact(_ site: Site) -> Bool { manifest?.sampler == .exact && covers(site) }
+    func isExact(_ site: Site) -> Bool { manifest?.step.sampler == .exact && covers(site) }
 
     /// Whether the manifest speaks of a site.
-    func covers(_ site: Site) -> Bool { manifest.map { Self.covers(site, $0, layers) } ?? false }
-
-    private static func covers(_ site: Site, _ manifest: Manifest, _ layers: Set<Int>?) -> Bool {
-        manifest.siteKinds.contains(site.kind) && site.isInside(layers)
-    }
+    func covers(_ site: Site) -> Bool { manifest?.step.covers(site) ?? false }
 
     /// What a draw may cost a site: the mean over all draws, which is 1 where nothing is said of the site, times `1.5 + 5/√n`, as
     /// draws scatter the more the fewer channels n are mixed.

@@ -8,7 +8,7 @@ struct Protect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a protected copy of a model.",
         discussion: """
-            \(ProtectionMethod.allCases.map { "\($0.rawValue): \($0.protection.summary)." }.joined(separator: "\n"))
+            \(ProtectionMethod.allCases.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
 
             What lossless did can be undone bit for bit. The source is never touched; the output directory appears whole or not at all.
             """)

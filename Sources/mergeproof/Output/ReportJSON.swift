@@ -29,9 +29,9 @@ struct ProtectReport: Encodable {
     init(_ report: Protector.Report, output: String, seconds: Double) {
         let manifest = report.manifest
         self.output = output
-        method = manifest.method.rawValue
-        sampler = manifest.sampler.rawValue
-        condition = manifest.condition
+        method = manifest.step.method.rawValue
+        sampler = manifest.step.sampler.rawValue
+        condition = manifest.step.condition
         keyIdentifier = manifest.keyIdentifier
         nonce = manifest.nonce?.hexadecimal ?? ""
         sites = report.sites
@@ -71,7 +71,7 @@ struct RestoreReport: Encodable {
     init(_ report: Protector.Report, output: String, seconds: Double) {
         let held = report.proof.flatMap { $0.holds ? $0 : nil }
         self.output = output
-        method = report.manifest.method.rawValue
+        method = report.manifest.step.method.rawValue
         keyIdentifier = report.manifest.keyIdentifier
         sites = report.sites
         tensorBytes = report.tensorBytes

@@ -13,12 +13,12 @@ enum ReportText {
     static func protected(_ report: Protector.Report, output: String, seconds: Double) -> String {
         let manifest = report.manifest
         let drawn =
-            manifest.sampler == .exact
+            manifest.step.sampler == .exact
             ? "exact elements"
-            : "sampler \(manifest.sampler.rawValue), condition number \(fixed(manifest.condition, 1))"
+            : "sampler \(manifest.step.sampler.rawValue), condition number \(fixed(manifest.step.condition, 1))"
         return """
             protected \(PrintableText.line(output))
-              method     \(manifest.method.rawValue), \(drawn), key \(manifest.keyIdentifier)
+              method     \(manifest.step.method.rawValue), \(drawn), key \(manifest.keyIdentifier)
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
               time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
@@ -34,7 +34,7 @@ enum ReportText {
     }
 
     private static func whatNoLongerFits(_ manifest: Manifest) -> String {
-        manifest.siteKinds.contains(.residual)
+        manifest.step.siteKinds.contains(.residual)
             ? "Hidden states have changed: adapters, draft models and steering vectors must be trained on the protected model (--keep-hidden-states leaves the residual stream as it is)."
             : "Adapters, draft models and steering vectors that act inside attention or MLP layers must be trained on the protected model."
     }

@@ -9,7 +9,7 @@ import Synchronization
 /// A tile is one run of rows: a head's rows where a dense element mixes them, any rows otherwise. The elements are drawn when the
 /// first tile asks for them and dropped after the last. Where both steps round, the arithmetic's own type goes between them; where one
 /// does, the other moves bits.
-final class WeightRewriter<Storage: WeightStorage>: TensorProducer {
+final class WeightProducer<Storage: WeightStorage>: TensorProducer {
     private struct Prepared {
         var rows: PreparedActions<Storage.Real>?
         /// By band; nil until the band's first tile.
@@ -21,12 +21,12 @@ final class WeightRewriter<Storage: WeightStorage>: TensorProducer {
     /// What is read: another tensor of the same shape where two change places.
     private let input: TensorRecord
     private let source: Checkpoint
-    private let elements: ElementSource
+    private let elements: ElementCache
     private let allowsNonFinite: Bool
     private let prepared: Mutex<Prepared>
 
     init(
-        edits: TensorEdits, input: TensorRecord, source: Checkpoint, elements: ElementSource, allowsNonFinite: Bool
+        edits: TensorEdits, input: TensorRecord, source: Checkpoint, elements: ElementCache, allowsNonFinite: Bool
     ) {
         (self.edits, self.input, self.source) = (edits, input, source)
         self.elements = elements
@@ -116,11 +116,11 @@ final class WeightRewriter<Storage: WeightStorage>: TensorProducer {
     private func check(_ output: UnsafePointer<Storage.Stored>, count: Int, lost: Int) throws {
         if !allowsNonFinite, Storage.nonFinite(output, count) > 0 {
             let found = NonFinite.count(in: source.bytes(of: input), of: input.type)
-            if found > 0 { throw ProtectionError.nonFinite(tensor: input.name, count: found) }
-            throw elements.sampler == .exact
-                ? ProtectionError.inexactScaling(tensor: edits.tensor.name)
-                : ProtectionError.overflow(tensor: edits.tensor.name, type: edits.tensor.type.rawValue)
+            if found > 0 { throw RewritingError.nonFinite(tensor: input.name, count: found) }
+            throw elements.isExact
+                ? RewritingError.inexactScaling(tensor: edits.tensor.name)
+                : RewritingError.overflow(tensor: edits.tensor.name, type: edits.tensor.type.rawValue)
         }
-        if lost > 0 { throw ProtectionError.inexactScaling(tensor: edits.tensor.name) }
+        if lost > 0 { throw RewritingError.inexactScaling(tensor: edits.tensor.name) }
     }
 }

@@ -2,9 +2,9 @@ import LinearAlgebra
 import Symmetries
 import Synchronization
 
-/// Gives a site's element, drawn from the derivation alone, so that it can be drawn again instead of kept: a bounded cache saves the
-/// work where several tensors of a layer need the same one.
-final class ElementSource: Sendable {
+/// What the tensors of one run share: their sites' elements or the inverses of these, asked for when a tensor needs them and kept in bounded
+/// memory, as several tensors of a layer need the same one.
+final class ElementCache: Sendable {
     private static let cacheBytes = 64 << 20
 
     private struct Cache {
@@ -15,36 +15,23 @@ final class ElementSource: Sendable {
         var turns: [String: any Sendable] = [:]
     }
 
-    private let derivation: Derivation
-    let sampler: Sampler
-    private let condition: Double
+    private let provider: any ElementProvider
     let isInverse: Bool
-    private let avoidsIdentity: Bool
-    private let exponents: [String: [Int]]
     /// The gains that go into the weights of turned streams.
     let gains: FoldedGains
     private let cache = Mutex(Cache())
 
     /// - Parameters:
-    ///   - isInverse: give A⁻¹ instead of A, to restore.
-    ///   - avoidsIdentity: as the manifest's version has it.
-    ///   - exponents: by site, the powers of two that go before its element (`Element.balanced`).
+    ///   - isInverse: give A⁻¹ instead of A.
     ///   - gains: of the norms whose streams are turned.
-    init(
-        derivation: Derivation, sampler: Sampler, condition: Double, isInverse: Bool, avoidsIdentity: Bool,
-        exponents: [String: [Int]], gains: FoldedGains
-    ) {
-        self.derivation = derivation
-        self.sampler = sampler
-        self.condition = condition
-        self.isInverse = isInverse
-        self.avoidsIdentity = avoidsIdentity
-        self.exponents = exponents
-        self.gains = gains
+    init(_ provider: any ElementProvider, isInverse: Bool, gains: FoldedGains) {
+        (self.provider, self.isInverse, self.gains) = (provider, isInverse, gains)
     }
 
+    var isExact: Bool { provider.isExact }
+
     /// The rotation of a residual stream's site, in the arithmetic of some weights.
-    func turn<Real: TurnScalar>(at site: Site, in type: Real.Type) throws(LinearAlgebraError) -> Turn<Real> {
+    func turn<Real: TurnScalar>(at site: Site, in type: Real.Type) throws -> Turn<Real> {
         let key = "\(site.path) \(type)"
         if let turn = cache.withLock({ $0.turns[key] as? Turn<Real> }) { return turn }
         guard case .rotation(let rotation) = try element(at: site) else {
@@ -59,20 +46,17 @@ final class ElementSource: Sendable {
     }
 
     /// What a site that moves blocks does to the original, also where it is to be undone.
-    func permutation(at site: Site) throws(LinearAlgebraError) -> Monomial {
+    func permutation(at site: Site) throws -> Monomial {
         guard case .monomial(let monomial) = try element(at: site) else {
             preconditionFailure("blocks are moved by permutations alone")
         }
         return isInverse ? monomial.inverse : monomial
     }
 
-    func element(at site: Site) throws(LinearAlgebraError) -> Element {
+    func element(at site: Site) throws -> Element {
         if let element = cache.withLock({ $0.elements[site.path] }) { return element }
-        var stream = derivation.stream(site: site.path)
-        let drawn = try site.group.sample(
-            sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
-        let balanced = exponents[site.path].map(drawn.balanced) ?? drawn
-        let element = isInverse ? balanced.inverse : balanced
+        let given = try provider.element(at: site)
+        let element = isInverse ? given.inverse : given
         if site.group.isRotation {
             // One for each stream, which every tensor needs.
             cache.withLock { $0.elements[site.path] = element }

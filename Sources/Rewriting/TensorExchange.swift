@@ -6,8 +6,8 @@ struct TensorExchange: Sendable {
     private var sources: [String: String] = [:]
     private let isInverse: Bool
 
-    /// - Throws: `LinearAlgebraError` where an element cannot be drawn.
-    init(_ sites: [Site], _ elements: ElementSource) throws {
+    /// - Throws: what the provider of elements throws.
+    init(_ sites: [Site], _ elements: ElementCache) throws {
         isInverse = elements.isInverse
         for site in sites where !site.exchanges.isEmpty {
             let permutation = try elements.permutation(at: site)

@@ -59,7 +59,7 @@ struct TensorEdits: Sendable {
         let turnsColumns = bands.contains { $0.edits.contains { $0.site.group.isRotation } }
         guard !turnsColumns || !rows.contains(where: { $0.site.group.isRotation }), folded == nil || edits.isEmpty
         else {
-            throw ProtectionError.bothAxes(tensor: tensor.name)
+            throw RewritingError.bothAxes(tensor: tensor.name)
         }
     }
 
@@ -134,7 +134,7 @@ struct TensorEdits: Sendable {
     private static func checkAlike(_ names: [String], in checkpoint: Checkpoint) throws {
         let tensors = names.compactMap { checkpoint.tensors[$0] }
         guard let first = tensors.first, let other = tensors.first(where: { $0.type != first.type }) else { return }
-        throw ProtectionError.unlikeExperts(
+        throw RewritingError.unlikeExperts(
             tensor: other.name, type: other.type.rawValue, other: first.name, otherType: first.type.rawValue)
     }
 }

@@ -24,16 +24,16 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
     /// By ascending start.
     let runs: [Run]
 
-    init(rowsOf edits: TensorEdits, elements: ElementSource) throws {
+    init(rowsOf edits: TensorEdits, elements: ElementCache) throws {
         try self.init(edits.rows, edits.rowMoves, extent: edits.tensor.matrixShape.rows, forRows: true, elements)
     }
 
-    init(columnsOf band: TensorEdits.Band, _ edits: TensorEdits, elements: ElementSource) throws {
+    init(columnsOf band: TensorEdits.Band, _ edits: TensorEdits, elements: ElementCache) throws {
         try self.init(band.edits, edits.columnMoves, extent: edits.tensor.matrixShape.columns, forRows: false, elements)
     }
 
     private init(
-        _ edits: [TensorEdits.Edit], _ moves: [TensorEdits.Edit], extent: Int, forRows: Bool, _ elements: ElementSource
+        _ edits: [TensorEdits.Edit], _ moves: [TensorEdits.Edit], extent: Int, forRows: Bool, _ elements: ElementCache
     ) throws {
         var acts: [(range: Range<Int>, action: Action)] = []
         var end = 0
@@ -59,7 +59,7 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
 
     /// Blocks move behind the elements of the channels in them, and are moved back before those are undone.
     private static func moved(
-        _ acts: [(range: Range<Int>, action: Action)], _ moves: [TensorEdits.Edit], _ elements: ElementSource
+        _ acts: [(range: Range<Int>, action: Action)], _ moves: [TensorEdits.Edit], _ elements: ElementCache
     ) throws -> [Run] {
         guard !moves.isEmpty else {
             return acts.map { Run(range: $0.range, source: $0.range.lowerBound, action: $0.action) }
@@ -86,7 +86,7 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
     }
 
     private static func prepare(
-        _ action: AxisAction, _ edit: TensorEdits.Edit, forRows: Bool, _ elements: ElementSource
+        _ action: AxisAction, _ edit: TensorEdits.Edit, forRows: Bool, _ elements: ElementCache
     ) throws -> Action {
         switch action {
         case .monomial(let monomial) where monomial.isExact:

@@ -2,9 +2,9 @@ import CKernels
 import Checkpoints
 
 /// Counts NaN and infinite values.
-enum NonFinite {
+package enum NonFinite {
     /// `bytes` holds whole elements of a computable type; other types count as finite.
-    static func count(in bytes: UnsafeRawBufferPointer, of type: ElementType) -> Int {
+    package static func count(in bytes: UnsafeRawBufferPointer, of type: ElementType) -> Int {
         guard let base = bytes.baseAddress else { return 0 }
         switch type {
         case .bf16: return BF16Storage.nonFinite(base.assumingMemoryBound(to: UInt16.self), bytes.count / 2)

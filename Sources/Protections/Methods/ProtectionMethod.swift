@@ -1,0 +1,69 @@
+import Symmetries
+import Synchronization
+
+/// A way to protect: where it acts and how its elements are drawn. Everything that help texts, `inspect`, documentation and proofs say
+/// of a method is said here once.
+///
+/// One file for each; `builtIn` lists them, and `register(_:)` adds those of other packages.
+public struct ProtectionMethod: Sendable {
+    /// Of the command line and the manifest. Elements depend on it: it never changes once a model is out.
+    public let name: String
+    /// One line.
+    public let summary: String
+    /// Where it was published, as an arXiv id; nil for what is our own.
+    public let reference: String?
+    /// The sites that it acts on when the user does not say.
+    public let siteKinds: Set<Site.Kind>
+    /// How elements may be drawn, the default first.
+    public let samplers: [Sampler]
+
+    /// - Parameter samplers: one at least.
+    public init(
+        name: String, summary: String, reference: String? = nil, siteKinds: Set<Site.Kind>,
+        samplers first: Sampler, _ others: Sampler...
+    ) {
+        (self.name, self.summary, self.reference, self.siteKinds) = (name, summary, reference, siteKinds)
+        samplers = [first] + others
+    }
+
+    /// How elements are drawn when the user does not say.
+    public var defaultSampler: Sampler { samplers[0] }
+    /// Whether restoring gives back every bit, whatever the user chooses.
+    public var isExact: Bool { samplers == [.exact] }
+}
+
+extension ProtectionMethod: Hashable {
+    public static func == (a: ProtectionMethod, b: ProtectionMethod) -> Bool { a.name == b.name }
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
+}
+
+extension ProtectionMethod: CaseIterable, RawRepresentable {
+    private static let builtIn: [ProtectionMethod] = [
+        .mergelock,
+        .lossless,
+        .full,
+    ]
+
+    private static let registered = Mutex<[ProtectionMethod]>([])
+
+    /// Those that are built in, then those that were registered.
+    public static var allCases: [ProtectionMethod] { builtIn + registered.withLock { $0 } }
+
+    /// Makes a method known by its name: manifests that name it can be read, so that models can be restored and verified.
+    /// - Throws: `ProtectionError.nameTaken` where another has the name.
+    public static func register(_ method: ProtectionMethod) throws(ProtectionError) {
+        let isNew = registered.withLock { registered in
+            guard !(builtIn + registered).contains(method) else { return false }
+            registered.append(method)
+            return true
+        }
+        guard isNew else { throw .nameTaken(method: method.name) }
+    }
+
+    public init?(rawValue: String) {
+        guard let known = Self.allCases.first(where: { $0.name == rawValue }) else { return nil }
+        self = known
+    }
+
+    public var rawValue: String { name }
+}

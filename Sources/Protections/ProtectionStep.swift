@@ -1,0 +1,28 @@
+import Architectures
+import Symmetries
+
+/// One method's act on a model, with every choice made: what a manifest tells of it.
+public struct ProtectionStep: Sendable, Equatable {
+    public let method: ProtectionMethod
+    public let sampler: Sampler
+    /// Condition number, or its bound, of what is drawn.
+    public internal(set) var condition: Double
+    /// The kinds of sites that are acted on.
+    public internal(set) var siteKinds: Set<Site.Kind>
+    /// What is done to residual streams, where they are acted on.
+    public let residual: ResidualTransform
+    /// Nil for all layers.
+    public let layers: [Int]?
+
+    /// The sites that it acts on.
+    public func sites(of architecture: Architecture) -> [Site] {
+        architecture.allSites(residual).filter {
+            covers($0) && $0.group.isMoved(by: sampler, condition: condition)
+        }
+    }
+
+    /// Whether a site is of the kinds and in the layers that are acted on.
+    public func covers(_ site: Site) -> Bool {
+        siteKinds.contains(site.kind) && site.isInside(layers.map(Set.init))
+    }
+}
