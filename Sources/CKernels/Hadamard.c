@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+// Bytes of a part, half the first-level cache of common processors.
+#define CACHED 16384
+
 // The stages of lengths 1, 2, 4 and 8 take 16 neighbours at a time: (a, b) becomes (b, a) + (a, -b) = (a + b, a - b).
 #define MP_HADAMARD(NAME, REAL)                                                                                            \
     typedef REAL v16_##NAME __attribute__((vector_size(16 * sizeof(REAL))));                                               \
@@ -24,16 +27,33 @@
         }                                                                                                                  \
     }                                                                                                                      \
                                                                                                                            \
-    static inline __attribute__((always_inline)) void block_##NAME(REAL *x, size_t order, size_t width) {                  \
-        size_t n = order * width, length = width;                                                                          \
-        if (width == 1 && order >= 16) {                                                                                   \
-            near_##NAME(x, n);                                                                                             \
-            length = 16;                                                                                                   \
-        }                                                                                                                  \
-        for (; 2 * length < n; length *= 4)                                                                                \
+    /* Stages of lengths from, 2·from, ... below n, in this order, so many at a time as registers hold. */                 \
+    static inline __attribute__((always_inline)) void stages_##NAME(REAL *x, size_t n, size_t from) {                      \
+        size_t length = from;                                                                                              \
+        for (; 8 * length <= n; length *= 8)                                                                               \
+            for (size_t block = 0; block < n; block += 8 * length) {                                                       \
+                REAL *restrict a = x + block, *restrict b = a + length, *restrict c = b + length,                          \
+                              *restrict d = c + length, *restrict e = d + length, *restrict f = e + length,                \
+                              *restrict g = f + length, *restrict h = g + length;                                          \
+                for (size_t i = 0; i < length; i++) {                                                                      \
+                    REAL p = a[i] + b[i], q = a[i] - b[i], r = c[i] + d[i], s = c[i] - d[i];                               \
+                    REAL t = e[i] + f[i], u = e[i] - f[i], v = g[i] + h[i], w = g[i] - h[i];                               \
+                    REAL pr = p + r, qs = q + s, mr = p - r, ms = q - s;                                                   \
+                    REAL tv = t + v, uw = u + w, mv = t - v, mw = u - w;                                                   \
+                    a[i] = pr + tv;                                                                                        \
+                    b[i] = qs + uw;                                                                                        \
+                    c[i] = mr + mv;                                                                                        \
+                    d[i] = ms + mw;                                                                                        \
+                    e[i] = pr - tv;                                                                                        \
+                    f[i] = qs - uw;                                                                                        \
+                    g[i] = mr - mv;                                                                                        \
+                    h[i] = ms - mw;                                                                                        \
+                }                                                                                                          \
+            }                                                                                                              \
+        if (4 * length <= n) {                                                                                             \
             for (size_t block = 0; block < n; block += 4 * length) {                                                       \
                 REAL *restrict a = x + block, *restrict b = a + length, *restrict c = b + length,                          \
-                                                            *restrict d = c + length;                                      \
+                              *restrict d = c + length;                                                                    \
                 for (size_t i = 0; i < length; i++) {                                                                      \
                     REAL p = a[i] + b[i], q = a[i] - b[i], r = c[i] + d[i], s = c[i] - d[i];                               \
                     a[i] = p + r;                                                                                          \
@@ -42,12 +62,31 @@
                     d[i] = q - s;                                                                                          \
                 }                                                                                                          \
             }                                                                                                              \
-        if (length < n)                                                                                                    \
-            for (size_t i = 0; i < length; i++) {                                                                          \
-                REAL p = x[i], q = x[length + i];                                                                          \
-                x[i] = p + q;                                                                                              \
-                x[length + i] = p - q;                                                                                     \
+            length *= 4;                                                                                                   \
+        }                                                                                                                  \
+        if (2 * length <= n)                                                                                               \
+            for (size_t block = 0; block < n; block += 2 * length) {                                                       \
+                REAL *restrict a = x + block, *restrict b = a + length;                                                    \
+                for (size_t i = 0; i < length; i++) {                                                                      \
+                    REAL p = a[i], q = b[i];                                                                               \
+                    a[i] = p + q;                                                                                          \
+                    b[i] = p - q;                                                                                          \
+                }                                                                                                          \
             }                                                                                                              \
+    }                                                                                                                      \
+                                                                                                                           \
+    /* Short stages first, part by part of what the first-level cache holds. */                                            \
+    static inline __attribute__((always_inline)) void block_##NAME(REAL *x, size_t order, size_t width) {                  \
+        size_t n = order * width, part = width;                                                                            \
+        while (2 * part <= n && 2 * part * sizeof(REAL) <= CACHED) part *= 2;                                              \
+        for (size_t start = 0; start < n; start += part) {                                                                 \
+            if (width == 1 && part >= 16) {                                                                                \
+                near_##NAME(x + start, part);                                                                              \
+                stages_##NAME(x + start, part, 16);                                                                        \
+            } else                                                                                                         \
+                stages_##NAME(x + start, part, width);                                                                     \
+        }                                                                                                                  \
+        stages_##NAME(x, n, part);                                                                                         \
     }                                                                                                                      \
                                                                                                                            \
     CLONES void mp_hadamard_##NAME(REAL *x, size_t order, size_t width, size_t blocks) {                                   \

@@ -11,8 +11,10 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
 
     /// Elements of a packed operand that stays in the second-level cache beside its result.
     private static var packedElements: Int { 1 << 16 }
-    /// Values of a stream's vectors that are turned at a time by a fast rotation, and columns where a product makes more of them worth it.
-    private static var turnedElements: Int { 1 << 18 }
+    /// Values of a stream's vectors that are turned at a time by a fast rotation: half a second-level cache where they lie side by side, half a
+    /// first-level one where they lie one behind the other. A product makes more of them worth it.
+    private static var turnedElements: Int { (1 << 18) / MemoryLayout<Real>.stride }
+    private static var turnedRowElements: Int { (1 << 14) / MemoryLayout<Real>.stride }
     private static var turnedColumns: Int { 512 }
 
     /// The whole tensor.
@@ -110,24 +112,32 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
         let spare = scratch.buffer(2, of: Real.self, count: n * strip)
         for start in stride(from: 0, to: columns, by: strip) {
             let count = min(strip, columns - start)
-            for i in 0..<n { Input.widen(packed + i * count, inputRow(source + i) + start, count) }
-            if !before.isEmpty { Real.multiply(packed, before, .across(count)) }
-            let turned: UnsafeMutablePointer<Real>
+            for i in 0..<n {
+                let (origin, target) = (Int(turn.first.source[i]), packed + i * count)
+                Input.widen(target, inputRow(source + origin) + start, count)
+                if !before.isEmpty { Real.scale(target, by: before[origin], count) }
+                Real.scale(target, by: turn.first.scale[i], count)
+            }
             if let matrix = turn.matrix {
-                turned = spare
                 try matrix.withView { all in
                     try Products.multiply(
                         all.window(rows: offset..<offset + part.count, columns: 0..<n),
                         by: MatrixView(packed, rows: n, columns: count, rowStride: count),
                         into: MutableMatrixView(spare, rows: part.count, columns: count, rowStride: count))
                 }
-            } else {
-                turned = try turn.turn(packed, .across(count), spare: spare) + offset * count
+                for (i, row) in part.enumerated() {
+                    if !after.isEmpty { Real.scale(spare + i * count, by: after[offset + i], count) }
+                    Output.narrow(outputRow(row) + start, spare + i * count, count)
+                }
+                continue
             }
-            if !after.isEmpty {
-                Real.multiply(turned, Array(after[offset..<offset + part.count]), .across(count))
+            let turned = try turn.mix(packed, .across(count), spare: spare)
+            for (i, row) in part.enumerated() {
+                let made = turned + Int(turn.last.source[offset + i]) * count
+                Real.scale(made, by: turn.last.scale[offset + i], count)
+                if !after.isEmpty { Real.scale(made, by: after[offset + i], count) }
+                Output.narrow(outputRow(row) + start, made, count)
             }
-            for (i, row) in part.enumerated() { Output.narrow(outputRow(row) + start, turned + i * count, count) }
         }
     }
 
@@ -202,15 +212,19 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
         _ turn: Turn<Real>, _ before: [Real], _ after: [Real], from source: Int, to first: Int
     ) throws {
         let n = turn.dimension
-        let height = turn.matrix == nil ? min(rows.count, max(1, Self.packedElements / max(n, 1))) : rows.count
+        let height = turn.matrix == nil ? min(rows.count, max(1, Self.turnedRowElements / max(n, 1))) : rows.count
         let packed = scratch.buffer(1, of: Real.self, count: n * height)
         let spare = scratch.buffer(2, of: Real.self, count: n * height)
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: max(height, 1)) {
             let own = start..<min(start + height, rows.upperBound)
-            for (i, row) in own.enumerated() { Input.widen(packed + i * n, inputRow(row) + source, n) }
-            if !before.isEmpty { Real.multiply(packed, before, .rows(own.count)) }
-            let turned = try turn.turn(packed, .rows(own.count), spare: spare)
-            if !after.isEmpty { Real.multiply(turned, after, .rows(own.count)) }
+            let vectors = Vectors.rows(own.count)
+            for (i, row) in own.enumerated() { Input.widen(spare + i * n, inputRow(row) + source, n) }
+            if !before.isEmpty { Real.multiply(spare, before, vectors) }
+            Real.permute(packed, UnsafePointer(spare), turn.first.source, turn.first.scale, vectors)
+            let mixed = try turn.mix(packed, vectors, spare: spare)
+            let turned = mixed == packed ? spare : packed
+            Real.permute(turned, UnsafePointer(mixed), turn.last.source, turn.last.scale, vectors)
+            if !after.isEmpty { Real.multiply(turned, after, vectors) }
             for (i, row) in own.enumerated() { Output.narrow(outputRow(row) + first, turned + i * n, n) }
         }
     }

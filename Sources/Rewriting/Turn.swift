@@ -12,9 +12,17 @@ final class Turn<Real: TurnScalar>: Sendable {
         case dense(Matrix<Real>)
     }
 
+    /// Entry i of the result is `x[source[i]] · scale[i]`.
+    struct Shuffle {
+        let source: [Int32]
+        let scale: [Real]
+    }
+
     let dimension: Int
     /// R, where it is kept as one matrix.
     let matrix: Matrix<Real>?
+    /// What comes before `mix` and behind it: whoever moves vectors there and back does it on the way.
+    let first, last: Shuffle
     private let factors: [Factor]
 
     init(_ rotation: Rotation) {
@@ -40,12 +48,23 @@ final class Turn<Real: TurnScalar>: Sendable {
         if pending != 1 {
             factors.append(.diagonal([Real](repeating: Real(pending), count: dimension)))
         }
-        self.factors = factors
         if factors.count == 1, case .dense(let only) = factors[0] { matrix = only } else { matrix = nil }
+        let identity = Shuffle(
+            source: (0..<dimension).map(Int32.init), scale: [Real](repeating: 1, count: dimension))
+        func shuffle(_ factor: Factor?) -> Shuffle? {
+            switch factor {
+            case .monomial(let source, let scale): Shuffle(source: source, scale: scale)
+            case .diagonal(let scale): Shuffle(source: identity.source, scale: scale)
+            default: nil
+            }
+        }
+        let (first, last) = (shuffle(factors.first), factors.count > 1 ? shuffle(factors.last) : nil)
+        self.factors = Array(factors.dropFirst(first == nil ? 0 : 1).dropLast(last == nil ? 0 : 1))
+        (self.first, self.last) = (first ?? identity, last ?? identity)
     }
 
-    /// Turns vectors; returns where the result lies, in one of the two buffers.
-    func turn(
+    /// What lies between `first` and `last`; returns where the result lies, in one of the two buffers.
+    func mix(
         _ x: UnsafeMutablePointer<Real>, _ vectors: Vectors, spare: UnsafeMutablePointer<Real>
     ) throws -> UnsafeMutablePointer<Real> {
         var (here, there) = (x, spare)

@@ -38,6 +38,11 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
 
     var inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] { [(source, input)] }
 
+    // A generic class's methods are compiled for no type in particular unless they are told.
+    @_specialize(where Storage == BF16Storage)
+    @_specialize(where Storage == F16Storage)
+    @_specialize(where Storage == F32Storage)
+    @_specialize(where Storage == F64Storage)
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
         let bytes = source.bytes(of: input)
         guard bytes.count == edits.tensor.byteCount, let from = bytes.baseAddress, let to = output.baseAddress else {
