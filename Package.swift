@@ -49,6 +49,9 @@ let package = Package(
             name: "Protections", dependencies: ["Rewriting", "Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
+            name: "Merging", dependencies: ["Foundations", "Checkpoints", "Architectures", "CKernels"],
+            swiftSettings: strict),
+        .target(
             name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
             swiftSettings: strict),
         .target(
@@ -56,7 +59,7 @@ let package = Package(
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Verification"], swiftSettings: strict),
-        .target(name: "MergeproofKit", dependencies: ["Evaluation"], swiftSettings: strict),
+        .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging"], swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],
             swiftSettings: strict),
@@ -81,6 +84,8 @@ let package = Package(
         .testTarget(
             name: "ProtectionsTests", dependencies: ["Protections", "Rewriting", "CKernels", "TestSupport"],
             swiftSettings: strict),
+        .testTarget(
+            name: "MergingTests", dependencies: ["Merging", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),

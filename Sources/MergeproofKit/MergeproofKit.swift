@@ -7,6 +7,7 @@
 @_exported import ForwardPass
 @_exported import Foundations
 @_exported import LinearAlgebra
+@_exported import Merging
 @_exported import Protections
 @_exported import Rewriting
 @_exported import Symmetries
