@@ -36,7 +36,8 @@ public struct MergeMethod: Sendable {
 
     /// Those that are built in.
     public static let builtIn: [MergeMethod] = [
-        .linear
+        .linear,
+        .taskArithmetic,
     ]
 }
 
