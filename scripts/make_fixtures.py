@@ -255,6 +255,7 @@ MODELS = {
     "glm4": (t.Glm4ForCausalLM, t.Glm4Config(**SMALL_GROUPED, head_dim=12, attention_bias=False, tie_word_embeddings=True), {}),
     "glm4_biases": (t.Glm4ForCausalLM, t.Glm4Config(**ONE_GROUPED, head_dim=16, rope_parameters=dict(
         rope_type="default", rope_theta=100.0, partial_rotary_factor=0.25)), {}),
+    "helium": (t.HeliumForCausalLM, t.HeliumConfig(**SMALL_GROUPED, head_dim=8, attention_bias=True, mlp_bias=True), {}),
     "seed_oss": (t.SeedOssForCausalLM, t.SeedOssConfig(**SMALL_GROUPED, head_dim=12), {}),
     "seed_oss_biases": (t.SeedOssForCausalLM,
                         t.SeedOssConfig(**ONE_GROUPED, head_dim=8, attention_bias=False, attention_out_bias=True, mlp_bias=True,
