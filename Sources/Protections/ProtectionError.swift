@@ -25,6 +25,8 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case turningRounds(method: String)
     /// A norm's gain is so small that the weights it goes into could not come back.
     case vanishingGain(tensor: String, channel: Int)
+    /// A norm's gains are so uneven beside its bias that the two together would lose bits where the stream is turned.
+    case costlyBias(tensor: String, multiple: Double)
     /// - Parameter stacks: the layers that there are, stack by stack.
     case layerOutOfRange(layer: Int, stacks: [String])
     case samplerNotApplicable(method: String, sampler: String, known: [String])
@@ -73,6 +75,8 @@ extension ProtectionError: CustomStringConvertible {
             "--residual: the method \(method) keeps every bit, and turning the residual stream rounds; choose permutation or none"
         case .vanishingGain(let tensor, let channel):
             "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
+        case .costlyBias(let tensor, let multiple):
+            "tensor \(tensor): divided by its norm's gains and turned, this bias would cost about \(rounded(multiple)) times the rounding of the original; leave out --residual"
         case .layerOutOfRange(let layer, let stacks):
             "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):

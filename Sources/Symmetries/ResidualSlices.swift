@@ -40,17 +40,18 @@ struct ResidualSlices {
     private mutating func forbidTurning(_ what: String) { turnLimit = turnLimit ?? what }
 
     private mutating func add(
-        _ tensor: String?, axis: Int, start: Int = 0, width: Int = 1, gain: Site.Gain? = nil
+        _ tensor: String?, axis: Int, start: Int = 0, width: Int = 1, gain: Site.Gain? = nil, isDivided: Bool = false
     ) {
         guard let tensor else { return }
         let key = Key(tensor: tensor, axis: axis, start: start)
+        let slice = Site.Slice(
+            tensor: tensor, axis: axis, start: start, representation: .direct, part: .residual, width: width,
+            gain: gain, isDivided: isDivided)
         if let known = slices[key] {
-            if known.gain != gain { forbidTurning("\(tensor) is read behind norms of different gains") }
+            if known != slice { forbidTurning("\(tensor) meets the stream with different gains") }
             return
         }
-        slices[key] = .init(
-            tensor: tensor, axis: axis, start: start, representation: .direct, part: .residual, width: width,
-            gain: gain)
+        slices[key] = slice
         if slices[Key(tensor: tensor, axis: 1 - axis, start: start)] != nil {
             forbidTurning("\(tensor) meets the stream on both sides")
         }
@@ -81,8 +82,8 @@ struct ResidualSlices {
             addFactors(weight)
             gains[weight] = norm.gain
         }
-        if norm.bias != nil { forbidTurning("norms with a bias") }
-        add(norm.bias, axis: 0)
+        // g∘n + b = g∘(n + b/g), and the readers take g.
+        add(norm.bias, axis: 0, gain: norm.gain, isDivided: norm.weight != nil)
     }
 
     /// A norm on the stream itself, or on what a block adds to it.

@@ -5,8 +5,8 @@ import OrderedCollections
 ///
 /// A permutation P of its channels commutes with every norm whose gains are permuted along, and with sums; signs as well where no
 /// norm subtracts a mean. Tables and writers become `·Pᵀ`, readers `·P⁻¹`, and the function stays what it is. An orthogonal R
-/// commutes with root mean squares once every gain has gone into the weights behind its norm: readers become `W·diag(g)·Rᵀ`. Where
-/// norms subtract the mean, R has to fix the vector of ones.
+/// commutes with root mean squares once every gain has gone into the weights behind its norm: readers become `W·diag(g)·Rᵀ`, and a
+/// norm's bias `R·(b/g)`, as `W·(g∘n + b) = W·diag(g)·Rᵀ · R·(n + b/g)`. Where norms subtract the mean, R has to fix the vector of ones.
 public struct ResidualStream: Sendable {
     /// Of the first of its stacks.
     public let name: String

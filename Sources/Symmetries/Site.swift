@@ -70,12 +70,14 @@ public struct Site: Sendable, Equatable {
         public let width: Int
         /// Distance from one channel to the next: `width`, unless others lie between, as the parts of other heads do.
         public let stride: Int
-        /// The norm's gain that goes into these weights before the element acts: they read what the norm gives.
+        /// The folded gain that these weights are multiplied by before the element acts: they read what its norm gives.
         public let gain: Gain?
+        /// Whether they are divided by it instead: the norm's bias, which the gain does not multiply.
+        public let isDivided: Bool
 
         public init(
             tensor: String, axis: Int, start: Int, representation: Representation, part: Part,
-            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil, gain: Gain? = nil
+            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil, gain: Gain? = nil, isDivided: Bool = false
         ) {
             self.tensor = tensor
             self.axis = axis
@@ -86,7 +88,11 @@ public struct Site: Sendable, Equatable {
             self.width = width
             self.stride = stride ?? width
             self.gain = gain
+            self.isDivided = isDivided
         }
+
+        /// What these weights are multiplied by before the element acts, one number for each channel, given their gain's.
+        public func factors(_ gain: [Double]) -> [Double] { isDivided ? gain.map { 1 / $0 } : gain }
 
         /// From the first of `channels` channels to the end of the last.
         public func extent(channels: Int) -> Range<Int> { start..<start + max(channels - 1, 0) * stride + width }
@@ -95,7 +101,7 @@ public struct Site: Sendable, Equatable {
         public func moved(to start: Int) -> Slice {
             Slice(
                 tensor: tensor, axis: axis, start: start, representation: representation, part: part, across: across,
-                width: width, stride: stride, gain: gain)
+                width: width, stride: stride, gain: gain, isDivided: isDivided)
         }
     }
 

@@ -18,7 +18,7 @@ struct FoldedGains: Sendable {
     }
 
     /// Reads those of an original.
-    /// - Throws: `ProtectionError.vanishingGain` for one that can't be undone.
+    /// - Throws: `ProtectionError.vanishingGain` for one that can't be undone, `costlyBias` for one too small beside its norm's bias.
     init(_ sites: [Site], in original: Checkpoint) throws {
         var stored: [String: [UInt8]] = [:]
         for gain in sites.flatMap(\.folded) {
@@ -26,6 +26,12 @@ struct FoldedGains: Sendable {
             stored[gain.tensor] = Array(original.bytes(of: tensor))
         }
         self.init(stored: stored, values: try Self.values(sites, stored, in: original))
+        for site in sites {
+            guard let bias = TurnedBias.worst(at: site, in: original) else { continue }
+            guard bias.multiple <= TurnedBias.largestMultiple else {
+                throw ProtectionError.costlyBias(tensor: bias.tensor, multiple: bias.multiple)
+            }
+        }
     }
 
     /// One factor for each channel; nil where the norm has none.

@@ -49,9 +49,7 @@ struct Sketch: Sendable {
             if case .orthogonal(_, _, fixesOnes: true) = stream.site.group { for i in 0..<d { vectors[i, 0] = 1 } }
             widths.append((d, k))
             before.append(vectors)
-            if stream.matrix == nil {
-                problems.append("\(stream.site.path): the tables of tokens are not the original's turned")
-            }
+            if let problem = stream.problem { problems.append(problem) }
             after.append(stream.matrix.map { $0 * vectors } ?? vectors)
             problems += Self.collect(stream, number, original, into: &parts)
         }
@@ -85,7 +83,7 @@ struct Sketch: Sendable {
             }
             parts[name] = Part(
                 stream: number, axis: axis, source: source,
-                factors: slices.sorted { $0.start < $1.start }.map { StreamReader.gain($0.gain, in: original) })
+                factors: slices.sorted { $0.start < $1.start }.map { StreamReader.factors(of: $0, in: original) })
         }
         return problems
     }

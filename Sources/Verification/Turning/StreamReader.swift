@@ -11,7 +11,7 @@ struct StreamReader {
     let tensor: TensorRecord
     /// The axis on which the stream lies, in blocks of its width.
     let axis: Int
-    /// By block: the gains that go into the tensor.
+    /// By block: what the tensor is multiplied by, channel by channel.
     let factors: [[Double]]
 
     static func gain(_ gain: Site.Gain?, in checkpoint: Checkpoint) -> [Double] {
@@ -22,6 +22,11 @@ struct StreamReader {
             WeightReader(checkpoint: checkpoint).values(tensor, 0..<tensor.elementCount, into: base)
         }
         return values.map { $0 + gain.offset }
+    }
+
+    /// What a slice is multiplied by before its stream is turned; empty for nothing.
+    static func factors(of slice: Site.Slice, in checkpoint: Checkpoint) -> [Double] {
+        slice.factors(gain(slice.gain, in: checkpoint))
     }
 
     /// `W·diag(g)·V` where the stream lies on columns, `Vᵀ·diag(g)·W` block by block where it lies on rows; V is d x k.
