@@ -23,7 +23,7 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case noTurning(path: String, transform: String, reason: String)
     /// The method keeps every bit, and turning a stream rounds.
     case turningRounds(method: String)
-    /// A norm's gain is so small that the weights it goes into could not come back.
+    /// A norm's gain, or the factor behind a block, is so small that the weights it goes into could not come back.
     case vanishingGain(tensor: String, channel: Int)
     /// A norm's gains are so uneven beside its bias that the two together would lose bits where the stream is turned.
     case costlyBias(tensor: String, multiple: Double)
@@ -74,7 +74,7 @@ extension ProtectionError: CustomStringConvertible {
         case .turningRounds(let method):
             "--residual: the method \(method) keeps every bit, and turning the residual stream rounds; choose permutation or none"
         case .vanishingGain(let tensor, let channel):
-            "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
+            "tensor \(tensor): the factor of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
         case .costlyBias(let tensor, let multiple):
             "tensor \(tensor): divided by its norm's gains and turned, this bias would cost about \(rounded(multiple)) times the rounding of the original; leave out --residual"
         case .layerOutOfRange(let layer, let stacks):

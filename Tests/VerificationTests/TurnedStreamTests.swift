@@ -37,18 +37,21 @@ import Verification
 
     /// As many of the recorded models as norms allow.
     @Test func manyCanBeTurned() {
-        #expect(Self.legal.count >= 82, "\(Self.legal.count)")
+        #expect(Self.legal.count >= 94, "\(Self.legal.count)")
         for name in [
             "llama", "llama_tied", "mixtral", "gemma", "t5_gated", "olmo", "cohere", "deepseek_v3", "gpt_oss", "gpt2",
             "opt", "phi", "gpt_neo", "gpt_neox", "gptj", "gpt_bigcode", "starcoder2", "stablelm", "falcon_new",
-            "falcon_old", "falcon_alibi", "nemotron", "persimmon", "megatron_bert_classifier",
+            "falcon_old", "falcon_alibi", "nemotron", "persimmon", "megatron_bert_classifier", "vit", "deit",
+            "vit_msn_classifier", "dinov2_classifier",
         ] {
             #expect(Self.legal.contains(name), "\(name)")
         }
     }
 
     /// Both proofs hold, everything has moved, and the original comes back to rounding with the norms and config.json as they were.
-    @Test(arguments: legal, [ResidualTransform.hadamard, .rotation])
+    @Test(
+        arguments: legal.map { ($0, ResidualTransform.hadamard) }
+            + legal.indices.filter { $0 % 3 == 0 }.map { (legal[$0], .rotation) })
     func soundLocksPass(name: String, transform: ResidualTransform) throws {
         let (source, locked) = try protect(name, transform)
         let pair = try ModelPair(source, locked, threads: 1)
@@ -94,7 +97,10 @@ import Verification
 
     /// A tensor that was not turned, not turned alike, or not multiplied by its gain; experts whose router stayed; a gain that stayed; a
     /// head that stayed tied: the weights' proof sees each, and the outputs' proof all but what few inputs reach.
-    @Test(arguments: ["llama", "llama_tied", "mixtral", "gpt_oss", "olmo", "t5_gated", "deepseek_v3", "gpt_neox"])
+    @Test(arguments: [
+        "llama", "llama_tied", "mixtral", "gpt_oss", "olmo", "t5_gated", "deepseek_v3", "gpt_neox", "opt_classifier",
+        "dinov2_classifier",
+    ])
     func plantedFaults(name: String) throws {
         let (source, _) = try protect(name, .hadamard)
         let (original, locked) = (try EditableModel(reading: source.path), try EditableModel(reading: folder("p")))

@@ -25,11 +25,11 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
     let runs: [Run]
 
     init(rowsOf edits: TensorEdits, elements: ElementSource) throws {
-        try self.init(edits.rows, edits.rowMoves, extent: edits.tensor.matrixShape.rows, forRows: true, elements)
+        try self.init(edits.rows, edits.rowMoves, extent: edits.shape.rows, forRows: true, elements)
     }
 
     init(columnsOf band: TensorEdits.Band, _ edits: TensorEdits, elements: ElementSource) throws {
-        try self.init(band.edits, edits.columnMoves, extent: edits.tensor.matrixShape.columns, forRows: false, elements)
+        try self.init(band.edits, edits.columnMoves, extent: edits.shape.columns, forRows: false, elements)
     }
 
     private init(

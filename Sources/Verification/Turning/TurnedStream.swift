@@ -16,8 +16,8 @@ struct TurnedStream: Sendable {
     private static let chunkRows = 1024
     /// Below this the anchors tell too little of some direction.
     private static let ridge = 1e-10
-    /// Beyond this some direction is not told at all.
-    private static let largestBlur = 1e4
+    /// Beyond this, which no tolerance makes room for, a sound model could not be told from another.
+    private static let largestBlur = 64.0
 
     let site: Site
     /// Places in `Architecture.stacks`.
@@ -86,10 +86,14 @@ struct TurnedStream: Sendable {
             (matrix, blur) = (nil, power.isFinite ? .infinity : 0)
             return
         }
-        let nearest = try Self.product(cross, transposed: false, inverse, threads)
-        matrix = try Self.orthogonal(nearest: nearest, to: max(1e-3 * roundoff, 1e-12), threads)
         let spread = (0..<d).reduce(0.0) { $0 + inverse[$1, $1] } * power / Double(max(rows, 1))
         blur = spread.squareRoot()
+        guard blur <= Self.largestBlur else {
+            matrix = nil
+            return
+        }
+        let nearest = try Self.product(cross, transposed: false, inverse, threads)
+        matrix = try Self.orthogonal(nearest: nearest, to: max(1e-3 * roundoff, 1e-12), threads)
     }
 
     private static func zero(_ d: Int) -> Matrix<Double> { Matrix(rows: d, columns: d, repeating: 0) }
