@@ -1,4 +1,5 @@
 import Checkpoints
+import Rewriting
 import Symmetries
 
 /// What rounding will cost, read from a model's weights before anything is drawn, and the powers of two that keep it low.
@@ -15,7 +16,12 @@ public struct PredictedRounding: Sendable {
         _ sites: [Site], in original: Checkpoint, sampler: Sampler, condition: Double, threads: Int? = nil
     ) throws {
         let powers = try sampler == .exact ? nil : WeightPowers(of: sites, in: original, threads: threads)
-        self.init(sites, powers: powers, sampler: sampler, condition: condition)
+        let other = PredictedRounding(sites, powers: powers, sampler: sampler, condition: condition)
+        exponents = other.exponents
+        let biases = sites.compactMap { site in
+            TurnedBias.worst(at: site, in: original).map { (site.path, max(1, $0.multiple)) }
+        }
+        multiples = other.multiples.merging(biases) { _, own in own }
     }
 
     /// - Parameter powers: of at least these sites' weights; nil where elements are exact and nothing is rounded.

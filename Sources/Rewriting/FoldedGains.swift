@@ -14,7 +14,7 @@ public struct FoldedGains: Sendable {
     }
 
     /// Reads those of an original.
-    /// - Throws: `RewritingError.vanishingGain` for one that can't be undone.
+    /// - Throws: `RewritingError.vanishingGain` for one that can't be undone, `costlyBias` for one too small beside its norm's bias.
     public init(_ sites: [Site], in original: Checkpoint) throws {
         var stored: [String: [UInt8]] = [:]
         for gain in sites.flatMap(\.folded) {
@@ -22,6 +22,12 @@ public struct FoldedGains: Sendable {
             stored[gain.tensor] = Array(original.bytes(of: tensor))
         }
         self.init(stored: stored, values: try Self.values(sites, stored, in: original))
+        for site in sites {
+            guard let bias = TurnedBias.worst(at: site, in: original) else { continue }
+            guard bias.multiple <= TurnedBias.largestMultiple else {
+                throw RewritingError.costlyBias(tensor: bias.tensor, multiple: bias.multiple)
+            }
+        }
     }
 
     /// Takes those that were kept of an original.

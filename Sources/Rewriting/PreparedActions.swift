@@ -9,7 +9,7 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
         case torus(Torus)
         /// Exact: a source channel within the run, and ± a power of two.
         case monomial(source: [Int32], scale: [Double])
-        /// `after ∘ R·(before ∘ x)`: protecting multiplies by a norm's gains before it turns, restoring divides by them behind that.
+        /// `after ∘ R·(before ∘ x)`: protecting multiplies by a site's factors before it turns, restoring divides by them behind that.
         case turn(Turn<Real>, before: [Real], after: [Real])
     }
 
@@ -25,11 +25,11 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
     let runs: [Run]
 
     init(rowsOf edits: TensorEdits, elements: ElementCache) throws {
-        try self.init(edits.rows, edits.rowMoves, extent: edits.tensor.matrixShape.rows, forRows: true, elements)
+        try self.init(edits.rows, edits.rowMoves, extent: edits.shape.rows, forRows: true, elements)
     }
 
     init(columnsOf band: TensorEdits.Band, _ edits: TensorEdits, elements: ElementCache) throws {
-        try self.init(band.edits, edits.columnMoves, extent: edits.tensor.matrixShape.columns, forRows: false, elements)
+        try self.init(band.edits, edits.columnMoves, extent: edits.shape.columns, forRows: false, elements)
     }
 
     private init(
@@ -93,11 +93,11 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
             return .monomial(source: monomial.source.map(Int32.init), scale: monomial.scale)
         case .torus(let torus) where forRows: return .torus(torus)
         case .rotation:
-            let gain = edit.slice.gain.flatMap { elements.gains[$0] } ?? []
+            let factors = edit.slice.factors(edit.slice.gain.flatMap { elements.gains[$0] } ?? [])
             return .turn(
                 try elements.turn(at: edit.site, in: Real.self),
-                before: elements.isInverse ? [] : gain.map { Real($0) },
-                after: elements.isInverse ? gain.map { Real(1 / $0) } : [])
+                before: elements.isInverse ? [] : factors.map { Real($0) },
+                after: elements.isInverse ? factors.map { Real(1 / $0) } : [])
         case .dense, .torus, .monomial: return .dense(Matrix<Real>(rounding: action.matrix))
         }
     }

@@ -4,8 +4,10 @@ public enum RewritingError: Error, Sendable, Equatable {
     case overflow(tensor: String, type: String)
     /// A scaling by a power of two would have lost bits, so that the weights could not come back exactly.
     case inexactScaling(tensor: String)
-    /// A norm's gain is so small that the weights it goes into could not come back.
+    /// A norm's gain, or the factor behind a block, is so small that the weights it goes into could not come back.
     case vanishingGain(tensor: String, channel: Int)
+    /// A norm's gains are so uneven beside its bias that the two together would lose bits where the stream is turned.
+    case costlyBias(tensor: String, multiple: Double)
     /// A tensor is mixed along both axes, which no described architecture asks for.
     case bothAxes(tensor: String)
     /// Tensors of two experts that would change places are stored in different types.
@@ -24,7 +26,9 @@ extension RewritingError: CustomStringConvertible {
         case .inexactScaling(let tensor):
             "tensor \(tensor): scaling by a power of two would lose bits; choose --condition 1, which uses none"
         case .vanishingGain(let tensor, let channel):
-            "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
+            "tensor \(tensor): the factor of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
+        case .costlyBias(let tensor, let multiple):
+            "tensor \(tensor): divided by its norm's gains and turned, this bias would cost about \((multiple * 10).rounded() / 10) times the rounding of the original; leave out --residual"
         case .bothAxes(let tensor):
             "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
         case .unlikeExperts(let tensor, let type, let other, let otherType):

@@ -11,7 +11,7 @@ extension TensorEdits {
     /// Runs of rows that can be computed one by one. They follow from shapes and groups alone, so that what is written depends on
     /// nothing else, and none crosses from one band to another, wherever whole blocks are moved.
     var rowTiles: [Range<Int>] {
-        let rowBytes = max(tensor.matrixShape.columns * tensor.type.bitWidth / 8, 1)
+        let rowBytes = max(shape.columns * tensor.type.bitWidth / 8, 1)
         let free = max(1, Self.tileBytes / rowBytes)
         let count = mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
         // Rows of a tile; nil where all of a run's are mixed.
@@ -27,7 +27,7 @@ extension TensorEdits {
             }
             end = edit.range.upperBound
         }
-        runs.append((end..<tensor.matrixShape.rows, count))
+        runs.append((end..<shape.rows, count))
         var band = 0
         return runs.flatMap { range, count in
             guard let count else { return [range] }

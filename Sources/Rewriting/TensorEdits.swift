@@ -19,6 +19,8 @@ struct TensorEdits: Sendable {
 
     /// Of the original.
     let tensor: TensorRecord
+    /// As what matrix it is acted on: with a channel in each row where its rows are turned, such as those of a convolution.
+    let shape: (rows: Int, columns: Int)
     /// Edits of rows, by ascending start.
     let rows: [Edit]
     /// Edits of columns. They cover the tensor from its first row to its last.
@@ -39,7 +41,9 @@ struct TensorEdits: Sendable {
     init(tensor: TensorRecord, edits: [Edit], folded: Site.Gain? = nil) throws {
         self.tensor = tensor
         self.folded = folded
-        let (rowCount, columnCount) = tensor.matrixShape
+        let (shape, edits) = Self.joined(tensor, edits)
+        self.shape = shape
+        let (rowCount, columnCount) = shape
         let moves = edits.filter(\.site.kind.movesBlocks)
         for move in moves {
             let extent = move.slice.extent(channels: move.site.group.dimension)
@@ -54,7 +58,7 @@ struct TensorEdits: Sendable {
         }
         rows = actions.filter { $0.slice.axis == 0 }.sorted { $0.slice.start < $1.slice.start }
         try Self.check(rows, extent: rowCount, tensor)
-        bands = try Self.bands(actions.filter { $0.slice.axis != 0 }, tensor)
+        bands = try Self.bands(actions.filter { $0.slice.axis != 0 }, tensor, shape)
         // A stream is turned along one axis of a tensor, and gains are nothing but gains.
         let turnsColumns = bands.contains { $0.edits.contains { $0.site.group.isRotation } }
         guard !turnsColumns || !rows.contains(where: { $0.site.group.isRotation }), folded == nil || edits.isEmpty
@@ -63,9 +67,23 @@ struct TensorEdits: Sendable {
         }
     }
 
+    /// A channel that is several rows, all that is there, becomes one: rotations act on channels, and their rows lie side by side.
+    private static func joined(
+        _ tensor: TensorRecord, _ edits: [Edit]
+    ) -> (shape: (rows: Int, columns: Int), edits: [Edit]) {
+        let (rows, columns) = tensor.matrixShape
+        guard edits.count == 1, let edit = edits.first, edit.site.group.isRotation, edit.slice.axis == 0,
+            edit.slice.width > 1, edit.range == 0..<rows
+        else { return (tensor.matrixShape, edits) }
+        let slice = edit.slice.joined
+        return ((rows / edit.slice.width, columns * edit.slice.width), [Edit(site: edit.site, slice: slice)])
+    }
+
     /// An edit of columns that names no rows holds for all bands.
-    private static func bands(_ edits: [Edit], _ tensor: TensorRecord) throws -> [Band] {
-        let (rowCount, columnCount) = tensor.matrixShape
+    private static func bands(
+        _ edits: [Edit], _ tensor: TensorRecord, _ shape: (rows: Int, columns: Int)
+    ) throws -> [Band] {
+        let (rowCount, columnCount) = shape
         let everywhere = edits.filter { $0.slice.across == nil }
         var byRows: [Range<Int>: [Edit]] = [:]
         for edit in edits { if let rows = edit.slice.across { byRows[rows, default: []].append(edit) } }

@@ -32,7 +32,7 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
         self.elements = elements
         self.allowsNonFinite = allowsNonFinite
         prepared = Mutex(Prepared(columns: Array(repeating: nil, count: edits.bands.count)))
-        let rowBytes = edits.tensor.matrixShape.columns * edits.tensor.type.bitWidth / 8
+        let rowBytes = edits.shape.columns * edits.tensor.type.bitWidth / 8
         tiles = edits.rowTiles.map { $0.lowerBound * rowBytes..<$0.upperBound * rowBytes }.filter { !$0.isEmpty }
     }
 
@@ -48,7 +48,7 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
         guard bytes.count == edits.tensor.byteCount, let from = bytes.baseAddress, let to = output.baseAddress else {
             return
         }
-        let columns = edits.tensor.matrixShape.columns
+        let columns = edits.shape.columns
         let rowBytes = columns * MemoryLayout<Storage.Stored>.stride
         let rows = tile.lowerBound / rowBytes..<tile.upperBound / rowBytes
         // Safetensors promises no alignment, as a header may have any length; the kernels ask for none.
@@ -77,7 +77,7 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
         _ rows: Range<Int>, of read: UnsafePointer<Storage.Stored>, by between: Between.Type,
         into written: UnsafeMutablePointer<Storage.Stored>, _ scratch: WorkerScratch
     ) throws -> Int where Between.Real == Storage.Real {
-        let columns = edits.tensor.matrixShape.columns
+        let columns = edits.shape.columns
         let middle = scratch.buffer(3, of: Between.Stored.self, count: rows.count * columns)
         let first = TileKernel<Storage, Between>(
             input: read, output: middle, rows: rows, columns: columns, scratch: scratch)

@@ -9,7 +9,7 @@ struct ResidualSlices {
     }
 
     private var slices: OrderedDictionary<Key, Site.Slice> = [:]
-    /// Gains of norms, which permutations move.
+    /// Gains of norms and factors behind blocks, which permutations move.
     private var factors: OrderedDictionary<String, Site.Slice> = [:]
     private var gains: OrderedDictionary<String, Site.Gain> = [:]
     /// What knows no signs; nil where nothing does.
@@ -40,17 +40,18 @@ struct ResidualSlices {
     private mutating func forbidTurning(_ what: String) { turnLimit = turnLimit ?? what }
 
     private mutating func add(
-        _ tensor: String?, axis: Int, start: Int = 0, width: Int = 1, gain: Site.Gain? = nil
+        _ tensor: String?, axis: Int, start: Int = 0, width: Int = 1, gain: Site.Gain? = nil, isDivided: Bool = false
     ) {
         guard let tensor else { return }
         let key = Key(tensor: tensor, axis: axis, start: start)
+        let slice = Site.Slice(
+            tensor: tensor, axis: axis, start: start, representation: .direct, part: .residual, width: width,
+            gain: gain, isDivided: isDivided)
         if let known = slices[key] {
-            if known.gain != gain { forbidTurning("\(tensor) is read behind norms of different gains") }
+            if known != slice { forbidTurning("\(tensor) meets the stream with different gains") }
             return
         }
-        slices[key] = .init(
-            tensor: tensor, axis: axis, start: start, representation: .direct, part: .residual, width: width,
-            gain: gain)
+        slices[key] = slice
         if slices[Key(tensor: tensor, axis: 1 - axis, start: start)] != nil {
             forbidTurning("\(tensor) meets the stream on both sides")
         }
@@ -58,13 +59,6 @@ struct ResidualSlices {
 
     /// A table or a vector with axes before the one of the channels.
     private mutating func addTable(_ tensor: String?) { add(tensor, axis: 1) }
-
-    /// A factor for each channel of what a block writes.
-    private mutating func addFactors(_ tensor: String?, _ limit: String) {
-        guard let tensor else { return }
-        forbidTurning(limit)
-        addFactors(tensor)
-    }
 
     private mutating func addFactors(_ tensor: String) {
         factors[tensor] = .init(tensor: tensor, axis: 0, start: 0, representation: .permutation, part: .residual)
@@ -81,8 +75,8 @@ struct ResidualSlices {
             addFactors(weight)
             gains[weight] = norm.gain
         }
-        if norm.bias != nil { forbidTurning("norms with a bias") }
-        add(norm.bias, axis: 0)
+        // g∘n + b = g∘(n + b/g), and the readers take g.
+        add(norm.bias, axis: 0, gain: norm.gain, isDivided: norm.weight != nil)
     }
 
     /// A norm on the stream itself, or on what a block adds to it.
@@ -106,13 +100,14 @@ struct ResidualSlices {
         }
     }
 
-    private mutating func addWriter(_ projection: Projection) {
+    /// - Parameter factor: what the block's result is multiplied by.
+    private mutating func addWriter(_ projection: Projection, factor: Site.Gain? = nil) {
         if projection.outputAxis == 0 {
-            add(projection.weight, axis: 0, start: (projection.expert ?? 0) * projection.storedOutputs)
+            add(projection.weight, axis: 0, start: (projection.expert ?? 0) * projection.storedOutputs, gain: factor)
         } else {
-            add(projection.weight, axis: 1)
+            add(projection.weight, axis: 1, gain: factor)
         }
-        add(projection.bias, axis: projection.expert == nil ? 0 : 1)
+        add(projection.bias, axis: projection.expert == nil ? 0 : 1, gain: factor)
     }
 
     // MARK: Stacks
@@ -148,7 +143,6 @@ struct ResidualSlices {
             addTable(tokens.types)
             addInPlace(tokens.norm)
         case .patches(let patches):
-            forbidTurning("a stream that begins with a convolution")
             // Stored as (channels, colours, height, width): a channel is a run of rows of the width's length.
             add(patches.patches.weight, axis: 0, width: patches.channels * patches.patchSize)
             add(patches.patches.bias, axis: 0)
@@ -156,7 +150,8 @@ struct ResidualSlices {
             addTable(patches.positions)
             addInPlace(patches.norm)
         case .audio(let audio):
-            forbidTurning("a stream that begins with a convolution")
+            // No linear map stands between it and the stream to take R.
+            forbidTurning("a nonlinearity behind the convolution")
             signLimit = signLimit ?? "a nonlinearity behind the convolution"
             add(audio.second.weight, axis: 0, width: audio.second.inputCount / 3)
             add(audio.second.bias, axis: 0)
@@ -168,20 +163,28 @@ struct ResidualSlices {
         add(sublayer.before)
         addInPlace(sublayer.after)
         addInPlace(sublayer.residual)
-        addFactors(sublayer.scale, "a factor for each channel behind the blocks")
+        let factor = sublayer.scale.map { Site.Gain(tensor: $0, offset: 0) }
+        if let factor {
+            addFactors(factor.tensor)
+            gains[factor.tensor] = factor
+            if sublayer.after != nil { forbidTurning("a factor for each channel of what a norm gives") }
+        }
         switch sublayer.operation {
-        case .attention(let block): add(block, behind: sublayer.before)
-        case .mlp(let block): add(block, behind: sublayer.before)
+        case .attention(let block): add(block, behind: sublayer.before, factor)
+        case .mlp(let block): add(block, behind: sublayer.before, factor)
         // Where there are such, no stream is moved.
         case .opaque: break
         case .experts(let block):
             addReader(block.router, behind: sublayer.before)
             addReader(block.sharedGate, behind: sublayer.before)
-            for expert in block.experts + [block.shared].compactMap(\.self) { add(expert, behind: sublayer.before) }
+            for expert in block.experts + [block.shared].compactMap(\.self) {
+                add(expert, behind: sublayer.before, factor)
+            }
         }
     }
 
-    private mutating func add(_ block: AttentionBlock, behind norm: Norm?) {
+    /// - Parameter factor: for each channel of what the block gives (LayerScale), which its last map takes.
+    private mutating func add(_ block: AttentionBlock, behind norm: Norm?, _ factor: Site.Gain?) {
         if block.probe != nil { forbidTurning("a learned query") }
         addTable(block.probe)
         addReader(block.queryLatent?.down ?? block.query, behind: norm)
@@ -191,14 +194,17 @@ struct ResidualSlices {
             addReader(block.sharedKey, behind: norm)
             if block.keyValueLatent == nil { addReader(block.value, behind: norm) }
         }
-        addWriter(block.output)
+        addWriter(block.output, factor: factor)
     }
 
-    private mutating func add(_ block: MLPBlock, behind norm: Norm?) {
+    private mutating func add(_ block: MLPBlock, behind norm: Norm?, _ factor: Site.Gain?) {
         addReader(block.gate, behind: norm)
         addReader(block.up, behind: norm)
-        addWriter(block.down)
+        addWriter(block.down, factor: factor)
     }
+
+    /// What stands in the place of a patch that is hidden from the model.
+    mutating func addMask(_ tensor: String) { addTable(tensor) }
 
     // MARK: Heads
 
@@ -238,7 +244,6 @@ struct ResidualSlices {
             for step in head.pooling == .meanOfHeads ? head.steps[...] : head.steps.prefix(1) {
                 addReader(step.projection, behind: last.finalNorm)
                 if head.pooling == .firstAndMean {
-                    forbidTurning("a head that reads the stream twice")
                     addReader(step.projection, behind: last.finalNorm, from: step.projection.inputCount / 2)
                 }
             }

@@ -5,8 +5,9 @@ import OrderedCollections
 ///
 /// A permutation P of its channels commutes with every norm whose gains are permuted along, and with sums; signs as well where no
 /// norm subtracts a mean. Tables and writers become `·Pᵀ`, readers `·P⁻¹`, and the function stays what it is. An orthogonal R
-/// commutes with root mean squares once every gain has gone into the weights behind its norm: readers become `W·diag(g)·Rᵀ`. Where
-/// norms subtract the mean, R has to fix the vector of ones.
+/// commutes with root mean squares once every gain has gone into the weights behind its norm: readers become `W·diag(g)·Rᵀ`, and a
+/// norm's bias `R·(b/g)`, as `W·(g∘n + b) = W·diag(g)·Rᵀ · R·(n + b/g)`. Where a block's result is multiplied by λ, its writer takes it:
+/// `R·diag(λ)·W`. Where norms subtract the mean, R has to fix the vector of ones.
 public struct ResidualStream: Sendable {
     /// Of the first of its stacks.
     public let name: String
@@ -61,8 +62,11 @@ extension Architecture {
         for (number, stack) in stacks.enumerated() {
             groups[stack.tableOfTokens ?? stack.name, default: []].append(number)
         }
+        let masks = roles.filter { $0.value.name == "mask_embedding" }.keys.sorted()
+        let patches = stacks.firstIndex { if case .patches = $0.embedding { true } else { false } }
         let all = groups.values.map { numbers in
             var slices = ResidualSlices()
+            if let patches, numbers.contains(patches) { for mask in masks { slices.addMask(mask) } }
             for (number, stack) in stacks.enumerated() {
                 slices.add(
                     stack, isOwn: numbers.contains(number),
@@ -71,7 +75,9 @@ extension Architecture {
             slices.add(head, of: self, numbers)
             return (numbers, slices)
         }
-        let other = roles.first { !$1.isRead && $1.name != "buffer" }?.key
+        let other = roles.first {
+            !$1.isRead && $1.name != "buffer" && (patches == nil || $1.name != "mask_embedding")
+        }?.key
         return all.map { numbers, slices in
             let name = stacks[numbers[0]].name
             let otherUse = other.map {

@@ -32,7 +32,7 @@ public struct Site: Sendable, Equatable {
     public let slices: [Slice]
     /// Lists of tensors of one shape, entry c of each being channel c's, that change places as the channels do.
     public let exchanges: [[String]]
-    /// Gains that go into the weights behind their norms, whole: 1 is left of each.
+    /// Gains that go into the weights behind their norms or before them, whole: 1 is left of each.
     public let folded: [Gain]
     /// A head that is to be told apart from the table that it was tied to.
     public let untied: Untied?
@@ -70,12 +70,15 @@ public struct Site: Sendable, Equatable {
         public let width: Int
         /// Distance from one channel to the next: `width`, unless others lie between, as the parts of other heads do.
         public let stride: Int
-        /// The norm's gain that goes into these weights before the element acts: they read what the norm gives.
+        /// The folded gain that these weights are multiplied by before the element acts: they read what its norm gives, or give what it
+        /// multiplies.
         public let gain: Gain?
+        /// Whether they are divided by it instead: the norm's bias, which the gain does not multiply.
+        public let isDivided: Bool
 
         public init(
             tensor: String, axis: Int, start: Int, representation: Representation, part: Part,
-            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil, gain: Gain? = nil
+            across: Range<Int>? = nil, width: Int = 1, stride: Int? = nil, gain: Gain? = nil, isDivided: Bool = false
         ) {
             self.tensor = tensor
             self.axis = axis
@@ -86,16 +89,27 @@ public struct Site: Sendable, Equatable {
             self.width = width
             self.stride = stride ?? width
             self.gain = gain
+            self.isDivided = isDivided
         }
+
+        /// What these weights are multiplied by before the element acts, one number for each channel, given their gain's.
+        public func factors(_ gain: [Double]) -> [Double] { isDivided ? gain.map { 1 / $0 } : gain }
 
         /// From the first of `channels` channels to the end of the last.
         public func extent(channels: Int) -> Range<Int> { start..<start + max(channels - 1, 0) * stride + width }
+
+        /// The same slice of a tensor that is read with each channel in one row.
+        public var joined: Slice {
+            Slice(
+                tensor: tensor, axis: axis, start: start / width, representation: representation, part: part,
+                gain: gain, isDivided: isDivided)
+        }
 
         /// The same slice where its channels begin elsewhere.
         public func moved(to start: Int) -> Slice {
             Slice(
                 tensor: tensor, axis: axis, start: start, representation: representation, part: part, across: across,
-                width: width, stride: stride, gain: gain)
+                width: width, stride: stride, gain: gain, isDivided: isDivided)
         }
     }
 
@@ -109,7 +123,7 @@ public struct Site: Sendable, Equatable {
         public init(head: String, table: String) { (self.head, self.table) = (head, table) }
     }
 
-    /// The gain of a norm, one number for each channel: what is stored plus an offset.
+    /// The gain of a norm, or the factor behind a block (LayerScale), one number for each channel: what is stored plus an offset.
     public struct Gain: Sendable, Equatable, Hashable {
         public let tensor: String
         public let offset: Double

@@ -46,10 +46,11 @@ public struct ModelPair: Sendable {
             guard let site = stream.site(allowance.residual), site.group.isRotation, allowance.covers(site) else {
                 return nil
             }
+            let anchors = TurnedStream.anchors(
+                of: site, tables: Set(stream.stacks.compactMap { architecture.stacks[$0].tableOfTokens }), head: head,
+                beside: architecture.allSites(allowance.residual))
             return try TurnedStream(
-                site, stacks: stream.stacks,
-                tables: Set(stream.stacks.compactMap { architecture.stacks[$0].tableOfTokens }), head: head, original,
-                protected, threads: threads)
+                site, stacks: stream.stacks, anchors: anchors, original, protected, threads: threads)
         }
         return try Sketch(streams, original, protected, seed: seed, threads: threads)
     }

@@ -79,7 +79,7 @@ struct OuterSites: Sendable {
     func worstError(at site: Site, _ scratch: WorkerScratch) -> WorstError {
         var worst = WorstError()
         if let stream = sketch.streams.first(where: { $0.site.path == site.path }) {
-            if stream.matrix == nil { worst.include(.infinity, "the tables of tokens") }
+            if stream.matrix == nil { worst.include(.infinity, "what tells of its matrix") }
             return worst
         }
         guard site.kind != .heads else { return worst }

@@ -20,7 +20,15 @@ struct Sketch: Sendable {
         let axis: Int
         /// The original's tensor, which has another name where a table became a head of its own.
         let source: String
-        var factors: [[Double]]
+        /// Rows of the stored matrix that make one channel, where those of one lie side by side.
+        let width: Int
+        let factors: [[Double]]
+
+        /// As what matrix a tensor is read: one with a channel in each row, where it has any there.
+        func shape(_ tensor: TensorRecord) -> (rows: Int, columns: Int) {
+            let (rows, columns) = tensor.matrixShape
+            return (rows / width, columns * width)
+        }
     }
 
     let streams: [TurnedStream]
@@ -49,9 +57,7 @@ struct Sketch: Sendable {
             if case .orthogonal(_, _, fixesOnes: true) = stream.site.group { for i in 0..<d { vectors[i, 0] = 1 } }
             widths.append((d, k))
             before.append(vectors)
-            if stream.matrix == nil {
-                problems.append("\(stream.site.path): the tables of tokens are not the original's turned")
-            }
+            if let problem = stream.problem { problems.append(problem) }
             after.append(stream.matrix.map { $0 * vectors } ?? vectors)
             problems += Self.collect(stream, number, original, into: &parts)
         }
@@ -74,18 +80,19 @@ struct Sketch: Sendable {
         for (name, slices) in slices.sorted(by: { $0.key < $1.key }) {
             let source = stream.site.untied.flatMap { $0.head == name ? $0.table : nil } ?? name
             guard let tensor = original.tensors[source] else { continue }
-            let axis = slices[0].axis
+            let (axis, width) = (slices[0].axis, slices[0].width)
             let extent = axis == 0 ? tensor.matrixShape.rows : tensor.matrixShape.columns
             let starts = slices.map(\.start).sorted()
-            guard slices.allSatisfy({ $0.axis == axis && $0.width == 1 }), parts[name] == nil,
-                starts == Array(stride(from: 0, to: extent, by: max(d, 1))), extent % max(d, 1) == 0
+            guard slices.allSatisfy({ $0.axis == axis && $0.width == width }), width == 1 || axis == 0,
+                parts[name] == nil, starts == Array(stride(from: 0, to: extent, by: max(d * width, 1))),
+                extent % max(d * width, 1) == 0
             else {
                 problems.append("tensor \(name) does not fit the residual stream")
                 continue
             }
             parts[name] = Part(
-                stream: number, axis: axis, source: source,
-                factors: slices.sorted { $0.start < $1.start }.map { StreamReader.gain($0.gain, in: original) })
+                stream: number, axis: axis, source: source, width: width,
+                factors: slices.sorted { $0.start < $1.start }.map { StreamReader.factors(of: $0, in: original) })
         }
         return problems
     }
@@ -103,10 +110,10 @@ struct Sketch: Sendable {
                         let tensor = checkpoint.tensors[checkpoint === original ? part.source : name],
                         tensor.shape == original.tensors[part.source]?.shape, tensor.type.isComputable
                     else { return nil }
-                    let (rows, columns) = tensor.matrixShape
+                    let (rows, columns) = part.shape(tensor)
                     let (d, k) = widths[part.stream]
                     let type: ElementType = tensor.type.bitWidth == 16 ? .f32 : .f64
-                    return (name, type, part.axis == 1 ? [rows, k] : [rows / d * k, columns])
+                    return (name, type, part.axis == 1 ? [rows, columns / d * k] : [rows / d * k, columns])
                 })
         }
         let (here, there) = (memory(original), memory(protected))
@@ -118,7 +125,8 @@ struct Sketch: Sendable {
                 let target = (isOriginal ? here : there).bytes(ofTensor: name)?.baseAddress
             else { return }
             let reader = StreamReader(
-                checkpoint: checkpoint, tensor: tensor, axis: part.axis, factors: isOriginal ? part.factors : [])
+                checkpoint: checkpoint, tensor: tensor, shape: part.shape(tensor), axis: part.axis,
+                factors: isOriginal ? part.factors : [])
             let vectors = (isOriginal ? before : after)[part.stream]
             if tensor.type.bitWidth == 16 {
                 try reader.products(

@@ -9,9 +9,11 @@ struct StreamReader {
 
     let checkpoint: Checkpoint
     let tensor: TensorRecord
+    /// As what matrix it is read.
+    let shape: (rows: Int, columns: Int)
     /// The axis on which the stream lies, in blocks of its width.
     let axis: Int
-    /// By block: the gains that go into the tensor.
+    /// By block: what the tensor is multiplied by, channel by channel.
     let factors: [[Double]]
 
     static func gain(_ gain: Site.Gain?, in checkpoint: Checkpoint) -> [Double] {
@@ -24,11 +26,21 @@ struct StreamReader {
         return values.map { $0 + gain.offset }
     }
 
-    /// `W·diag(g)·V` where the stream lies on columns, `Vᵀ·diag(g)·W` block by block where it lies on rows; V is d x k.
+    /// What a slice is multiplied by before its stream is turned; empty for nothing.
+    static func factors(of slice: Site.Slice, in checkpoint: Checkpoint) -> [Double] {
+        slice.factors(gain(slice.gain, in: checkpoint))
+    }
+
+    /// Of one channel of a block.
+    private func factor(_ block: Int, _ channel: Int) -> Double {
+        factors.indices.contains(block) && !factors[block].isEmpty ? factors[block][channel] : 1
+    }
+
+    /// `W·diag(g)·V` where the stream lies on columns, `Vᵀ·diag(g)·W` where it lies on rows, block by block; V is d x k.
     func products<Real: ProbedScalar>(
         with vectors: Matrix<Real>, into target: UnsafeMutablePointer<Real>, _ scratch: WorkerScratch
     ) throws {
-        let (rows, columns) = tensor.matrixShape
+        let (rows, columns) = shape
         let (d, k) = (vectors.rows, vectors.columns)
         let buffer = scratch.buffer(0, of: Double.self, count: max(Self.block * columns, 1))
         let packed = scratch.buffer(1, of: Real.self, count: max(Self.block * columns, 1))
@@ -45,23 +57,27 @@ struct StreamReader {
         ) throws {
             reader.values(tensor, start * columns..<end * columns, into: buffer)
             let number = axis == 0 ? start / d : 0
-            let factors = self.factors.indices.contains(number) ? self.factors[number] : []
             for row in start..<end {
                 let (from, to) = (buffer + (row - start) * columns, packed + (row - start) * columns)
                 if factors.isEmpty {
                     for i in 0..<columns { to[i] = Real(from[i]) }
                 } else if axis == 1 {
-                    for i in 0..<columns { to[i] = Real(from[i] * factors[i]) }
+                    for i in 0..<columns { to[i] = Real(from[i] * factor(i / d, i % d)) }
                 } else {
-                    for i in 0..<columns { to[i] = Real(from[i] * factors[row % d]) }
+                    for i in 0..<columns { to[i] = Real(from[i] * factor(number, row % d)) }
                 }
             }
             let weights = MatrixView(UnsafePointer(packed), rows: end - start, columns: columns, rowStride: columns)
             try vectors.withView { all in
                 if axis == 1 {
-                    try Products.multiply(
-                        weights, by: all,
-                        into: MutableMatrixView(target + start * k, rows: end - start, columns: k, rowStride: k))
+                    let blocks = columns / d
+                    for block in 0..<blocks {
+                        try Products.multiply(
+                            weights.window(rows: 0..<end - start, columns: block * d..<(block + 1) * d), by: all,
+                            into: MutableMatrixView(
+                                target + (start * blocks + block) * k, rows: end - start, columns: k,
+                                rowStride: blocks * k))
+                    }
                 } else {
                     try Products.multiply(
                         all.window(rows: start % d..<start % d + end - start, columns: 0..<k), leftTransposed: true,

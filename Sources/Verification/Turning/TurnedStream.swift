@@ -4,24 +4,50 @@ import Foundations
 import LinearAlgebra
 import Symmetries
 
-/// A residual stream that was turned, and the R that its tables tell of, found without the key.
+/// A residual stream that was turned, and the R that its anchors tell of, found without the key: the tables of tokens, or all that no
+/// other site acts on.
 ///
-/// Where the tables E and E' of both models have `E' = E·Rᵀ`, the R of least squares is `E'ᵀE·(EᵀE)⁻¹`, and the nearest orthogonal
-/// matrix to that is R up to what rounding blurs. That E' is E under it, and everything else what it should be, is for others to prove.
+/// Where the anchors' vectors E and E' of both models have `E' = E·Rᵀ`, the R of least squares is `E'ᵀE·(EᵀE)⁻¹`, and the nearest
+/// orthogonal matrix to that is R up to what rounding blurs. That E' is E under it, and everything else what it should be, is for others to
+/// prove.
 struct TurnedStream: Sendable {
-    /// Rows of each table, in multiples of the stream's width, that tell R well enough.
+    /// Vectors of each anchor, in multiples of the stream's width, that tell R well enough.
     private static let rowsPerChannel = 4
     private static let chunkRows = 1024
-    /// Below this the tables tell too little of some direction.
+    /// Below this the anchors tell too little of some direction.
     private static let ridge = 1e-10
+    /// Beyond this, which no tolerance makes room for, a sound model could not be told from another.
+    private static let largestBlur = 64.0
 
     let site: Site
     /// Places in `Architecture.stacks`.
     let stacks: [Int]
-    /// R; nil where the tables tell of no orthogonal one.
+    /// R; nil where the anchors tell of no orthogonal one.
     let matrix: Matrix<Double>?
-    /// What the tables' rounding leaves unknown of R·g for a random g, in roundoffs.
+    /// What the anchors' rounding leaves unknown of R·g for a random g, in roundoffs.
     let blur: Double
+
+    /// What tells of R: tables of tokens and the head beside them; where the stream has none, every slice whose tensor no other site
+    /// acts on.
+    static func anchors(
+        of site: Site, tables: Set<String>, head: String?, beside others: [Site]
+    ) -> [Site.Slice] {
+        let own = site.slices.filter { $0.axis == 1 && (tables.contains($0.tensor) || $0.tensor == head) }
+        guard !own.contains(where: { tables.contains($0.tensor) }) else { return own }
+        var isActedOn: Set<String> = []
+        for other in others where other.path != site.path {
+            isActedOn.formUnion(other.slices.map(\.tensor) + other.exchanges.flatMap(\.self))
+        }
+        return site.slices.filter { !isActedOn.contains($0.tensor) }
+    }
+
+    /// What is wrong with the stream as a whole, in one sentence.
+    var problem: String? {
+        guard matrix == nil else { return nil }
+        return blur > Self.largestBlur
+            ? "\(site.path): too few tensors lie on the stream and on nothing else to tell its matrix, so that nothing is proved of it"
+            : "\(site.path): the tensors that lie on the stream and on nothing else are not the original's turned"
+    }
 
     /// Whether R is another matrix than the identity, by more than rounding could make it.
     var isMoved: Bool {
@@ -32,33 +58,42 @@ struct TurnedStream: Sendable {
         } ?? true
     }
 
-    /// - Parameter head: what reads the stream into scores beside its tables, where that is no table.
+    /// - Parameter anchors: slices of the site that tell of R, as nothing else acts on their tensors.
     init(
-        _ site: Site, stacks: [Int], tables: Set<String>, head: String?, _ original: Checkpoint,
-        _ protected: Checkpoint, threads: Int
+        _ site: Site, stacks: [Int], anchors: [Site.Slice], _ original: Checkpoint, _ protected: Checkpoint,
+        threads: Int
     ) throws {
         (self.site, self.stacks) = (site, stacks)
         let d = site.group.dimension
         var (gram, cross) = (Self.zero(d), Self.zero(d))
         var (rows, roundoff) = (0, 0.0)
-        for slice in site.slices where slice.axis == 1 && (tables.contains(slice.tensor) || slice.tensor == head) {
+        for slice in anchors {
             guard let a = original.tensors[slice.tensor], let b = protected.tensors[slice.tensor], a.shape == b.shape,
-                a.type == b.type, a.matrixShape.columns == d, slice.start == 0
+                a.type == b.type, a.type.isComputable
+            else { continue }
+            let factors = StreamReader.factors(of: slice, in: original)
+            guard let before = StreamVectors(slice, channels: d, in: original, factors: factors),
+                let after = StreamVectors(slice, channels: d, in: protected, factors: [])
             else { continue }
             roundoff = max(roundoff, a.type.unitRoundoff ?? 0)
-            rows += try Self.add(
-                a, b, factors: StreamReader.gain(slice.gain, in: original), original, protected, &gram, &cross, threads)
+            rows += try Self.add(before, after, &gram, &cross, threads)
+            original.releasePages(of: a)
+            protected.releasePages(of: b)
         }
         let power = (0..<d).reduce(0.0) { $0 + gram[$1, $1] } / Double(max(d, 1))
         for i in 0..<d { gram[i, i] += Self.ridge * power }
         guard power > 0, power.isFinite, let inverse = try? gram.inverse() else {
-            (matrix, blur) = (nil, .infinity)
+            (matrix, blur) = (nil, power.isFinite ? .infinity : 0)
+            return
+        }
+        let spread = (0..<d).reduce(0.0) { $0 + inverse[$1, $1] } * power / Double(max(rows, 1))
+        blur = spread.squareRoot()
+        guard blur <= Self.largestBlur else {
+            matrix = nil
             return
         }
         let nearest = try Self.product(cross, transposed: false, inverse, threads)
         matrix = try Self.orthogonal(nearest: nearest, to: max(1e-3 * roundoff, 1e-12), threads)
-        let spread = (0..<d).reduce(0.0) { $0 + inverse[$1, $1] } * power / Double(max(rows, 1))
-        blur = spread.squareRoot()
     }
 
     private static func zero(_ d: Int) -> Matrix<Double> { Matrix(rows: d, columns: d, repeating: 0) }
@@ -91,40 +126,28 @@ struct TurnedStream: Sendable {
         return result
     }
 
-    /// Adds EᵀE and E'ᵀE of some rows, evenly spread over the table. Returns how many.
+    /// Adds EᵀE and E'ᵀE of some vectors, evenly spread, and returns how many. Each counts by its direction, as its rounding goes with its
+    /// size.
     private static func add(
-        _ a: TensorRecord, _ b: TensorRecord, factors: [Double], _ original: Checkpoint, _ protected: Checkpoint,
-        _ gram: inout Matrix<Double>, _ cross: inout Matrix<Double>, _ threads: Int
+        _ a: StreamVectors, _ b: StreamVectors, _ gram: inout Matrix<Double>, _ cross: inout Matrix<Double>,
+        _ threads: Int
     ) throws -> Int {
-        let (count, d) = a.matrixShape
-        let chosen = min(count, rowsPerChannel * d)
+        let chosen = min(a.count, rowsPerChannel * a.channels)
         for start in stride(from: 0, to: chosen, by: chunkRows) {
-            let rows = (start..<min(start + chunkRows, chosen)).map { $0 * count / chosen }
-            let before = read(rows, of: a, in: original, factors)
-            let after = read(rows, of: b, in: protected, [])
+            let numbers = (start..<min(start + chunkRows, chosen)).map { $0 * a.count / chosen }
+            var (before, after) = (a.matrix(numbers), b.matrix(numbers))
+            for row in numbers.indices {
+                let size = (0..<a.channels).reduce(0.0) { $0 + before[row, $1] * before[row, $1] }.squareRoot()
+                let scale = size > 0 ? 1 / size : 0
+                for i in 0..<a.channels {
+                    before[row, i] *= scale
+                    after[row, i] *= scale
+                }
+            }
             gram = try product(before, transposed: true, before, adding: gram, threads)
             cross = try product(after, transposed: true, before, adding: cross, threads)
         }
-        original.releasePages(of: a)
-        protected.releasePages(of: b)
         return chosen
-    }
-
-    private static func read(
-        _ rows: [Int], of tensor: TensorRecord, in checkpoint: Checkpoint, _ factors: [Double]
-    ) -> Matrix<Double> {
-        let d = tensor.matrixShape.columns
-        let reader = WeightReader(checkpoint: checkpoint)
-        let values = [Double](unsafeUninitializedCapacity: rows.count * d) { buffer, filled in
-            if let base = buffer.baseAddress {
-                for (place, row) in rows.enumerated() {
-                    reader.values(tensor, row * d..<(row + 1) * d, into: base + place * d)
-                    for i in factors.indices { base[place * d + i] *= factors[i] }
-                }
-            }
-            filled = rows.count * d
-        }
-        return Matrix(rows: rows.count, columns: d, elements: values)
     }
 
     /// The orthogonal factor of a polar decomposition, by `X ← X·(3 - XᵀX)/2` until XᵀX is the identity but for `error` in each
