@@ -12,6 +12,8 @@ struct TurnedStream: Sendable {
     /// Rows of each table, in multiples of the stream's width, that tell R well enough.
     private static let rowsPerChannel = 4
     private static let chunkRows = 1024
+    /// Rows that are read before their pages are let go.
+    private static let releasedRows = 64
     /// Below this the tables tell too little of some direction.
     private static let ridge = 1e-10
 
@@ -105,8 +107,6 @@ struct TurnedStream: Sendable {
             gram = try product(before, transposed: true, before, adding: gram, threads)
             cross = try product(after, transposed: true, before, adding: cross, threads)
         }
-        original.releasePages(of: a)
-        protected.releasePages(of: b)
         return chosen
     }
 
@@ -120,7 +120,10 @@ struct TurnedStream: Sendable {
                 for (place, row) in rows.enumerated() {
                     reader.values(tensor, row * d..<(row + 1) * d, into: base + place * d)
                     for i in factors.indices { base[place * d + i] *= factors[i] }
+                    // Rows that lie far apart bring their neighbours along.
+                    if (place + 1).isMultiple(of: releasedRows) { checkpoint.releasePages(of: tensor) }
                 }
+                checkpoint.releasePages(of: tensor)
             }
             filled = rows.count * d
         }
