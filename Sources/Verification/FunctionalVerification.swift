@@ -51,7 +51,7 @@ public struct FunctionalVerification: Sendable {
         // What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as
         // floor and drift are one draw each. Arithmetic adds its own rounding, far below that of 16-bit weights.
         let multiple = pair.allowance.multiple(original, pair.sketch, pair.outer.placement)
-        let tolerance = Comparison.Tolerance(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
+        let tolerance = Comparison.DriftTolerance(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
         let comparison = try Comparison.run(
             a, b, try inputs ?? Self.randomInputs(architecture, original), inDouble: inDouble, moved: pair.moved,
             groups: Self.groups(architecture, moved: pair.moved), arrangement: pair.arrangement, tolerance: tolerance,
