@@ -53,36 +53,36 @@ extension ProtectionError: CustomStringConvertible {
         case .manifestDisagrees(let path, let field, let expected, let found):
             "\(path)/\(Manifest.fileName): \(field) is \(found), the model says \(expected); the two do not belong together"
         case .changed(let path, let changes):
-            "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or go on with --accept-changes, which then proves nothing"
+            "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or accept the changes, so that nothing is proved"
         case .nonFinite(let tensor, let count):
-            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with `mergeproof protect --allow-nonfinite`"
+            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint, or allow them"
         case .overflow(let tensor, let type):
-            "tensor \(tensor): a protected value does not fit into \(type); choose --sampler orthogonal or a smaller --condition"
+            "tensor \(tensor): a protected value does not fit into \(type); choose the sampler orthogonal or a smaller condition number"
         case .inexactScaling(let tensor):
-            "tensor \(tensor): scaling by a power of two would lose bits; choose --condition 1, which uses none"
+            "tensor \(tensor): scaling by a power of two would lose bits; choose the condition number 1, which uses none"
         case .conditionTooLarge(let condition, let multiple, let type):
-            "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; say --condition \(rounded(condition)) if you want that, or choose another --sampler"
-        case .invalidCondition(let condition): "--condition \(condition): expected a finite number of at least 1"
+            "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; name that condition number if you want that, or choose another sampler"
+        case .invalidCondition(let condition): "condition number \(condition): expected a finite number of at least 1"
         case .noSites(let path, let method):
-            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
+            "\(path): the method \(method) finds no site to act on among these layers and kinds of sites; choose more of them"
         case .noResidualSite(let path, let reason):
-            "\(path): \(reason); choose other --sites"
+            "\(path): \(reason); choose other sites"
         case .noTurning(let path, let transform, let reason):
-            "\(path): --residual \(transform): \(reason); leave the option out, or choose none"
+            "\(path): the residual stream cannot be turned (\(transform)): \(reason); have it permuted or left as it is"
         case .turningRounds(let method):
-            "--residual: the method \(method) keeps every bit, and turning the residual stream rounds; choose permutation or none"
+            "the method \(method) keeps every bit, and turning the residual stream rounds; have it permuted or left as it is"
         case .vanishingGain(let tensor, let channel):
-            "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
+            "tensor \(tensor): the gain of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; have the residual stream permuted"
         case .layerOutOfRange(let layer, let stacks):
-            "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
+            "layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):
             known.count > 1
-                ? "--sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or leave the option out"
-                : "--sampler \(sampler): the method \(method) draws in one way alone; leave the option out"
+                ? "sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or none"
+                : "sampler \(sampler): the method \(method) draws in one way alone; choose none"
         case .bothAxes(let tensor):
             "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
         case .unlikeExperts(let tensor, let type, let other, let otherType):
-            "tensor \(tensor) is stored as \(type) and \(other) as \(otherType), so that experts cannot change places; convert both to one type or leave experts out of --sites"
+            "tensor \(tensor) is stored as \(type) and \(other) as \(otherType), so that experts cannot change places; convert both to one type or leave experts out of the sites"
         }
     }
 
