@@ -32,8 +32,8 @@ import Testing
                 == "method sampler condition default sites rewritten_bytes predicted_rounding_multiple")
         #expect(
             keys(try report("protect", model, "-o", locked, "--method", "full", "--key", key))
-                == "output method sampler condition key_id nonce sites rewritten_tensors rewritten_bytes tensor_bytes "
-                + "predicted_rounding_multiple powers_of_two_dropped left_out seconds core_type")
+                == "output method sampler condition residual key_id nonce sites rewritten_tensors rewritten_bytes "
+                + "tensor_bytes predicted_rounding_multiple powers_of_two_dropped left_out seconds core_type")
         #expect(
             keys(try report("restore", locked, "-o", folder("back"), "--key", key))
                 == "output method key_id sites tensor_bytes authenticated proved tensors identical_tensors "
