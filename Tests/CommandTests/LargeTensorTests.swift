@@ -7,7 +7,7 @@ import Testing
 @Suite struct LargeTensorTests {
     private let folder: TemporaryDirectory
 
-    init() throws { folder = try TemporaryDirectory() }
+    init() throws { folder = try TemporaryDirectory(isOnDisk: true) }
 
     /// The most memory that a command holds while it runs, in bytes: what no file backs, and with mapped pages.
     private func peak(_ words: [String]) throws -> (anonymous: Int, resident: Int) {
