@@ -44,8 +44,9 @@ import Testing
         let verify = try report("verify", model, locked)
         #expect(
             keys(verify)
-                == "same_function architecture worst_invariant_error tolerance displacement displacement_by_kind sites "
-                + "unmoved_sites zero_sites failed_sites problems differences opaque_parts results outputs")
+                == "same_function architecture worst_invariant_error tolerance displacement displacement_of_moved "
+                + "displacement_by_kind sites unmoved_sites zero_sites failed_sites problems differences opaque_parts results outputs"
+        )
         #expect(
             keys(verify["results"])
                 == "path kind layer invariant_error tolerance rounding_multiple allowed_multiple moved zero holds worst"
