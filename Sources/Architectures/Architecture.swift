@@ -101,6 +101,10 @@ public struct Architecture: Sendable, Equatable {
 
     /// Finds the family by `model_type` and accounts for every tensor.
     public static func resolve(_ checkpoint: Checkpoint) throws(ArchitectureError) -> Architecture {
+        try checkpoint.memo.value { () throws(ArchitectureError) in try reading(checkpoint) }
+    }
+
+    private static func reading(_ checkpoint: Checkpoint) throws(ArchitectureError) -> Architecture {
         let path = checkpoint.path
         guard let config = checkpoint.config?.root else { throw .noConfig(path: path) }
         var notes: [String] = []

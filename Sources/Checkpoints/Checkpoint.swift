@@ -34,6 +34,8 @@ public final class Checkpoint: Sendable {
     public let config: JSONDocument?
     public let index: JSONDocument?
     let system: any SystemCalls
+    /// What rooms above have worked out of this checkpoint.
+    package let memo = Memo()
     /// Tensors that are kept in memory; their records name no shard.
     private let memory: TensorMemory?
 

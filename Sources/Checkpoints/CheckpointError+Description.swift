@@ -22,7 +22,7 @@ extension CheckpointError: CustomStringConvertible {
         case .keyInsideModel(let key, let model, let entry):
             "\(key): this key lies inside the model \(model) (\(entry)) and would be published with it; move it elsewhere first"
         case .namedWeights(let directory):
-            "\(directory): config.json names the file of the weights (\(Checkpoint.weightsKey)), so that they cannot be sharded anew; leave out --max-shard-size"
+            "\(directory): config.json names the file of the weights (\(Checkpoint.weightsKey)), so that they cannot be sharded anew; keep the files as they are"
         case .outputExists(let path):
             "\(path): the output exists already and is never overwritten; choose another path or remove it"
         case .outputOverlapsInput(let output, let input):

@@ -10,13 +10,13 @@ public struct Weights: Sendable {
     var seed: UInt64 = 0
     /// Tensors that are read from there instead, by the names here, arranged as they are here.
     var substitute: (checkpoint: Checkpoint, tensors: [String: (name: String, arrangement: Rearrangement.Tensor)])?
-    /// Whether pages are let go of once a tensor has been used: for models that are large beside the memory.
     private let releases: Bool
 
-    public init(_ checkpoint: Checkpoint) {
+    /// - Parameter releases: whether pages are let go of once they have been used; nil for models that are large beside the memory.
+    public init(_ checkpoint: Checkpoint, releasingPages releases: Bool? = nil) {
         self.checkpoint = checkpoint
         let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
-        releases = checkpoint.tensorBytes > memory / 4
+        self.releases = releases ?? (checkpoint.tensorBytes > memory / 4)
     }
 
     /// The same with noise of half an ulp to either side on these tensors.
@@ -113,5 +113,13 @@ public struct Weights: Sendable {
 
     func release(_ tensor: Stored) {
         if releases { tensor.checkpoint.releasePages(of: tensor.record) }
+    }
+
+    /// The same of some elements.
+    func release(_ tensor: Stored, _ elements: Range<Int>) {
+        guard releases else { return }
+        let width = tensor.record.type.bitWidth / 8
+        tensor.checkpoint.releasePages(
+            of: tensor.record, bytes: elements.lowerBound * width..<elements.upperBound * width)
     }
 }

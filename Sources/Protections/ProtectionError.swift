@@ -45,25 +45,25 @@ extension ProtectionError: CustomStringConvertible {
         case .manifestDisagrees(let path, let field, let expected, let found):
             "\(path)/\(Manifest.fileName): \(field) is \(found), the model says \(expected); the two do not belong together"
         case .changed(let path, let changes):
-            "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or go on with --accept-changes, which then proves nothing"
+            "\(path): not as `mergeproof protect` wrote it: \(Self.list(changes)); take the unchanged files, or accept the changes, after which nothing is proved"
         case .conditionTooLarge(let condition, let multiple, let type):
-            "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; say --condition \(rounded(condition)) if you want that, or choose another --sampler"
-        case .invalidCondition(let condition): "--condition \(condition): expected a finite number of at least 1"
+            "condition number \(rounded(condition)) into \(type) would cost about \(rounded(multiple)) times the rounding of the original; name that condition number if you want that, or choose another sampler"
+        case .invalidCondition(let condition): "condition number \(condition): expected a finite number of at least 1"
         case .noSites(let path, let method):
-            "\(path): the method \(method) finds no site to act on with these options; widen --layers or --sites"
+            "\(path): the method \(method) finds no site to act on among these layers and kinds of sites; choose more of them"
         case .nameTaken(let method): "a method named \(method) is known already; choose another name for yours"
         case .noResidualSite(let path, let reason):
-            "\(path): \(reason); choose other --sites"
+            "\(path): \(reason); choose other sites"
         case .noTurning(let path, let transform, let reason):
-            "\(path): --residual \(transform): \(reason); leave the option out, or choose none"
+            "\(path): the residual stream cannot be turned (\(transform)): \(reason); have it permuted or left as it is"
         case .turningRounds(let method):
-            "--residual: the method \(method) keeps every bit, and turning the residual stream rounds; choose permutation or none"
+            "the method \(method) keeps every bit, and turning the residual stream rounds; have it permuted or left as it is"
         case .layerOutOfRange(let layer, let stacks):
-            "--layers: layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
+            "layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):
             known.count > 1
-                ? "--sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or leave the option out"
-                : "--sampler \(sampler): the method \(method) draws in one way alone; leave the option out"
+                ? "sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or none"
+                : "sampler \(sampler): the method \(method) draws in one way alone; choose none"
         }
     }
 

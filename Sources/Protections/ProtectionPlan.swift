@@ -55,8 +55,8 @@ struct ProtectionPlan: Sendable {
     private static func reasonToKeepStreams(
         _ options: ProtectionOptions, _ architecture: Architecture
     ) -> String? {
-        if options.residual == .none { return "--keep-hidden-states leaves the residual stream as it is" }
-        if options.layers != nil { return "all layers share the residual stream, and --layers names some" }
+        if options.residual == .none { return "the residual stream is to stay as it is" }
+        if options.layers != nil { return "all layers share the residual stream, and only some are to be acted on" }
         let streams = architecture.residualStreams
         return streams.allSatisfy { $0.site == nil } ? streams.compactMap(\.limit).first : nil
     }

@@ -20,19 +20,19 @@ extension RewritingError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .nonFinite(let tensor, let count):
-            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint or allow them with `mergeproof protect --allow-nonfinite`"
+            "tensor \(tensor): \(count) values are NaN or infinite; repair the checkpoint, or allow them"
         case .overflow(let tensor, let type):
-            "tensor \(tensor): a protected value does not fit into \(type); choose --sampler orthogonal or a smaller --condition"
+            "tensor \(tensor): a protected value does not fit into \(type); choose the sampler orthogonal or a smaller condition number"
         case .inexactScaling(let tensor):
-            "tensor \(tensor): scaling by a power of two would lose bits; choose --condition 1, which uses none"
+            "tensor \(tensor): scaling by a power of two would lose bits; choose the condition number 1, which uses none"
         case .vanishingGain(let tensor, let channel):
-            "tensor \(tensor): the factor of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; leave out --residual"
+            "tensor \(tensor): the factor of channel \(channel) is zero or nearly so, and what it is multiplied into could not come back; have the residual stream permuted"
         case .costlyBias(let tensor, let multiple):
-            "tensor \(tensor): divided by its norm's gains and turned, this bias would cost about \((multiple * 10).rounded() / 10) times the rounding of the original; leave out --residual"
+            "tensor \(tensor): divided by its norm's gains and turned, this bias would cost about \((multiple * 10).rounded() / 10) times the rounding of the original; have the residual stream permuted"
         case .bothAxes(let tensor):
             "tensor \(tensor) would be acted on along both axes; this is a fault of mergeproof, please report it"
         case .unlikeExperts(let tensor, let type, let other, let otherType):
-            "tensor \(tensor) is stored as \(type) and \(other) as \(otherType), so that experts cannot change places; convert both to one type or leave experts out of --sites"
+            "tensor \(tensor) is stored as \(type) and \(other) as \(otherType), so that experts cannot change places; convert both to one type or leave experts out of the sites"
         case .noElement(let site):
             "site \(site): no element of its group is recorded for it; give one for each site that is acted on"
         }

@@ -45,17 +45,18 @@ public struct AlgebraicVerification: Sendable {
             problems += ManifestCheck(manifest: manifest, architecture: architecture, allowance: allowance).problems
             problems += Self.brokenClaims(manifest, results)
         }
-        var displacement = TensorSums.none
+        var (displacement, ofMoved) = (TensorSums.none, TensorSums.none)
         var byKind: [Site.Kind: TensorSums] = [:]
         // Added up in a fixed order, so that the figures do not depend on threads.
         for name in original.tensors.keys {
             guard let sums = sums[name] else { continue }
             displacement.add(sums)
+            if !sums.isSame { ofMoved.add(sums) }
             if let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
         }
         return VerificationReport(
             family: architecture.family, sites: results, problems: problems, differences: files.differences,
-            displacement: displacement.ratio,
+            displacement: displacement.ratio, movedDisplacement: ofMoved.ratio,
             displacementByKind: byKind.mapValues(\.ratio), opaqueParts: architecture.opaqueParts,
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false

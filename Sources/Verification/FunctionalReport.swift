@@ -3,7 +3,7 @@ import ForwardPass
 /// What evaluation found.
 public struct FunctionalReport: Sendable {
     public let comparison: Comparison
-    public let tolerance: Comparison.Tolerance
+    public let tolerance: Comparison.DriftTolerance
     public let inDouble: Bool
 
     public var drift: Comparison.Outputs { comparison.drift }

@@ -42,14 +42,16 @@ public struct FunctionalVerification: Sendable {
         _ pair: ModelPair, inputs: ModelInputs? = nil, progress: ((Double) -> Void)? = nil
     ) throws -> FunctionalReport {
         let (original, architecture) = (pair.original, pair.architecture)
-        let a = Model(architecture: architecture, weights: Weights(original), threads: threads)
+        // Several runs read each tensor in turn, and none keeps it: memory does not grow with the model.
+        func weights(_ checkpoint: Checkpoint) -> Weights { Weights(checkpoint, releasingPages: true) }
+        let a = Model(architecture: architecture, weights: weights(original), threads: threads)
         // The protected weights in the original's architecture: what is compared is the weights. But for a head that was the table.
-        let b = Model(architecture: try pair.protectedArchitecture, weights: Weights(pair.protected), threads: threads)
+        let b = Model(architecture: try pair.protectedArchitecture, weights: weights(pair.protected), threads: threads)
         let inDouble = usesDouble(original)
         // What is predicted of conditioning widens the tolerance, where the weights bear it out; factor 2 leaves room for chance, as
         // floor and drift are one draw each. Arithmetic adds its own rounding, far below that of 16-bit weights.
         let multiple = pair.allowance.multiple(original, pair.sketch, pair.outer.placement)
-        let tolerance = Comparison.Tolerance(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
+        let tolerance = Comparison.DriftTolerance(multiple: 2 * min(multiple, 100), absolute: inDouble ? 1e-12 : 1e-5)
         let comparison = try Comparison.run(
             a, b, try inputs ?? Self.randomInputs(architecture, original), inDouble: inDouble, moved: pair.moved,
             groups: Self.groups(architecture, moved: pair.moved), arrangement: pair.arrangement, tolerance: tolerance,

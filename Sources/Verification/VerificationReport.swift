@@ -13,6 +13,8 @@ public struct VerificationReport: Sendable {
     public let differences: [String]
     /// ‖θ_p - θ‖ / ‖θ‖ over all floating tensors.
     public let displacement: Double
+    /// The same over the tensors that differ in any bit.
+    public let movedDisplacement: Double
     /// The same over the tensors that sites of a kind act on.
     public let displacementByKind: [Site.Kind: Double]
 
@@ -39,6 +41,7 @@ extension VerificationReport: Encodable {
         case architecture
         case worstInvariantError = "worst_invariant_error"
         case tolerance, displacement
+        case movedDisplacement = "displacement_of_moved"
         case displacementByKind = "displacement_by_kind"
         case sites
         case unmovedSites = "unmoved_sites"
@@ -56,6 +59,7 @@ extension VerificationReport: Encodable {
         try container.encode(worst?.invariantError ?? 0, forKey: .worstInvariantError)
         try container.encode(worst?.tolerance ?? 0, forKey: .tolerance)
         try container.encode(displacement, forKey: .displacement)
+        try container.encode(movedDisplacement, forKey: .movedDisplacement)
         let byKind = displacementByKind.map { (name: $0.key.rawValue, value: $0.value) }.sorted { $0.name < $1.name }
         try container.encode(NamedValues(byKind), forKey: .displacementByKind)
         try container.encode(sites.count, forKey: .sites)

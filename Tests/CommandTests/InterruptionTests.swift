@@ -14,7 +14,7 @@ import Testing
         let folder: TemporaryDirectory?
 
         init() {
-            folder = try? TemporaryDirectory()
+            folder = try? TemporaryDirectory(isOnDisk: true)
             var model = SyntheticModel()
             (model.hidden, model.intermediate, model.layers, model.vocabulary) = (2048, 8192, 24, 8000)
             model.isSparse = true
@@ -25,7 +25,7 @@ import Testing
     }
 
     init() throws {
-        folder = try TemporaryDirectory()
+        folder = try TemporaryDirectory(isOnDisk: true)
         #expect(try CommandRunner.run("keygen", "-o", folder("key")).code == 0)
         let line = "[" + (0..<300).map { "\($0)" }.joined(separator: ",") + "]\n"
         // So much that no machine has read it before it is told to stop.

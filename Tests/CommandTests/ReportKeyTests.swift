@@ -32,8 +32,8 @@ import Testing
                 == "method sampler condition default sites rewritten_bytes predicted_rounding_multiple")
         #expect(
             keys(try report("protect", model, "-o", locked, "--method", "full", "--key", key))
-                == "output method sampler condition key_id nonce sites rewritten_tensors rewritten_bytes tensor_bytes "
-                + "predicted_rounding_multiple powers_of_two_dropped left_out seconds core_type")
+                == "output method sampler condition residual key_id nonce sites rewritten_tensors rewritten_bytes "
+                + "tensor_bytes predicted_rounding_multiple powers_of_two_dropped left_out seconds core_type")
         #expect(
             keys(try report("restore", locked, "-o", folder("back"), "--key", key))
                 == "output method key_id sites tensor_bytes authenticated proved tensors identical_tensors "
@@ -44,8 +44,9 @@ import Testing
         let verify = try report("verify", model, locked)
         #expect(
             keys(verify)
-                == "same_function architecture worst_invariant_error tolerance displacement displacement_by_kind sites "
-                + "unmoved_sites zero_sites failed_sites problems differences opaque_parts results outputs")
+                == "same_function architecture worst_invariant_error tolerance displacement displacement_of_moved "
+                + "displacement_by_kind sites unmoved_sites zero_sites failed_sites problems differences opaque_parts results outputs"
+        )
         #expect(
             keys(verify["results"])
                 == "path kind layer invariant_error tolerance rounding_multiple allowed_multiple moved zero holds worst"

@@ -73,8 +73,8 @@ import Testing
     /// Who asks for the residual stream alone is told why it stays; who asks for more gets the rest.
     @Test func residualStreamsThatStay() throws {
         let reasons: [(String, String, (inout ProtectionOptions) -> Void)] = [
-            ("llama", "--keep-hidden-states leaves the residual stream as it is", { $0.residual = .none }),
-            ("llama", "all layers share the residual stream, and --layers names some", { $0.layers = [0] }),
+            ("llama", "the residual stream is to stay as it is", { $0.residual = .none }),
+            ("llama", "all layers share the residual stream, and only some are to be acted on", { $0.layers = [0] }),
             ("bert", "the model's outputs are its hidden states: its residual stream stays", { _ in }),
         ]
         for (name, reason, change) in reasons {

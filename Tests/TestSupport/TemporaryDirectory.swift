@@ -4,8 +4,23 @@ import Glibc
 public final class TemporaryDirectory: Sendable {
     public let path: String
 
-    public init() throws {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// Room that all tests together may need.
+    private static let room: UInt64 = 8 << 30
+
+    /// Memory where it has room: tests make many tiny files, which take a disk longer than what is tested.
+    private static let base: String = {
+        if let chosen = getenv("TMPDIR") { return String(cString: chosen) }
+        var status = statvfs()
+        let memory = "/dev/shm"
+        guard statvfs(memory, &status) == 0, access(memory, W_OK | X_OK) == 0,
+            UInt64(status.f_bavail) * UInt64(status.f_frsize) >= room
+        else { return "/tmp" }
+        return memory
+    }()
+
+    /// - Parameter isOnDisk: for large files, sparse ones above all, which would fill the memory.
+    public init(isOnDisk: Bool = false) throws {
+        let base = isOnDisk ? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" : Self.base
         var template = Array((base + "/mergeproof-tests-XXXXXX").utf8CString)
         guard let made = mkdtemp(&template) else { throw TestFailure("mkdtemp: \(errno)") }
         path = String(cString: made)

@@ -275,7 +275,7 @@ import Verification
         refuses(
             ProtectionError.noTurning(
                 path: source.path, transform: "hadamard",
-                reason: "all layers share the residual stream, and --layers names some"), source
+                reason: "all layers share the residual stream, and only some are to be acted on"), source
         ) { $0.layers = [0] }
         var model = try EditableModel(reading: source.path)
         let gain = "model.layers.1.input_layernorm.weight"

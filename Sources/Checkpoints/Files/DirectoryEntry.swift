@@ -87,7 +87,7 @@ extension Refusal: CustomStringConvertible {
             "transformers would load this adapter, which does not fit the protected weights; merge it into the model first or move it away"
         case .modules(let fault): "\(fault)"
         case .pickledModule(let folder):
-            "the module in \(folder) cannot be loaded without these weights, and pickle is not read; convert it to safetensors, or copy it unread with --include"
+            "the module in \(folder) cannot be loaded without these weights, and pickle is not read; convert it to safetensors, or have it copied unread"
         case .keyInHeader:
             "a mergeproof secret key stands in the file's header and would be published with it; take it out first"
         case .modelTensors(let tensor):

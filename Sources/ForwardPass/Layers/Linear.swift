@@ -38,6 +38,7 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
             } else {
                 let right = Self.rows(of: tensor, first, range, inputs: inputs, scratch)
                 try Products.multiply(x.view, by: right, rightTransposed: true, into: target)
+                weights.release(tensor, first + range.lowerBound * inputs..<first + range.upperBound * inputs)
             }
             guard let bias, biasStart + range.upperBound <= bias.count else { return }
             bias.withUnsafeBufferPointer { bias in

@@ -68,8 +68,8 @@ public struct Comparison: Sendable {
         public let tensors: [String]
     }
 
-    /// What counts as rounding: `multiple` times the floor, and `absolute` besides.
-    public struct Tolerance: Sendable, Equatable {
+    /// Which drift counts as rounding: `multiple` times the floor, and `absolute` besides.
+    public struct DriftTolerance: Sendable, Equatable {
         public let multiple: Double
         public let absolute: Double
 
@@ -92,7 +92,7 @@ public struct Comparison: Sendable {
     ///   - arrangement: of the protected model beside the original.
     public static func run(
         _ original: Model, _ protected: Model, _ inputs: ModelInputs, inDouble: Bool, moved: Set<String>,
-        groups: [String: [Set<String>]], arrangement: Rearrangement = .none, tolerance: Tolerance, draws: Int = 1,
+        groups: [String: [Set<String>]], arrangement: Rearrangement = .none, tolerance: DriftTolerance, draws: Int = 1,
         seed: UInt64 = 1,
         progress: ((Double) -> Void)? = nil
     ) throws -> Comparison {

@@ -6,7 +6,7 @@ extension LockStep {
     struct Companions {
         let protected: ForwardRun<Real>
         let noisy: [ForwardRun<Real>]
-        let tolerance: Comparison.Tolerance
+        let tolerance: Comparison.DriftTolerance
         let arrangement: Rearrangement
 
         var runs: [ForwardRun<Real>] { [protected] + noisy }
@@ -50,7 +50,7 @@ extension LockStep {
         private let block: String
         private let arrangement: Rearrangement
         private let states: States<Real>
-        private let tolerance: Comparison.Tolerance
+        private let tolerance: Comparison.DriftTolerance
         private let floor: NoiseLevel
         private let routingFloor: NoiseLevel
 

@@ -13,7 +13,7 @@ struct LockStep<Real: ComputeScalar> {
     let groups: [String: [Set<String>]]
     /// Of the protected model beside the original.
     let arrangement: Rearrangement
-    let tolerance: Comparison.Tolerance
+    let tolerance: Comparison.DriftTolerance
     /// Seeds of the noises, one for each rounded original.
     let seeds: [UInt64]
     /// Stored names by layer, those outside all layers under nil.
@@ -21,7 +21,7 @@ struct LockStep<Real: ComputeScalar> {
 
     init(
         original: Model, protected: Model, inputs: ModelInputs, moved: Set<String>, groups: [String: [Set<String>]],
-        arrangement: Rearrangement, tolerance: Comparison.Tolerance, seeds: [UInt64]
+        arrangement: Rearrangement, tolerance: Comparison.DriftTolerance, seeds: [UInt64]
     ) {
         (self.original, self.protected, self.inputs) = (original, protected, inputs)
         (self.moved, self.groups, self.arrangement) = (moved, groups, arrangement)

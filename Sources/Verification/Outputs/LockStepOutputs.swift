@@ -29,14 +29,14 @@ struct LockStepOutputs<Real: ComputeScalar> {
     private var chance: Double { 1 + 2 / Double(max(count, 1)).squareRoot() }
 
     /// Of a small sample the floor is low by chance; then that of the layers stands in for it.
-    func areRounding(_ tolerance: Comparison.Tolerance, layers: [Comparison.Layer]) -> Bool {
+    func areRounding(_ tolerance: Comparison.DriftTolerance, layers: [Comparison.Layer]) -> Bool {
         let settled = count < Self.fewOutputs ? layers.map(\.floor).max() ?? 0 : 0
         let floor = NoiseLevel(floors.map(\.relativeError)).high
         return tolerance.allows(drift.relativeError, floor: chance * max(floor, settled))
     }
 
     /// Drift and floor with their agreement counted in rows that are no ties: those that rounding could not turn.
-    func counted(_ tolerance: Comparison.Tolerance) -> (drift: Comparison.Outputs, floor: Comparison.Outputs) {
+    func counted(_ tolerance: Comparison.DriftTolerance) -> (drift: Comparison.Outputs, floor: Comparison.Outputs) {
         let largest = values.reduce(0.0) { max($0, $1.elements.reduce(0.0) { max($0, Double($1.magnitude)) }) }
         let noise = floors.reduce(0) { max($0, $1.largestError) }
         let margin = 2 * max(tolerance.multiple * chance * noise, tolerance.absolute * largest)

@@ -4,7 +4,7 @@ extension RoutingGuide {
     /// Follows decisions whose margin rounding could turn. Only the original and what rounding noise does to its own router at that
     /// place say what that is: for each row the largest change that noise makes in the difference of two rankings, or the root mean
     /// square of it over rows where that is larger, by the tolerance's multiple.
-    init(_ decisions: RoutingDecisions, noisy: [RoutingDecisions], tolerance: Comparison.Tolerance) {
+    init(_ decisions: RoutingDecisions, noisy: [RoutingDecisions], tolerance: Comparison.DriftTolerance) {
         func ties(_ ranking: (RoutingDecisions.Row) -> [Double]) -> [Double] {
             let changes = decisions.rows.indices.map { row in
                 noisy.reduce(0.0) { largest, twin in

@@ -7,6 +7,8 @@ final class PlacedTensor {
     private let rowLength: Int
     private let rows, columns: LineMap?
     private let buffer: LineBuffer
+    /// Lets go of the tensor's pages while it is read.
+    let window: PageWindow
 
     /// Nil where the protected model has no tensor of this type and shape.
     init?(_ tensor: TensorRecord, _ placement: Placement, in protected: Checkpoint) {
@@ -16,6 +18,7 @@ final class PlacedTensor {
         let shape = tensor.matrixShape
         self.base = base
         type = tensor.type
+        window = PageWindow(protected, twin)
         rowLength = shape.columns
         rows = placement.lines(0..<shape.rows, of: tensor.name, axis: 0)
         columns = placement.lines(0..<shape.columns, of: tensor.name, axis: 1)

@@ -45,10 +45,12 @@ struct StreamReader {
         let buffer = scratch.buffer(0, of: Double.self, count: max(Self.block * columns, 1))
         let packed = scratch.buffer(1, of: Real.self, count: max(Self.block * columns, 1))
         let reader = WeightReader(checkpoint: checkpoint)
+        var window = PageWindow(checkpoint, tensor)
         var start = 0
         while start < rows {
             let end = min(start + Self.block, axis == 0 ? (start / d + 1) * d : rows, rows)
             try multiply(start, end, columns, reader, buffer, packed)
+            window.didRead((end - start) * columns * tensor.type.bitWidth / 8)
             start = end
         }
         func multiply(

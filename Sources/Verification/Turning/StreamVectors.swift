@@ -6,6 +6,9 @@ import Symmetries
 /// What a slice of a residual stream's site holds, as vectors of the stream: rows where the stream lies on columns, and across the
 /// channels where it lies on rows.
 struct StreamVectors {
+    /// Lines that are read before their pages are let go.
+    private static let releasedLines = 64
+
     let channels: Int
     let count: Int
     private let slice: Site.Slice
@@ -32,6 +35,8 @@ struct StreamVectors {
 
     /// Some of the vectors, one in each row.
     func matrix(_ numbers: [Int]) -> Matrix<Double> {
+        // Vectors that lie far apart bring their neighbours' pages along.
+        defer { reader.checkpoint.releasePages(of: tensor) }
         let columns = tensor.matrixShape.columns
         var matrix = Matrix<Double>(rows: numbers.count, columns: channels, repeating: 0)
         let length = slice.axis == 0 ? step : channels
@@ -42,6 +47,7 @@ struct StreamVectors {
             line.withUnsafeMutableBufferPointer { buffer in
                 if let base = buffer.baseAddress { reader.values(tensor, start..<start + length, into: base) }
             }
+            if (place + 1).isMultiple(of: Self.releasedLines) { reader.checkpoint.releasePages(of: tensor) }
             if slice.axis == 0 {
                 let factor = factors.isEmpty ? 1 : factors[number]
                 for (row, column) in numbers.enumerated() { matrix[row, number] = line[column] * factor }

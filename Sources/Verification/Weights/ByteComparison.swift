@@ -10,6 +10,13 @@ func same(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
 extension SliceView {
     /// True when both hold the same bytes.
     func isSame(as other: SliceView) -> Bool {
-        (0..<runCount).allSatisfy { memcmp(run($0), other.run($0), runBytes) == 0 }
+        var (own, others) = (window, other.window)
+        return (0..<runCount).allSatisfy { number in
+            defer {
+                own.didRead(runBytes)
+                others.didRead(runBytes)
+            }
+            return memcmp(run(number), other.run(number), runBytes) == 0
+        }
     }
 }

@@ -60,12 +60,17 @@ struct ChannelFingerprints {
         hash = mixed ^ (mixed >> 29)
     }
 
-    /// Calls `body` for every entry of every channel, each channel's in one order.
+    /// Calls `body` for every entry of every channel, each channel's in one order, as they lie in storage.
     @inline(__always)
     private static func visit(_ view: SliceView, _ limit: Int, _ body: (Int, Double) -> Void) {
-        let width = view.slice.width
-        for index in 0..<view.indices {
-            for line in 0..<min(limit, view.lines) { body(index / width, view.value(index: index, line: line)) }
+        let (width, lines) = (view.slice.width, min(limit, view.lines))
+        var window = view.window
+        for run in 0..<(view.isRows ? view.indices : lines) {
+            for place in 0..<(view.isRows ? lines : view.indices) {
+                let (index, line) = view.isRows ? (run, place) : (place, run)
+                body(index / width, view.value(index: index, line: line))
+            }
+            window.didRead(view.runBytes)
         }
     }
 

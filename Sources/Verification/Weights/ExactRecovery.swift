@@ -72,8 +72,14 @@ struct ExactRecovery {
     private func difference(_ original: SliceView, _ protected: SliceView, _ element: Monomial) -> String? {
         let width = original.slice.width
         let expected = scratch.buffer(0, of: UInt8.self, count: original.runBytes)
+        var (before, after) = (original.window, protected.window)
+        func didRead() {
+            before.didRead(original.runBytes)
+            after.didRead(original.runBytes)
+        }
         if original.isRows {
             for index in 0..<original.indices {
+                defer { didRead() }
                 let channel = index / width
                 let source = original.run(element.source[channel] * width + index % width)
                 let lost = original.type.scale(expected, source, original.lines, element.scale[channel])
@@ -87,6 +93,7 @@ struct ExactRecovery {
         let scale = (0..<original.indices).map { element.scale[$0 / width] }
         let floats = scale.map { Float($0) }
         for line in 0..<original.lines {
+            defer { didRead() }
             let lost = original.type.gather(expected, original.run(line), index, scale, floats)
             if lost > 0 || memcmp(expected, protected.run(line), original.runBytes) != 0 {
                 return "\(original.slice.tensor), input \(line)"

@@ -52,8 +52,13 @@ struct SiteCoverage {
         guard let a = original.bytes(of: tensor).baseAddress else { return nil }
         let (rows, columns) = tensor.matrixShape
         let width = tensor.type.bitWidth / 8
+        var (before, after) = (PageWindow(original, tensor), twin.window)
         func differs(row: Int, _ range: Range<Int>) -> Bool {
-            memcmp(
+            defer {
+                before.didRead(range.count * width)
+                after.didRead(range.count * width)
+            }
+            return memcmp(
                 a + (row * columns + range.lowerBound) * width, twin.row(row) + range.lowerBound * width,
                 range.count * width) != 0
         }

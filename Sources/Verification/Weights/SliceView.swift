@@ -17,6 +17,8 @@ struct SliceView {
     /// Where the lines stand; nil where they stand in order.
     private let map: LineMap?
     private let buffer: LineBuffer?
+    /// Lets go of the tensor's pages while it is read.
+    let window: PageWindow
 
     /// Runs lie one behind the other; otherwise they are columns.
     var isRows: Bool { slice.axis == 0 }
@@ -44,6 +46,7 @@ struct SliceView {
         self.slice = slice
         self.base = base
         type = tensor.type
+        window = PageWindow(checkpoint, tensor)
         rowLength = columns
         origin = slice.axis == 0 ? start * columns : (map == nil ? band.lowerBound * columns : 0) + start
     }

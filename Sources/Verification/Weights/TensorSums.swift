@@ -47,8 +47,10 @@ struct TensorSums: Sendable {
             let sums = TensorSums(
                 task.tensor.type, UnsafeRawBufferPointer(rebasing: original.bytes(of: task.tensor)[task.bytes]),
                 UnsafeRawBufferPointer(rebasing: protected.bytes(of: task.twin)[task.bytes]))
-            original.releasePages(of: task.tensor, bytes: task.bytes)
-            protected.releasePages(of: task.twin, bytes: task.bytes)
+            // What stands before is let go of once more: pages come several at a time, from both sides of where one is asked for.
+            let read = max(0, task.bytes.lowerBound - chunk)..<task.bytes.upperBound
+            original.releasePages(of: task.tensor, bytes: read)
+            protected.releasePages(of: task.twin, bytes: read)
             found.withLock { $0[number] = sums }
         }
         var all: [String: TensorSums] = [:]

@@ -97,7 +97,7 @@ struct Protect: ParsableCommand {
         }
     }
 
-    private var options: ProtectionOptions {
+    var options: ProtectionOptions {
         var options = ProtectionOptions(method: method)
         options.sampler = sampler
         options.condition = condition

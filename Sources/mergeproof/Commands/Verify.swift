@@ -100,7 +100,10 @@ struct Verify: ParsableCommand {
                 fixed(report.displacementByKind[kind] ?? 0, 3),
             ])
         }
-        var lines = table(rows) + ["displacement of all weights: \(fixed(report.displacement, 3))"]
+        var lines =
+            table(rows) + [
+                "displacement of all weights: \(fixed(report.displacement, 3)), of the tensors that differ: \(fixed(report.movedDisplacement, 3))"
+            ]
         if !report.unmoved.isEmpty, report.unmoved.count < report.sites.count {
             let named = report.unmoved.prefix(5).map(\.path).joined(separator: ", ")
             lines.append("not moved: \(report.unmoved.count) of \(report.sites.count) sites (\(named) …)")

@@ -1,9 +1,12 @@
 import Protections
+import Symmetries
 
 /// What `protect --json` prints.
 struct ProtectReport: Encodable {
     let output, method, sampler: String
     let condition: Double
+    /// What was done to the residual stream.
+    let residual: String
     let keyIdentifier, nonce: String
     let sites, rewrittenTensors, rewrittenBytes, tensorBytes: Int
     let roundingMultiple: Double
@@ -13,7 +16,7 @@ struct ProtectReport: Encodable {
     let coreType: String
 
     enum CodingKeys: String, CodingKey {
-        case output, method, sampler, condition
+        case output, method, sampler, condition, residual
         case keyIdentifier = "key_id"
         case nonce, sites
         case rewrittenTensors = "rewritten_tensors"
@@ -32,6 +35,7 @@ struct ProtectReport: Encodable {
         method = manifest.step.method.rawValue
         sampler = manifest.step.sampler.rawValue
         condition = manifest.step.condition
+        residual = (manifest.step.siteKinds.contains(.residual) ? manifest.step.residual : .none).rawValue
         keyIdentifier = manifest.keyIdentifier
         nonce = manifest.nonce?.hexadecimal ?? ""
         sites = report.sites

@@ -60,7 +60,7 @@ func reportingErrors<Result>(_ body: () throws -> Result) throws -> Result {
             warn("\(Interrupted())")
             throw ExitCode(code)
         }
-        warn("\(error)")
+        warn(OptionHint.named(in: error).map { "\(error) (see \($0))" } ?? "\(error)")
         throw ExitCode(1)
     }
 }

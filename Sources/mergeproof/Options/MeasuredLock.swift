@@ -1,0 +1,34 @@
+import Protections
+import Symmetries
+
+/// A lock that benchmarks and tables measure, as it is written behind `protect --method`.
+struct MeasuredLock {
+    let words: [String]
+    /// What is done to residual streams beyond what the method does.
+    let residual: ResidualTransform
+
+    private init(_ method: ProtectionMethod, sites: String? = nil, residual: ResidualTransform = .permutation) {
+        self.residual = residual
+        words =
+            [method.rawValue] + (sites.map { ["--sites", $0] } ?? [])
+            + (residual == .permutation ? [] : ["--residual", residual.rawValue])
+    }
+
+    var name: String { words.joined(separator: " ") }
+    var turnsStreams: Bool { residual.form != nil }
+
+    /// Every method as it is, and what else its options make of it.
+    static let all = ProtectionMethod.allCases.flatMap { method -> [MeasuredLock] in
+        switch method {
+        case .lossless: [MeasuredLock(method), MeasuredLock(method, sites: "all")]
+        case .full:
+            [MeasuredLock(method)] + [.hadamard, .rotation].map { MeasuredLock(method, residual: $0) }
+        default: [MeasuredLock(method)]
+        }
+    }
+
+    /// What `protect` makes of the words.
+    var options: ProtectionOptions {
+        get throws { try Protect.parse(["model", "-o", "output", "--key", "key", "--method"] + words).options }
+    }
+}
