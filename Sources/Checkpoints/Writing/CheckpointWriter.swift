@@ -4,7 +4,7 @@ import Glibc
 
 /// Streams what a plan tells of into a new directory: bytes are copied, or computed tile by tile.
 ///
-/// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while one more may wait for the disk, so
+/// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while two more may wait for the disk, so
 /// that reading, computing and writing overlap. Memory is bounded by the workers' buffers. The output directory appears at
 /// once and whole, or not at all.
 public struct CheckpointWriter: Sendable {
@@ -64,7 +64,7 @@ public struct CheckpointWriter: Sendable {
         let queue = WorkQueue(count: schedule.units.count)
         let computing = DispatchSemaphore(value: threads)
         let reporter = ProgressCounter(progress)
-        WorkerThreads.run(min(threads + 1, max(schedule.units.count, 1))) { _ in
+        WorkerThreads.run(min(threads + 2, max(schedule.units.count, 1))) { _ in
             let (units, scratch) = (WorkerScratch(), WorkerScratch())
             while let number = queue.next() {
                 let unit = schedule.units[number]
