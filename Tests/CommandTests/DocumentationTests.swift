@@ -35,6 +35,16 @@ import Testing
         }
     }
 
+    /// Options are the program's: a library says what is wrong in words of its own.
+    @Test func noLibraryRoomNamesOptions() throws {
+        for room in Files.names(in: Self.root + "/Sources") where room != "mergeproof" {
+            try forEachLine(of: Self.root + "/Sources/" + room) { line in
+                let isComment = line.drop { $0 == " " }.hasPrefix("//")
+                #expect(isComment || line.firstMatch(of: /--[a-z]/) == nil, "\(room): \(line)")
+            }
+        }
+    }
+
     private func imports(of room: String) throws -> Set<String> {
         var modules: Set<String> = []
         try forEachLine(of: room) { line in
