@@ -32,6 +32,26 @@ import Verification
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: key, count: 32)), options: options)
     }
 
+    /// Where all elements are exact, a site that was left alone has nothing to be rounded either.
+    @Test(arguments: [ElementType.f32, .bf16, .f16])
+    func gainsThatWereLeftAlone(type: ElementType) throws {
+        _ = try model("olmo3_scaled", type)
+        let source = try Checkpoint(opening: folder("m"))
+        var options = ProtectionOptions(repeatable: .lossless)
+        options.condition = 1
+        let report = try Protector.unsynchronized.protect(
+            source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: options)
+        #expect(!report.manifest.step.siteKinds.contains(.queryKeyGain))
+        var changed = try EditableModel(reading: folder("p"))
+        #expect(try AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("p"))).holds)
+        let gain = try changed.index("model.layers.0.self_attn.q_norm.weight")
+        changed.tensors[gain].bytes[0] ^= 1
+        try changed.write(to: folder("c"))
+        try Files.write(
+            try Files.read(folder("p") + "/" + Manifest.fileName), to: folder("c") + "/" + Manifest.fileName)
+        #expect(try !AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("c"))).holds)
+    }
+
     /// Every kind of fault in every draw, each in a model, method and type of its own.
     @Test func noFaultIsMissed() throws {
         var counts: [WeightFault: (planted: Int, missed: Int)] = [:]

@@ -45,8 +45,8 @@ struct RoundingAllowance: Sendable {
     /// What is said to have been done to residual streams.
     var residual: ResidualTransform { manifest?.step.residual ?? .permutation }
 
-    /// Whether a site's element is said to round nothing.
-    func isExact(_ site: Site) -> Bool { manifest?.step.sampler == .exact && covers(site) }
+    /// Whether all elements are said to round nothing: sites that were left alone have nothing to be rounded either.
+    var isExact: Bool { manifest?.step.sampler == .exact }
 
     /// Whether the manifest speaks of a site.
     func covers(_ site: Site) -> Bool { manifest?.step.covers(site) ?? false }

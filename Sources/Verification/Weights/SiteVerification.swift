@@ -69,13 +69,13 @@ final class SiteVerification: Sendable {
             guard let parts = PartViews.all(of: site, channels: block.channels, original, protected, placement)
             else { continue }
             switch block.law {
-            case .linear where !allowance.isExact(site):
+            case .linear where !allowance.isExact:
                 if isWide {
                     try compare(Double.self, parts, block, tolerance, scratch, &result)
                 } else {
                     try compare(Float.self, parts, block, tolerance, scratch, &result)
                 }
-            case .pairs(let pairing, let law) where isSketched || !allowance.isExact(site) && law != .signs:
+            case .pairs(let pairing, let law) where isSketched || !allowance.isExact && law != .signs:
                 let worst = PairRecovery(
                     pairing: pairing, law: law, parts: parts, tolerance: tolerance, sketch: pair.sketch,
                     scratch: scratch
