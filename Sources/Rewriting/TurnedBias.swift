@@ -10,7 +10,8 @@ import Symmetries
 ///
 ///     M = sqrt(mean(g²)·mean(t/g²) / mean(t))
 ///
-/// It is 1 without a bias, and where all |b/g| are alike; a small gain beside a bias that is none makes it large.
+/// It is 1 without a bias, and where all |b/g| are alike; a small gain beside a bias that is none makes it large. In tiny models whose
+/// norms all had M = 2.7 both proofs still held, in f32 and in bf16, and at 5.1 they no longer did.
 package struct TurnedBias {
     /// What the outputs' proof leaves to chance: beyond that a sound model could fail it.
     static let largestMultiple = 2.0

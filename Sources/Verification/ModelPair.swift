@@ -50,7 +50,8 @@ public struct ModelPair: Sendable {
                 of: site, tables: Set(stream.stacks.compactMap { architecture.stacks[$0].tableOfTokens }), head: head,
                 beside: architecture.allSites(allowance.residual))
             return try TurnedStream(
-                site, stacks: stream.stacks, anchors: anchors, original, protected, threads: threads)
+                site, stacks: stream.stacks, anchors: anchors, permuted: architecture.sites.filter { $0.kind == .mlp },
+                original, protected, threads: threads)
         }
         return try Sketch(streams, original, protected, seed: seed, threads: threads)
     }

@@ -42,8 +42,7 @@ import Testing
             inspection.limits == [
                 "quick_gelu without a gate: channels are permuted, never scaled",
                 "norms that subtract the mean: the residual stream is permuted, without signs",
-                "norms with a bias: the residual stream is permuted, not turned",
-                "a stream that begins with a convolution: the residual stream is permuted, not turned",
+                "a norm with gains that goes on in the stream: the residual stream is permuted, not turned",
             ])
     }
 }

@@ -174,7 +174,7 @@ import Verification
     }
 
     /// Numbers that are none, in either model and in any tensor, end in a verdict.
-    @Test(arguments: ["llama_tied", "mixtral"], [Float.nan, .infinity])
+    @Test(arguments: ["llama_tied", "mixtral", "dinov2_classifier"], [Float.nan, .infinity])
     func whatIsNoNumber(name: String, value: Float) throws {
         let (source, _) = try protect(name, .hadamard)
         let locked = try EditableModel(reading: folder("p"))

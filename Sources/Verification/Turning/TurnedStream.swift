@@ -8,14 +8,12 @@ import Symmetries
 /// other site acts on.
 ///
 /// Where the anchors' vectors E and E' of both models have `E' = E·Rᵀ`, the R of least squares is `E'ᵀE·(EᵀE)⁻¹`, and the nearest
-/// orthogonal matrix to that is R up to what rounding blurs. That E' is E under it, and everything else what it should be, is for others to
+/// orthogonal matrix to that is R up to what rounding blurs. Anchors that lie in few directions, as filters of pictures do, still tell the
+/// hidden channels of MLPs apart, whose rows then tell the rest. That E' is E under it, and everything else what it should be, is for others to
 /// prove.
 struct TurnedStream: Sendable {
-    /// Vectors of each anchor, in multiples of the stream's width, that tell R well enough.
-    private static let rowsPerChannel = 4
-    private static let chunkRows = 1024
-    /// Below this the anchors tell too little of some direction.
-    private static let ridge = 1e-10
+    /// Up to this more vectors would not tell R much better.
+    private static let clearBlur = 2.0
     /// Beyond this, which no tolerance makes room for, a sound model could not be told from another.
     private static let largestBlur = 64.0
 
@@ -58,96 +56,27 @@ struct TurnedStream: Sendable {
         } ?? true
     }
 
-    /// - Parameter anchors: slices of the site that tell of R, as nothing else acts on their tensors.
+    /// - Parameters:
+    ///   - anchors: slices of the site that tell of R, as nothing else acts on their tensors.
+    ///   - permuted: sites whose channels read the stream: where anchors tell too little, they are matched and tell of R, too.
     init(
-        _ site: Site, stacks: [Int], anchors: [Site.Slice], _ original: Checkpoint, _ protected: Checkpoint,
-        threads: Int
+        _ site: Site, stacks: [Int], anchors: [Site.Slice], permuted: [Site], _ original: Checkpoint,
+        _ protected: Checkpoint, threads: Int
     ) throws {
         (self.site, self.stacks) = (site, stacks)
-        let d = site.group.dimension
-        var (gram, cross) = (Self.zero(d), Self.zero(d))
-        var (rows, roundoff) = (0, 0.0)
-        for slice in anchors {
-            guard let a = original.tensors[slice.tensor], let b = protected.tensors[slice.tensor], a.shape == b.shape,
-                a.type == b.type, a.type.isComputable
-            else { continue }
-            let factors = StreamReader.factors(of: slice, in: original)
-            guard let before = StreamVectors(slice, channels: d, in: original, factors: factors),
-                let after = StreamVectors(slice, channels: d, in: protected, factors: [])
-            else { continue }
-            roundoff = max(roundoff, a.type.unitRoundoff ?? 0)
-            rows += try Self.add(before, after, &gram, &cross, threads)
-            original.releasePages(of: a)
-            protected.releasePages(of: b)
+        var equations = StreamEquations(channels: site.group.dimension, seed: site.path, threads: threads)
+        for slice in anchors { try equations.add(slice, original, protected) }
+        if equations.solution.blur > Self.clearBlur {
+            for inner in permuted { try equations.addRows(of: inner, reading: site, original, protected) }
         }
-        let power = (0..<d).reduce(0.0) { $0 + gram[$1, $1] } / Double(max(d, 1))
-        for i in 0..<d { gram[i, i] += Self.ridge * power }
-        guard power > 0, power.isFinite, let inverse = try? gram.inverse() else {
-            (matrix, blur) = (nil, power.isFinite ? .infinity : 0)
-            return
-        }
-        let spread = (0..<d).reduce(0.0) { $0 + inverse[$1, $1] } * power / Double(max(rows, 1))
-        blur = spread.squareRoot()
-        guard blur <= Self.largestBlur else {
+        let (inverse, blur) = equations.solution
+        self.blur = blur
+        guard let inverse, blur <= Self.largestBlur else {
             matrix = nil
             return
         }
-        let nearest = try Self.product(cross, transposed: false, inverse, threads)
-        matrix = try Self.orthogonal(nearest: nearest, to: max(1e-3 * roundoff, 1e-12), threads)
-    }
-
-    private static func zero(_ d: Int) -> Matrix<Double> { Matrix(rows: d, columns: d, repeating: 0) }
-
-    /// A·B or Aᵀ·B, by blocks of rows that threads share.
-    private static func product(
-        _ a: Matrix<Double>, transposed: Bool, _ b: Matrix<Double>, adding c: Matrix<Double>? = nil, _ threads: Int
-    ) throws -> Matrix<Double> {
-        var result = c ?? zero(b.columns)
-        let (rows, columns) = (result.rows, result.columns)
-        let block = max(64, (rows + threads - 1) / max(threads, 1))
-        try a.withView { a in
-            try b.withView { b in
-                try result.withMutableView { c in
-                    nonisolated(unsafe) let (a, b, base) = (a, b, c.base)
-                    try WorkerThreads.forEach((rows + block - 1) / block, threads: threads) { number, _ in
-                        let own = number * block..<min((number + 1) * block, rows)
-                        let left =
-                            transposed
-                            ? a.window(rows: 0..<a.rows, columns: own) : a.window(rows: own, columns: 0..<a.columns)
-                        try Products.multiply(
-                            left, leftTransposed: transposed, by: b,
-                            into: MutableMatrixView(
-                                base.map { $0 + own.lowerBound * columns }, rows: own.count, columns: columns,
-                                rowStride: columns), beta: 1)
-                    }
-                }
-            }
-        }
-        return result
-    }
-
-    /// Adds EᵀE and E'ᵀE of some vectors, evenly spread, and returns how many. Each counts by its direction, as its rounding goes with its
-    /// size.
-    private static func add(
-        _ a: StreamVectors, _ b: StreamVectors, _ gram: inout Matrix<Double>, _ cross: inout Matrix<Double>,
-        _ threads: Int
-    ) throws -> Int {
-        let chosen = min(a.count, rowsPerChannel * a.channels)
-        for start in stride(from: 0, to: chosen, by: chunkRows) {
-            let numbers = (start..<min(start + chunkRows, chosen)).map { $0 * a.count / chosen }
-            var (before, after) = (a.matrix(numbers), b.matrix(numbers))
-            for row in numbers.indices {
-                let size = (0..<a.channels).reduce(0.0) { $0 + before[row, $1] * before[row, $1] }.squareRoot()
-                let scale = size > 0 ? 1 / size : 0
-                for i in 0..<a.channels {
-                    before[row, i] *= scale
-                    after[row, i] *= scale
-                }
-            }
-            gram = try product(before, transposed: true, before, adding: gram, threads)
-            cross = try product(after, transposed: true, before, adding: cross, threads)
-        }
-        return chosen
+        let nearest = try StreamEquations.product(equations.cross, transposed: false, inverse, threads)
+        matrix = try Self.orthogonal(nearest: nearest, to: max(1e-3 * equations.roundoff, 1e-12), threads)
     }
 
     /// The orthogonal factor of a polar decomposition, by `X ← X·(3 - XᵀX)/2` until XᵀX is the identity but for `error` in each
@@ -158,7 +87,7 @@ struct TurnedStream: Sendable {
         var x = start
         let d = x.rows
         for _ in 0..<60 {
-            var step = try product(x, transposed: true, x, threads)
+            var step = try StreamEquations.product(x, transposed: true, x, threads)
             var found = 0.0
             for i in 0..<d {
                 for j in 0..<d {
@@ -169,7 +98,7 @@ struct TurnedStream: Sendable {
             }
             guard found.isFinite else { return nil }
             if found <= error * error * Double(d) { return x }
-            x = try product(x, transposed: false, step, threads)
+            x = try StreamEquations.product(x, transposed: false, step, threads)
         }
         return nil
     }
