@@ -9,6 +9,9 @@
 #define REAL_f32 mp_f32
 #define REAL_f64 mp_f64
 
+// Values that are gathered before they are acted on: the one step has no vectors, the other has.
+#define GATHERED 512
+
 // One loop per storage type: widen, act, narrow, and compare what undoing the action would give with the source.
 #define MP_KERNELS(NAME, STORED, REAL, WIDEN, NARROW, LOST)                                                          \
     CLONES size_t mp_scale_##NAME(LOOSE_##NAME *restrict dst, const LOOSE_##NAME *restrict src, size_t n, REAL scale) {         \
@@ -21,14 +24,18 @@
         }                                                                                                           \
         return lost;                                                                                                \
     }                                                                                                               \
-    CLONES size_t mp_gather_##NAME(LOOSE_##NAME *restrict dst, const LOOSE_##NAME *restrict src, const mp_i32 *restrict index, \
-                                   const REAL_##NAME *restrict scale, size_t n) {                                          \
+    CLONES size_t mp_gather_##NAME(LOOSE_##NAME *restrict dst, const LOOSE_##NAME *restrict src, const mp_i32 *restrict index,\
+                                   const REAL_##NAME *restrict scale, size_t n) {                                   \
+        STORED near[GATHERED];                                                                                      \
         size_t lost = 0;                                                                                            \
-        for (size_t i = 0; i < n; i++) {                                                                            \
-            STORED origin = src[index[i]];                                                                          \
-            STORED result = NARROW(WIDEN(origin) * scale[i]);                                                       \
-            dst[i] = result;                                                                                        \
-            lost += LOST(WIDEN(result), WIDEN(origin), scale[i]);                                                   \
+        for (size_t start = 0; start < n; start += GATHERED) {                                                      \
+            size_t count = n - start < GATHERED ? n - start : GATHERED;                                             \
+            for (size_t i = 0; i < count; i++) near[i] = src[index[start + i]];                                     \
+            for (size_t i = 0; i < count; i++) {                                                                    \
+                STORED result = NARROW(WIDEN(near[i]) * scale[start + i]);                                          \
+                dst[start + i] = result;                                                                            \
+                lost += LOST(WIDEN(result), WIDEN(near[i]), scale[start + i]);                                      \
+            }                                                                                                       \
         }                                                                                                           \
         return lost;                                                                                                \
     }
