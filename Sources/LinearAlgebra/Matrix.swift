@@ -35,7 +35,7 @@ public struct Matrix<Scalar: RealScalar>: Sendable, Equatable {
     }
 
     public subscript(_ i: Int, _ j: Int) -> Scalar {
-        get { elements[i * columns + j] }
+        @inlinable get { elements[i * columns + j] }
         set { elements[i * columns + j] = newValue }
     }
 

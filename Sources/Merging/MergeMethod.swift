@@ -1,5 +1,3 @@
-import Synchronization
-
 /// A way to make the weights of one model out of several's, value by value.
 ///
 /// One file for each; `builtIn` lists them. Names, parameters and defaults are mergekit's.

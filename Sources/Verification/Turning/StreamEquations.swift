@@ -98,20 +98,27 @@ struct StreamEquations {
     /// Vectors in rows.
     private mutating func add(_ x: Matrix<Double>, _ y: Matrix<Double>) throws {
         var (x, y) = (x, y)
-        for row in 0..<x.rows {
-            let size = (0..<channels).reduce(0.0) { $0 + x[row, $1] * x[row, $1] }.squareRoot()
-            let scale = size > 0 ? 1 / size : 0
-            for i in 0..<channels {
-                x[row, i] *= scale
-                y[row, i] *= scale
+        let count = x.rows
+        x.withMutableView { x in
+            y.withMutableView { y in
+                guard let x = x.base, let y = y.base else { return }
+                for start in stride(from: 0, to: count * channels, by: channels) {
+                    var size = 0.0
+                    for i in start..<start + channels { size += x[i] * x[i] }
+                    let scale = size > 0 ? 1 / size.squareRoot() : 0
+                    for i in start..<start + channels {
+                        x[i] *= scale
+                        y[i] *= scale
+                    }
+                }
             }
         }
-        let coefficients = random.gaussianMatrix(rows: x.rows, columns: Self.probes)
+        let coefficients = random.gaussianMatrix(rows: count, columns: Self.probes)
         gram = try Self.product(x, transposed: true, x, adding: gram, threads)
         cross = try Self.product(y, transposed: true, x, adding: cross, threads)
         before = try Self.product(x, transposed: true, coefficients, adding: before, threads)
         after = try Self.product(y, transposed: true, coefficients, adding: after, threads)
-        count += x.rows
+        self.count += count
     }
 
     /// A·B or Aᵀ·B, by blocks of rows that threads share.

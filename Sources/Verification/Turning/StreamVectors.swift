@@ -38,7 +38,7 @@ struct StreamVectors {
         // Vectors that lie far apart bring their neighbours' pages along.
         defer { reader.checkpoint.releasePages(of: tensor) }
         let columns = tensor.matrixShape.columns
-        var matrix = Matrix<Double>(rows: numbers.count, columns: channels, repeating: 0)
+        var values = [Double](repeating: 0, count: numbers.count * channels)
         let length = slice.axis == 0 ? step : channels
         let lines = slice.axis == 0 ? Array(0..<channels) : numbers
         var line = [Double](repeating: 0, count: length)
@@ -50,11 +50,12 @@ struct StreamVectors {
             if (place + 1).isMultiple(of: Self.releasedLines) { reader.checkpoint.releasePages(of: tensor) }
             if slice.axis == 0 {
                 let factor = factors.isEmpty ? 1 : factors[number]
-                for (row, column) in numbers.enumerated() { matrix[row, number] = line[column] * factor }
+                for (row, column) in numbers.enumerated() { values[row * channels + number] = line[column] * factor }
             } else {
-                for i in 0..<channels { matrix[place, i] = factors.isEmpty ? line[i] : line[i] * factors[i] }
+                let start = place * channels
+                for i in 0..<channels { values[start + i] = factors.isEmpty ? line[i] : line[i] * factors[i] }
             }
         }
-        return matrix
+        return Matrix(rows: numbers.count, columns: channels, elements: values)
     }
 }

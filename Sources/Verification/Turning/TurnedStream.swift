@@ -66,10 +66,11 @@ struct TurnedStream: Sendable {
         (self.site, self.stacks) = (site, stacks)
         var equations = StreamEquations(channels: site.group.dimension, seed: site.path, threads: threads)
         for slice in anchors { try equations.add(slice, original, protected) }
-        if equations.solution.blur > Self.clearBlur {
+        var (inverse, blur) = equations.solution
+        if blur > Self.clearBlur {
             for inner in permuted { try equations.addRows(of: inner, reading: site, original, protected) }
+            (inverse, blur) = equations.solution
         }
-        let (inverse, blur) = equations.solution
         self.blur = blur
         guard let inverse, blur <= Self.largestBlur else {
             matrix = nil

@@ -8,9 +8,9 @@ struct Protect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Write a protected copy of a model.",
         discussion: """
-            \(ProtectionMethod.allCases.map { "\($0.name): \($0.summary)." }.joined(separator: "\n"))
+            \(ProtectionMethod.allCases.map(\.help).joined(separator: "\n"))
 
-            What lossless did can be undone bit for bit. The source is never touched; the output directory appears whole or not at all.
+            The source is never touched; the output directory appears whole or not at all.
             """)
 
     @Argument(help: "Model directory, or org/name in the Hugging Face cache (config.json and safetensors).")
@@ -120,5 +120,13 @@ struct Protect: ParsableCommand {
         } else {
             print(ReportText.protected(report, output: output, seconds: seconds))
         }
+    }
+}
+
+extension ProtectionMethod {
+    /// A line for the help text.
+    fileprivate var help: String {
+        let origin = reference.map { " (arXiv \($0))" } ?? ""
+        return "\(name)\(origin): \(summary); restored \(isExact ? "bit for bit" : "to rounding")."
     }
 }
