@@ -1,15 +1,16 @@
-import Dispatch
 import Foundations
 import Glibc
 
 /// Streams what a plan tells of into a new directory: bytes are copied, or computed tile by tile.
 ///
-/// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while two more may wait for the disk, so
+/// Workers pull units of about 4 MiB in file order; `threads` of them compute at a time while some more wait for the disk, so
 /// that reading, computing and writing overlap. Memory is bounded by the workers' buffers. The output directory appears at
 /// once and whole, or not at all.
 public struct CheckpointWriter: Sendable {
     /// Bytes of a unit; a tile larger than this is a unit of its own.
     static let unitBytes = 4 << 20
+    /// Units that are written while others are computed.
+    private static let writers = 4
 
     private let system: any SystemCalls
     private let files: TolerantFiles
@@ -62,10 +63,10 @@ public struct CheckpointWriter: Sendable {
 
     private func stream(_ schedule: Schedule, observer: (any TransferObserver)?) throws {
         let queue = WorkQueue(count: schedule.units.count)
-        let computing = DispatchSemaphore(value: threads)
+        let pool = ScratchPool(count: threads)
         let reporter = ProgressCounter(progress)
-        WorkerThreads.run(min(threads + 2, max(schedule.units.count, 1))) { _ in
-            let (units, scratch) = (WorkerScratch(), WorkerScratch())
+        WorkerThreads.run(min(threads + Self.writers, max(schedule.units.count, 1))) { _ in
+            let units = WorkerScratch()
             while let number = queue.next() {
                 let unit = schedule.units[number]
                 do {
@@ -74,11 +75,7 @@ public struct CheckpointWriter: Sendable {
                     let base = units.buffer(0, of: UInt8.self, count: unit.count + OutputFile.page)
                     let output = UnsafeMutableRawBufferPointer(
                         start: base + unit.offset % OutputFile.page, count: unit.count)
-                    computing.wait()
-                    do {
-                        defer { computing.signal() }
-                        try schedule.fill(unit, into: output, scratch: scratch, observer: observer)
-                    }
+                    try pool.withScratch { try schedule.fill(unit, into: output, scratch: $0, observer: observer) }
                     try schedule.files[unit.file].write(UnsafeRawBufferPointer(output), at: unit.offset)
                     reporter.add(unit.count)
                 } catch { queue.fail(error) }
