@@ -66,7 +66,7 @@ public struct OutputPlan: Sendable {
             .filter { seen.insert(ObjectIdentifier($0)).inserted }
     }
 
-    private init(_ source: Checkpoint, files: [File], dropping dropped: Set<String>, generated: [Generated]) {
+    init(_ source: Checkpoint, files: [File], dropping dropped: Set<String>, generated: [Generated]) {
         let replaced = Set(generated.map(\.name)).union(dropped)
         self.source = source
         self.files = files
@@ -120,13 +120,9 @@ public struct OutputPlan: Sendable {
                 },
                 size: shard.size, mode: shard.mode | 0o600, mirroredShard: number)
         }
-        let index =
-            source.index.map { index -> [Generated] in
-                let isSame = tensors.isEmpty && gone.isEmpty
-                let bytes = isSame ? index.bytes : Self.index(index.root, of: files)
-                return [Generated(name: Checkpoint.indexName, bytes: bytes, mode: indexMode(source))]
-            } ?? []
-        return OutputPlan(source, files: files, dropping: dropped, generated: index + generated)
+        let isSame = tensors.isEmpty && gone.isEmpty
+        let index = isSame ? source.index.map { Self.index(source, $0.bytes) } : Self.index(of: files, source)
+        return OutputPlan(source, files: files, dropping: dropped, generated: [index].compactMap(\.self) + generated)
     }
 
     /// Shards of at most `maximumShardSize` bytes of tensors, filled greedily in the order of the tensors; a tensor larger than
@@ -171,7 +167,7 @@ public struct OutputPlan: Sendable {
         return (entry?.status.mode ?? 0o777) & 0o777 | 0o600
     }
 
-    private static func file(_ name: String, _ tensors: [OutputTensor], metadata: JSONValue?, mode: mode_t) -> File {
+    static func file(_ name: String, _ tensors: [OutputTensor], metadata: JSONValue?, mode: mode_t) -> File {
         let header = SafetensorsHeader.bytes(for: tensors.map(\.spec), metadata: metadata)
         var offset = header.count
         let placements = tensors.map { tensor in
@@ -181,8 +177,13 @@ public struct OutputPlan: Sendable {
         return File(name: name, header: header, placements: placements, size: offset, mode: mode, mirroredShard: nil)
     }
 
-    /// An index that names the tensors of these files, and says what it said besides.
-    private static func index(_ root: JSONValue, of files: [File]) -> [UInt8] {
+    private static func index(_ source: Checkpoint, _ bytes: [UInt8]) -> Generated {
+        Generated(name: Checkpoint.indexName, bytes: bytes, mode: indexMode(source))
+    }
+
+    /// An index that names the tensors of these files, and says what it said besides; nil where the source has none.
+    static func index(of files: [File], _ source: Checkpoint) -> Generated? {
+        guard let root = source.index?.root else { return nil }
         var object = root.object ?? JSONObject()
         var metadata = object["metadata"]?.object ?? JSONObject()
         let all = files.flatMap { file in file.placements.map { (name: $0.tensor.name, file: file.name) } }
@@ -194,7 +195,7 @@ public struct OutputPlan: Sendable {
             JSONObject(
                 all.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }.map { ($0.name, .string($0.file)) })
         )
-        return Array((JSONValue.object(object).serialized(indented: true) + "\n").utf8)
+        return index(source, Array((JSONValue.object(object).serialized(indented: true) + "\n").utf8))
     }
 
     private static func index(

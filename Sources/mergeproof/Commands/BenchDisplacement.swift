@@ -82,10 +82,11 @@ struct BenchDisplacement: ParsableCommand {
             guard let types else { return try measure(source, "as stored", inputs, folder) }
             return try types.types.flatMap { type in
                 let name = type.rawValue.lowercased()
-                if source.isStored(as: type) { return try measure(source, name, inputs, folder) }
+                let isStored = source.tensors.values.allSatisfy { !$0.type.isComputable || $0.type == type }
+                if isStored { return try measure(source, name, inputs, folder) }
                 let copy = folder + "/" + name
                 defer { WorkFolder.remove(copy) }
-                try source.convert(to: type, at: copy)
+                try CheckpointWriter().write(.converting(source, to: type), to: copy)
                 return try measure(try Checkpoint(opening: copy), name, inputs, folder)
             }
         }
