@@ -67,3 +67,7 @@ extension ProtectionMethod: CaseIterable, RawRepresentable {
 
     public var rawValue: String { name }
 }
+
+extension ProtectionMethod: CustomStringConvertible {
+    public var description: String { name }
+}
