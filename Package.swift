@@ -49,7 +49,7 @@ let package = Package(
             name: "Protections", dependencies: ["Rewriting", "Symmetries", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
-            name: "Merging", dependencies: ["Foundations", "Checkpoints", "Architectures", "CKernels"],
+            name: "Merging", dependencies: ["Foundations", "Checkpoints", "Architectures"],
             swiftSettings: strict),
         .target(
             name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],

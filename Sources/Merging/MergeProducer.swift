@@ -1,4 +1,3 @@
-import CKernels
 import Checkpoints
 import Foundations
 
@@ -24,10 +23,7 @@ final class MergeProducer: TensorProducer {
         inputs = (models.map(\.checkpoint) + [base].compactMap(\.self)).compactMap { checkpoint in
             checkpoint.tensors[tensor.name].map { (checkpoint, $0) }
         }
-        let width = tensor.type.bitWidth / 8
-        tiles = stride(from: 0, to: tensor.elementCount, by: Self.tileValues).map {
-            $0 * width..<min($0 + Self.tileValues, tensor.elementCount) * width
-        }
+        tiles = tensor.tiles(ofValues: Self.tileValues)
     }
 
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
@@ -46,22 +42,18 @@ final class MergeProducer: TensorProducer {
                 count: count, models: Array(widened.prefix(weights.count)), weights: weights,
                 base: hasBase ? widened.last : nil, output: merged, values: values))
         if let target = output.baseAddress { tensor.type.narrow(merged, into: target, count) }
-        try check(output, widened, count)
+        try check(output, start, count)
     }
 
-    private func check(_ output: UnsafeMutableRawBufferPointer, _ widened: [UnsafePointer<Float>], _ count: Int) throws
-    {
-        func isFinite(_ values: UnsafePointer<Float>) -> Bool {
-            values.withMemoryRebound(to: UInt32.self, capacity: count) { mp_nonfinite_32($0, count) } == 0
+    private func check(_ output: UnsafeMutableRawBufferPointer, _ start: Int, _ count: Int) throws {
+        for input in inputs {
+            let width = input.tensor.type.bitWidth / 8
+            let read = input.checkpoint.bytes(of: input.tensor)[start * width..<(start + count) * width]
+            if NonFinite.count(in: UnsafeRawBufferPointer(rebasing: read), of: input.tensor.type) > 0 {
+                throw MergeError.nonFinite(path: input.checkpoint.path, tensor: tensor.name)
+            }
         }
-        for (input, values) in zip(inputs, widened) where !isFinite(values) {
-            throw MergeError.nonFinite(path: input.checkpoint.path, tensor: tensor.name)
-        }
-        let stored = [Float](unsafeUninitializedCapacity: count) { buffer, filled in
-            if let to = buffer.baseAddress, let from = output.baseAddress { tensor.type.widen(from, into: to, count) }
-            filled = count
-        }
-        guard stored.withUnsafeBufferPointer({ $0.baseAddress.map(isFinite) ?? true }) else {
+        if NonFinite.count(in: UnsafeRawBufferPointer(output), of: tensor.type) > 0 {
             throw MergeError.overflow(tensor: tensor.name, type: tensor.type.rawValue)
         }
     }

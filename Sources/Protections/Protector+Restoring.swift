@@ -46,7 +46,7 @@ extension Protector {
                 finishing: { found in
                     try stop(at: proof(found)?.changes ?? [])
                     return []
-                }, isRewritten: { plan.script.edits($0.name) })
+                }, isRewritten: { plan.script.acts(on: $0.name) })
         }
         do {
             try write(output.making(rewriter.producer), to: path, threads: threads, observer: observer)

@@ -74,7 +74,7 @@ public struct Protector: Sendable {
         let prediction = try PredictedRounding(
             script.sites, in: source, sampler: step.sampler, condition: step.condition, threads: options.threads)
         let gains = try FoldedGains(script.sites, in: source)
-        let isRewritten: @Sendable (TensorRecord) -> Bool = { script.edits($0.name) }
+        let isRewritten: @Sendable (TensorRecord) -> Bool = { script.acts(on: $0.name) }
         let manifest = Manifest(
             nonce: nonce, step: step, family: architecture.family, siteCount: script.sites.count,
             keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,

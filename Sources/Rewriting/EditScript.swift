@@ -15,15 +15,16 @@ public struct EditScript: Sendable {
     public init(_ sites: [Site], of checkpoint: Checkpoint) throws {
         self.sites = sites
         untied = sites.lazy.compactMap(\.untied).first.flatMap { checkpoint.tensors[$0.table] == nil ? nil : $0 }
-        added = [untied].compactMap(\.self).compactMap { untied in
+        let head = untied.flatMap { untied in
             checkpoint.tensors[untied.table].map {
                 TensorRecord(
                     name: untied.head, type: $0.type, shape: $0.shape, shard: $0.shard, dataRange: $0.dataRange)
             }
         }
+        added = head.map { [$0] } ?? []
         edits = try TensorEdits.collect(sites, in: checkpoint, adding: added)
     }
 
-    public func edits(_ name: String) -> Bool { edits[name] != nil }
+    public func acts(on name: String) -> Bool { edits[name] != nil }
     public var editedTensors: [TensorRecord] { edits.values.map(\.tensor) }
 }

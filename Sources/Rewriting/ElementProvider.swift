@@ -32,7 +32,9 @@ extension Group {
     fileprivate func takes(_ element: Element) -> Bool {
         guard element.dimension == dimension else { return false }
         return switch (self, element) {
-        case (.orthogonal, .rotation), (.monomial, .monomial): true
+        case (.orthogonal, .rotation): true
+        case (.monomial, .monomial(let monomial)):
+            monomial.isExact && Set(monomial.source) == Set(0..<dimension)
         case (.orthogonal, _), (.monomial, _): false
         case (.product(let factors), .product(let elements)):
             factors.count == elements.count && zip(factors, elements).allSatisfy { $0.takes($1) }

@@ -48,21 +48,12 @@ public struct FoldedGains: Sendable {
                 guard let tensor = checkpoint.tensors[gain.tensor], let bytes = stored[gain.tensor],
                     bytes.count == tensor.byteCount, tensor.type.isComputable
                 else { continue }
-                let count = tensor.elementCount
-                let read = [Double](unsafeUninitializedCapacity: count) { buffer, filled in
-                    bytes.withUnsafeBytes { bytes in
-                        if let from = bytes.baseAddress, let to = buffer.baseAddress {
-                            tensor.type.widen(from, into: to, count)
-                        }
-                    }
-                    filled = count
-                }
-                values[gain] = read.map { $0 + gain.offset }
+                values[gain] = bytes.withUnsafeBytes(tensor.type.doubles).map { $0 + gain.offset }
                 // What is divided by when the original is restored must leave something to divide.
                 if let channel = values[gain]?.firstIndex(where: { !($0.magnitude >= Self.least && $0.isFinite) }) {
                     throw RewritingError.vanishingGain(tensor: gain.tensor, channel: channel)
                 }
-                guard count == site.group.dimension else {
+                guard tensor.elementCount == site.group.dimension else {
                     throw SymmetryError.sliceOutsideTensor(
                         site: site.path, tensor: gain.tensor, axis: 0, end: site.group.dimension, shape: tensor.shape)
                 }

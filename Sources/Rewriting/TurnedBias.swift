@@ -28,8 +28,8 @@ package struct TurnedBias {
             return TurnedBias(
                 tensor: slice.tensor,
                 multiple: multiple(
-                    gain: values(of: stored, in: checkpoint).map { $0 + gain.offset },
-                    bias: values(of: bias, in: checkpoint)))
+                    gain: stored.type.doubles(in: checkpoint.bytes(of: stored)).map { $0 + gain.offset },
+                    bias: bias.type.doubles(in: checkpoint.bytes(of: bias))))
         }.max { $0.multiple < $1.multiple }
     }
 
@@ -45,15 +45,5 @@ package struct TurnedBias {
         guard !gain.isEmpty else { return 1 }
         let multiple = (gains * ratios / (Double(gain.count) * all)).squareRoot()
         return multiple.isNaN ? .infinity : multiple
-    }
-
-    private static func values(of tensor: TensorRecord, in checkpoint: Checkpoint) -> [Double] {
-        guard let base = checkpoint.bytes(of: tensor).baseAddress else { return [] }
-        return [Double](unsafeUninitializedCapacity: tensor.elementCount) { buffer, filled in
-            if let target = buffer.baseAddress {
-                tensor.type.widen(base, into: target, tensor.elementCount)
-                filled = tensor.elementCount
-            }
-        }
     }
 }

@@ -119,7 +119,8 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
     }
 
     private func check(_ output: UnsafePointer<Storage.Stored>, count: Int, lost: Int) throws {
-        if !allowsNonFinite, Storage.nonFinite(output, count) > 0 {
+        let bytes = UnsafeRawBufferPointer(start: output, count: count * MemoryLayout<Storage.Stored>.stride)
+        if !allowsNonFinite, NonFinite.count(in: bytes, of: edits.tensor.type) > 0 {
             let found = NonFinite.count(in: source.bytes(of: input), of: input.type)
             if found > 0 { throw RewritingError.nonFinite(tensor: input.name, count: found) }
             throw elements.isExact

@@ -25,7 +25,6 @@ protocol WeightStorage {
         _ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Stored>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Scale>, _ count: Int
     ) -> Int
-    static func nonFinite(_ values: UnsafePointer<Stored>, _ count: Int) -> Int
 }
 
 extension WeightStorage where Real == Float {
@@ -61,10 +60,6 @@ extension WeightStorage where Stored == Float, Scale == Float {
         _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_f32(target, source, index, scale, count) }
-
-    static func nonFinite(_ values: UnsafePointer<Float>, _ count: Int) -> Int {
-        values.withMemoryRebound(to: UInt32.self, capacity: count) { mp_nonfinite_32($0, count) }
-    }
 }
 
 enum BF16Storage: WeightStorage {
@@ -86,10 +81,6 @@ enum BF16Storage: WeightStorage {
         _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_bf16(target, source, index, scale, count) }
-
-    static func nonFinite(_ values: UnsafePointer<UInt16>, _ count: Int) -> Int {
-        mp_nonfinite_16(values, count, 0x7f80)
-    }
 }
 
 enum F16Storage: WeightStorage {
@@ -111,10 +102,6 @@ enum F16Storage: WeightStorage {
         _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_f16(target, source, index, scale, count) }
-
-    static func nonFinite(_ values: UnsafePointer<UInt16>, _ count: Int) -> Int {
-        mp_nonfinite_16(values, count, 0x7c00)
-    }
 }
 
 enum F32Storage: WeightStorage {
@@ -146,10 +133,6 @@ enum F64Storage: WeightStorage {
         _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Double>, _ count: Int
     ) -> Int { mp_gather_f64(target, source, index, scale, count) }
-
-    static func nonFinite(_ values: UnsafePointer<Double>, _ count: Int) -> Int {
-        values.withMemoryRebound(to: UInt64.self, capacity: count) { mp_nonfinite_64($0, count) }
-    }
 }
 
 /// f32 between two steps of the arithmetic of 16-bit weights.

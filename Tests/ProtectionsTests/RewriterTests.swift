@@ -53,7 +53,10 @@ import Testing
         let short = Monomial(source: [0], scale: [1])
         let dense = InvertibleMatrix(
             matrix: .identity(first.group.dimension), inverse: .identity(first.group.dimension), condition: 1)
-        for element in [nil, Element.monomial(short), .linear(dense)] {
+        let count = first.group.dimension
+        let uneven = Monomial(source: Array(0..<count), scale: [Double](repeating: 0.3, count: count))
+        let stray = Monomial(source: [Int](repeating: count, count: count), scale: [Double](repeating: 1, count: count))
+        for element in [nil, Element.monomial(short), .linear(dense), .monomial(uneven), .monomial(stray)] {
             let elements = RecordedElements(element.map { [first.path: $0] } ?? [:], isExact: true)
             #expect(throws: RewritingError.noElement(site: first.path)) {
                 try write(source, "out", [first], elements, isInverse: false)

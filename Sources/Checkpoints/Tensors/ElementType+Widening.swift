@@ -13,6 +13,17 @@ extension ElementType {
         }
     }
 
+    /// All values in some bytes as f64, exactly.
+    ///
+    /// - Precondition: `isComputable`.
+    package func doubles(in bytes: UnsafeRawBufferPointer) -> [Double] {
+        let count = bytes.count * 8 / bitWidth
+        return [Double](unsafeUninitializedCapacity: count) { buffer, filled in
+            if let from = bytes.baseAddress, let to = buffer.baseAddress { widen(from, into: to, count) }
+            filled = bytes.baseAddress == nil ? 0 : count
+        }
+    }
+
     /// Reads `count` values of this type as f64, exactly.
     ///
     /// - Precondition: `isComputable`; the source need not be aligned.

@@ -21,6 +21,14 @@ public struct TensorSpec: Sendable, Equatable {
         // A quotient, as the product of the other extents may overflow where there are no rows.
         return (rows, rows > 0 ? elementCount / rows : 0)
     }
+
+    /// The bytes of so many values each, from the first to the last; of a type whose elements are whole bytes.
+    package func tiles(ofValues count: Int) -> [Range<Int>] {
+        let width = type.bitWidth / 8
+        return stride(from: 0, to: elementCount, by: count).map {
+            $0 * width..<min($0 + count, elementCount) * width
+        }
+    }
 }
 
 /// One tensor as a header describes it.

@@ -13,10 +13,7 @@ final class ConvertingProducer: TensorProducer {
     init(_ tensor: TensorRecord, of checkpoint: Checkpoint, to type: ElementType) {
         inputs = [(checkpoint, tensor)]
         self.type = type
-        let width = type.bitWidth / 8
-        tiles = stride(from: 0, to: tensor.elementCount, by: Self.tileValues).map {
-            $0 * width..<min($0 + Self.tileValues, tensor.elementCount) * width
-        }
+        tiles = TensorSpec(name: tensor.name, type: type, shape: tensor.shape).tiles(ofValues: Self.tileValues)
     }
 
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) {

@@ -56,8 +56,6 @@ struct StreamEquations {
             let numbers = (start..<min(start + Self.chunkRows, chosen)).map { $0 * a.count / chosen }
             try add(a.matrix(numbers), b.matrix(numbers))
         }
-        original.releasePages(ofTensor: slice.tensor)
-        protected.releasePages(ofTensor: slice.tensor)
     }
 
     /// Adds the rows of an inner site's maps that read the stream, where the site does no more than to permute them.
@@ -77,8 +75,6 @@ struct StreamEquations {
             var matched = Matrix<Double>(rows: rows, columns: channels, repeating: 0)
             for row in 0..<rows { for i in 0..<channels { matched[row, i] = x[source[row], i] } }
             try add(matched, y)
-            original.releasePages(ofTensor: slice.tensor)
-            protected.releasePages(ofTensor: slice.tensor)
         }
     }
 

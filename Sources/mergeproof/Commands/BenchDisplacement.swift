@@ -20,11 +20,7 @@ struct BenchDisplacement: ParsableCommand {
     @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
 
-    @Option(
-        help:
-            "Token ids to evaluate on: JSON lines, each a list of ids or an object with input_ids. Random ones without."
-    )
-    var tokens: String?
+    @OptionGroup var tokens: TokensOption
 
     @Option(
         help: "Types to store the weights in: f32, bf16, f16, with commas between; their own unless said otherwise.")
@@ -75,7 +71,7 @@ struct BenchDisplacement: ParsableCommand {
         let entries = try reportingErrors {
             let source = try openModel(model)
             try AddressSpace.require(threads: cores.threads)
-            let inputs = try tokens.map(ModelInputs.init(readingLines:))
+            let inputs = try tokens.read()
             let workFolder = try WorkFolder(in: work, for: "bench")
             defer { workFolder.remove() }
             let folder = workFolder.path

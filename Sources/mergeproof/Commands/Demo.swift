@@ -18,11 +18,7 @@ struct Demo: ParsableCommand {
     @Argument(help: "Model directory, or org/name in the Hugging Face cache.")
     var model: String
 
-    @Option(
-        help:
-            "Token ids to evaluate on: JSON lines, each a list of ids or an object with input_ids. Random ones without."
-    )
-    var tokens: String?
+    @OptionGroup var tokens: TokensOption
 
     @Option(help: "Directory to work in; what this command makes there is removed.")
     var work = NSTemporaryDirectory()
@@ -35,7 +31,7 @@ struct Demo: ParsableCommand {
             let key = SecretKey()
             let source = try openModel(model)
             let architecture = try Architecture.resolve(source)
-            if !architecture.isEvaluable, tokens != nil {
+            if !architecture.isEvaluable, tokens.path != nil {
                 throw ArchitectureError.notEvaluable(path: model, parts: architecture.opaqueParts.map(\.name))
             }
             try AddressSpace.require(threads: nil)
@@ -43,7 +39,7 @@ struct Demo: ParsableCommand {
                 "\(model): \(architecture.family), \(ByteSize.format(source.tensorBytes)) of weights; OpenBLAS kernels: \(BLASInfo.coreType)",
                 "",
             ])
-            let inputs = try tokens.map(ModelInputs.init(readingLines:))
+            let inputs = try tokens.read()
             var rows = [
                 [
                     "method", "protect s", "MB/s", "displacement", "invariants", "outputs", "rounding floor",
