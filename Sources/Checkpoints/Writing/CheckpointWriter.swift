@@ -11,6 +11,8 @@ public struct CheckpointWriter: Sendable {
     static let unitBytes = 4 << 20
     /// Units that are written while others are computed.
     private static let writers = 4
+    /// Computations beyond one for each thread: some wait for elements or for pages of the source.
+    private static let spareComputations = 1
 
     private let system: any SystemCalls
     private let files: TolerantFiles
@@ -63,7 +65,7 @@ public struct CheckpointWriter: Sendable {
 
     private func stream(_ schedule: Schedule, observer: (any TransferObserver)?) throws {
         let queue = WorkQueue(count: schedule.units.count)
-        let pool = ScratchPool(count: threads)
+        let pool = ScratchPool(count: threads > 1 ? threads + Self.spareComputations : 1)
         let reporter = ProgressCounter(progress)
         WorkerThreads.run(min(threads + Self.writers, max(schedule.units.count, 1))) { _ in
             let units = WorkerScratch()

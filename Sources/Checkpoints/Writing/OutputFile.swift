@@ -4,14 +4,23 @@ import Synchronization
 
 /// A file of known size that many workers write parts of, in any order.
 ///
-/// Whole pages go through a descriptor that bypasses the page cache (O_DIRECT), the ragged ends of each part through an
-/// ordinary one: the two never meet on a page. Where the file system has no O_DIRECT everything goes the ordinary way.
+/// Whole pages go through a descriptor that bypasses the page cache (O_DIRECT); a page that parts share waits in memory for the last of
+/// them, as an ordinary write would hold up all others. Only the file's last bytes go the ordinary way, or everything where the file
+/// system has no O_DIRECT: the two ways never meet on a page.
 final class OutputFile: Sendable {
     static let page = 4096
+
+    /// A page of which some parts have come; whoever completes it owns it.
+    private struct SharedPage: @unchecked Sendable {
+        let bytes: UnsafeMutableRawPointer
+        var missing: Int
+    }
 
     private struct State {
         var ordinary: Int32 = -1
         var direct: Int32 = -1
+        /// By their offsets.
+        var shared: [Int: SharedPage] = [:]
         var missingParts: Int
     }
 
@@ -37,6 +46,8 @@ final class OutputFile: Sendable {
     private func close(_ state: inout State) {
         for descriptor in [state.ordinary, state.direct] where descriptor >= 0 { system.close(descriptor) }
         (state.ordinary, state.direct) = (-1, -1)
+        for page in state.shared.values { page.bytes.deallocate() }
+        state.shared = [:]
     }
 
     private func open(_ state: inout State) throws(CheckpointError) {
@@ -74,21 +85,12 @@ final class OutputFile: Sendable {
     /// part the file is made durable and closed.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
         let (ordinary, direct) = try descriptors()
-        let start = (offset + Self.page - 1) / Self.page * Self.page
-        let end = (offset + bytes.count) / Self.page * Self.page
-        if direct >= 0, end > start {
-            let whole = UnsafeRawBufferPointer(rebasing: bytes[start - offset..<end - offset])
-            do throws(CheckpointError) { try system.write(direct, whole, offset: start, path: path) } catch {
-                // Some file systems refuse direct writes only when they come.
-                guard case .systemCall(_, _, let code) = error, code == EINVAL || code == EOPNOTSUPP else {
-                    throw error
-                }
-                try system.write(ordinary, whole, offset: start, path: path)
-            }
-            try system.write(
-                ordinary, UnsafeRawBufferPointer(rebasing: bytes[0..<start - offset]), offset: offset, path: path)
-            try system.write(
-                ordinary, UnsafeRawBufferPointer(rebasing: bytes[(end - offset)...]), offset: end, path: path)
+        if direct >= 0 {
+            let start = min((offset + Self.page - 1) / Self.page * Self.page - offset, bytes.count)
+            let end = max((offset + bytes.count) / Self.page * Self.page - offset, start)
+            try share(UnsafeRawBufferPointer(rebasing: bytes[..<start]), at: offset)
+            try writePages(UnsafeRawBufferPointer(rebasing: bytes[start..<end]), at: offset + start)
+            try share(UnsafeRawBufferPointer(rebasing: bytes[end...]), at: offset + end)
         } else {
             try system.write(ordinary, bytes, offset: offset, path: path)
         }
@@ -100,6 +102,41 @@ final class OutputFile: Sendable {
             try files.changeMode(ordinary, mode: mode, path: path)
             try files.synchronize(ordinary, path: path)
             state.withLock { close(&$0) }
+        }
+    }
+
+    private func writePages(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
+        guard !bytes.isEmpty else { return }
+        let (ordinary, direct) = try descriptors()
+        do throws(CheckpointError) { try system.write(direct, bytes, offset: offset, path: path) } catch {
+            // Some file systems refuse direct writes only when they come.
+            guard case .systemCall(_, _, let code) = error, code == EINVAL || code == EOPNOTSUPP else { throw error }
+            try system.write(ordinary, bytes, offset: offset, path: path)
+        }
+    }
+
+    /// Keeps a piece of a page until the rest has come.
+    private func share(_ piece: UnsafeRawBufferPointer, at offset: Int) throws(CheckpointError) {
+        guard !piece.isEmpty else { return }
+        let start = offset / Self.page * Self.page
+        let count = min(Self.page, size - start)
+        let whole = state.withLock { state -> SharedPage? in
+            var page =
+                state.shared[start]
+                ?? SharedPage(bytes: .allocate(byteCount: Self.page, alignment: Self.page), missing: count)
+            UnsafeMutableRawBufferPointer(start: page.bytes, count: Self.page)[(offset - start)...].copyBytes(
+                from: piece)
+            page.missing -= piece.count
+            state.shared[start] = page.missing > 0 ? page : nil
+            return page.missing > 0 ? nil : page
+        }
+        guard let whole else { return }
+        defer { whole.bytes.deallocate() }
+        let bytes = UnsafeRawBufferPointer(start: whole.bytes, count: count)
+        if count == Self.page {
+            try writePages(bytes, at: start)
+        } else {
+            try system.write(try descriptors().ordinary, bytes, offset: start, path: path)
         }
     }
 
