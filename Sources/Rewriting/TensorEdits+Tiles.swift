@@ -5,6 +5,8 @@ extension TensorEdits {
     private static let tileBytes = 1 << 20
     /// Rows that make a product with a head's matrix efficient.
     private static let productRows = 128
+    /// Rows that a dense rotation of columns multiplies at a time, and values: BLAS packs the rotation for each product.
+    private static let (rotatedRows, rotatedValues) = (1024, 1 << 22)
     /// Bytes of rows that a rotation makes at a time: each time it reads all of its run's rows.
     private static let turnedBytes = 32 << 20
 
@@ -13,7 +15,10 @@ extension TensorEdits {
     var rowTiles: [Range<Int>] {
         let rowBytes = max(shape.columns * tensor.type.bitWidth / 8, 1)
         let free = max(1, Self.tileBytes / rowBytes)
-        let count = mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
+        let rotated = min(Self.rotatedRows, max(Self.productRows, Self.rotatedValues / max(shape.columns, 1)))
+        let count =
+            rotatesColumns
+            ? rotated : mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
         // Rows of a tile; nil where all of a run's are mixed.
         var runs: [(range: Range<Int>, count: Int?)] = []
         var end = 0
@@ -29,7 +34,7 @@ extension TensorEdits {
         }
         runs.append((end..<shape.rows, count))
         var band = 0
-        return runs.flatMap { range, count in
+        let tiles = runs.flatMap { range, count in
             guard let count else { return [range] }
             var tiles: [Range<Int>] = []
             var start = range.lowerBound
@@ -40,6 +45,21 @@ extension TensorEdits {
                 start = edge
             }
             return tiles
+        }
+        return rotatesColumns && bands.count == 1 ? Self.joined(tiles, upTo: count) : tiles
+    }
+
+    /// Whether every row is multiplied by a matrix as wide as it is.
+    private var rotatesColumns: Bool { bands.contains { $0.edits.contains { $0.site.group.isDenseRotation } } }
+
+    /// Neighbours put together while they have no more rows than `count`.
+    private static func joined(_ tiles: [Range<Int>], upTo count: Int) -> [Range<Int>] {
+        tiles.reduce(into: []) { joined, tile in
+            if let last = joined.last, tile.upperBound - last.lowerBound <= count {
+                joined[joined.count - 1] = last.lowerBound..<tile.upperBound
+            } else {
+                joined.append(tile)
+            }
         }
     }
 }

@@ -46,6 +46,9 @@ public indirect enum Group: Sendable, Equatable {
     /// Whether elements turn all channels of a residual stream.
     public var isRotation: Bool { if case .orthogonal = self { true } else { false } }
 
+    /// Whether such an element is kept as one matrix.
+    public var isDenseRotation: Bool { if case .orthogonal(_, .dense, _) = self { true } else { false } }
+
     /// Number of continuous real parameters (0 for a discrete group).
     public var parameterCount: Int {
         switch self {
