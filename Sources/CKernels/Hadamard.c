@@ -7,23 +7,33 @@
 // Bytes of a part, half the first-level cache of common processors.
 #define CACHED 16384
 
-// The stages of lengths 1, 2, 4 and 8 take 16 neighbours at a time: (a, b) becomes (b, a) + (a, -b) = (a + b, a - b).
+// The stages of lengths 1, 2 and 4 take eight neighbours: (a, b) becomes (b, a) + (a, -b) = (a + b, a - b). Those of 8, 16 and 32 take eight
+// such vectors, so that all six pass through memory once.
+#define NEAR 64
 #define MP_HADAMARD(NAME, REAL)                                                                                            \
-    typedef REAL v16_##NAME __attribute__((vector_size(16 * sizeof(REAL))));                                               \
+    typedef REAL v8_##NAME __attribute__((vector_size(8 * sizeof(REAL))));                                                 \
+                                                                                                                           \
+    static inline __attribute__((always_inline)) void inside_##NAME(v8_##NAME *v) {                                        \
+        const v8_##NAME s1 = {1, -1, 1, -1, 1, -1, 1, -1}, s2 = {1, 1, -1, -1, 1, 1, -1, -1};                              \
+        const v8_##NAME s4 = {1, 1, 1, 1, -1, -1, -1, -1};                                                                 \
+        *v = __builtin_shufflevector(*v, *v, 1, 0, 3, 2, 5, 4, 7, 6) + *v * s1;                                            \
+        *v = __builtin_shufflevector(*v, *v, 2, 3, 0, 1, 6, 7, 4, 5) + *v * s2;                                            \
+        *v = __builtin_shufflevector(*v, *v, 4, 5, 6, 7, 0, 1, 2, 3) + *v * s4;                                            \
+    }                                                                                                                      \
                                                                                                                            \
     static inline __attribute__((always_inline)) void near_##NAME(REAL *x, size_t n) {                                     \
-        const v16_##NAME s1 = {1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1};                                    \
-        const v16_##NAME s2 = {1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1};                                    \
-        const v16_##NAME s4 = {1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1};                                    \
-        const v16_##NAME s8 = {1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1};                                    \
-        for (size_t i = 0; i < n; i += 16) {                                                                               \
-            v16_##NAME v;                                                                                                  \
-            memcpy(&v, x + i, sizeof v);                                                                                   \
-            v = __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14) + v * s1;              \
-            v = __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13) + v * s2;              \
-            v = __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11) + v * s4;              \
-            v = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7) + v * s8;              \
-            memcpy(x + i, &v, sizeof v);                                                                                   \
+        for (size_t start = 0; start < n; start += NEAR) {                                                                 \
+            v8_##NAME v[8];                                                                                                \
+            memcpy(v, x + start, sizeof v);                                                                                \
+            for (int i = 0; i < 8; i++) inside_##NAME(v + i);                                                             \
+            for (int length = 1; length < 8; length *= 2)                                                                  \
+                for (int i = 0; i < 8; i++)                                                                                \
+                    if ((i & length) == 0) {                                                                               \
+                        v8_##NAME p = v[i] + v[i + length], q = v[i] - v[i + length];                                      \
+                        v[i] = p;                                                                                          \
+                        v[i + length] = q;                                                                                 \
+                    }                                                                                                      \
+            memcpy(x + start, v, sizeof v);                                                                                \
         }                                                                                                                  \
     }                                                                                                                      \
                                                                                                                            \
@@ -78,11 +88,12 @@
     /* Short stages first, part by part of what the first-level cache holds. */                                            \
     static inline __attribute__((always_inline)) void block_##NAME(REAL *x, size_t order, size_t width) {                  \
         size_t n = order * width, part = width;                                                                            \
-        while (2 * part <= n && 2 * part * sizeof(REAL) <= CACHED) part *= 2;                                              \
+        while (8 * part <= n && 8 * part * sizeof(REAL) <= CACHED) part *= 8;                                              \
+        if (8 * part > n) part = n * sizeof(REAL) <= CACHED ? n : part;                                                    \
         for (size_t start = 0; start < n; start += part) {                                                                 \
-            if (width == 1 && part >= 16) {                                                                                \
+            if (width == 1 && part >= NEAR) {                                                                              \
                 near_##NAME(x + start, part);                                                                              \
-                stages_##NAME(x + start, part, 16);                                                                        \
+                stages_##NAME(x + start, part, NEAR);                                                                      \
             } else                                                                                                         \
                 stages_##NAME(x + start, part, width);                                                                     \
         }                                                                                                                  \

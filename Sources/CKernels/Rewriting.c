@@ -49,6 +49,53 @@ MP_KERNELS(f16, uint16_t, float, widen_f16, narrow_f16, PRODUCT_DIFFERS)
 MP_KERNELS(f32, float, float, SAME, SAME, QUOTIENT_DIFFERS)
 MP_KERNELS(f64, double, double, SAME, SAME, QUOTIENT_DIFFERS)
 
+// Rows that are fetched before they are needed, as they lie far apart; bytes of a cache line.
+#define AHEAD 16
+#define LINE 64
+#define MP_SHUFFLES(NAME, STORED, LOOSE, REAL, WIDEN, NARROW)                                                              \
+    CLONES void mp_take_##NAME(REAL *restrict dst, const LOOSE *restrict src, const int32_t *restrict index,               \
+                               const REAL *restrict scale, size_t n) {                                                     \
+        STORED near[GATHERED];                                                                                             \
+        for (size_t start = 0; start < n; start += GATHERED) {                                                             \
+            size_t count = n - start < GATHERED ? n - start : GATHERED;                                                    \
+            for (size_t i = 0; i < count; i++) near[i] = src[index[start + i]];                                            \
+            for (size_t i = 0; i < count; i++) dst[start + i] = WIDEN(near[i]) * scale[start + i];                         \
+        }                                                                                                                  \
+    }                                                                                                                      \
+    CLONES void mp_put_##NAME(LOOSE *restrict dst, const REAL *restrict src, const int32_t *restrict index,                \
+                              const REAL *restrict scale, size_t n) {                                                      \
+        REAL near[GATHERED];                                                                                               \
+        for (size_t start = 0; start < n; start += GATHERED) {                                                             \
+            size_t count = n - start < GATHERED ? n - start : GATHERED;                                                    \
+            for (size_t i = 0; i < count; i++) near[i] = src[index[start + i]];                                            \
+            for (size_t i = 0; i < count; i++) dst[start + i] = NARROW(near[i] * scale[start + i]);                        \
+        }                                                                                                                  \
+    }                                                                                                                      \
+    CLONES void mp_take_rows_##NAME(REAL *restrict dst, const LOOSE *restrict src, size_t stride,                          \
+                                    const int32_t *restrict index, const REAL *restrict scale, size_t n, size_t width) {   \
+        for (size_t i = 0; i < n; i++, dst += width) {                                                                     \
+            const LOOSE *restrict from = src + (size_t)index[i] * stride;                                                  \
+            if (i + AHEAD < n) {                                                                                           \
+                const char *next = (const char *)(src + (size_t)index[i + AHEAD] * stride);                                \
+                for (size_t byte = 0; byte < width * sizeof(STORED); byte += LINE) __builtin_prefetch(next + byte);        \
+            }                                                                                                              \
+            for (size_t j = 0; j < width; j++) dst[j] = WIDEN(from[j]) * scale[i];                                         \
+        }                                                                                                                  \
+    }                                                                                                                      \
+    CLONES void mp_put_rows_##NAME(LOOSE *restrict dst, size_t stride, const REAL *restrict src,                           \
+                                   const int32_t *restrict index, const REAL *restrict scale, size_t n, size_t width) {    \
+        for (size_t i = 0; i < n; i++, dst += stride) {                                                                    \
+            const REAL *restrict from = src + (size_t)index[i] * width;                                                    \
+            for (size_t j = 0; j < width; j++) dst[j] = NARROW(from[j] * scale[i]);                                        \
+        }                                                                                                                  \
+    }
+
+MP_SHUFFLES(bf16, uint16_t, mp_u16, float, widen_bf16, narrow_bf16)
+MP_SHUFFLES(f16, uint16_t, mp_u16, float, widen_f16, narrow_f16)
+MP_SHUFFLES(f32, float, mp_f32, double, (double), (float))
+MP_SHUFFLES(f64, double, mp_f64, double, SAME, SAME)
+MP_SHUFFLES(wide, float, mp_f32, float, SAME, SAME)
+
 #define MP_ROTATE(NAME, REAL)                                                                                       \
     CLONES void mp_rotate_##NAME(mp_##NAME *restrict out_re, mp_##NAME *restrict out_im, const mp_##NAME *restrict re,             \
                                  const mp_##NAME *restrict im, size_t n, REAL x, REAL y) {                               \

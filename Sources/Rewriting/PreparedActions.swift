@@ -9,8 +9,9 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
         case torus(Torus)
         /// Exact: a source channel within the run, and ± a power of two.
         case monomial(source: [Int32], scale: [Double])
-        /// `after ∘ R·(before ∘ x)`: protecting multiplies by a site's factors before it turns, restoring divides by them behind that.
-        case turn(Turn<Real>, before: [Real], after: [Real])
+        /// Protecting multiplies by a site's factors before it turns, restoring divides by them behind that: `first` and `last` are the
+        /// rotation's own with these.
+        case turn(Turn<Real>, first: Shuffle<Real>, last: Shuffle<Real>)
     }
 
     struct Run: Sendable {
@@ -94,10 +95,10 @@ struct PreparedActions<Real: TurnScalar>: Sendable {
         case .torus(let torus) where forRows: return .torus(torus)
         case .rotation:
             let factors = edit.slice.factors(edit.slice.gain.flatMap { elements.gains[$0] } ?? [])
-            return .turn(
-                try elements.turn(at: edit.site, in: Real.self),
-                before: elements.isInverse ? [] : factors.map { Real($0) },
-                after: elements.isInverse ? factors.map { Real(1 / $0) } : [])
+            let turn = try elements.turn(at: edit.site, in: Real.self)
+            return elements.isInverse
+                ? .turn(turn, first: turn.first, last: turn.last.before(factors.map { Real(1 / $0) }))
+                : .turn(turn, first: turn.first.behind(factors.map { Real($0) }), last: turn.last)
         case .dense, .torus, .monomial: return .dense(Matrix<Real>(rounding: action.matrix))
         }
     }

@@ -58,7 +58,9 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
             case .dense(let matrix): try multiplyRows(matrix, from: source, to: first)
             case .torus(let torus): rotateRows(torus, from: source, to: first)
             case .turn(let turn, let before, let after):
-                try turnRows(turn, before, after, from: source, first: first, part)
+                try turnRows(
+                    turn, before, after, from: source, part.lowerBound - first..<part.upperBound - first,
+                    to: part.lowerBound)
             case .monomial(let channels, let scale):
                 for row in part {
                     let channel = row - first
@@ -103,41 +105,31 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
 
     /// Some rows of what a rotation makes of all of its run's: `R[part, :] · old`, strip by strip of columns.
     private func turnRows(
-        _ turn: Turn<Real>, _ before: [Real], _ after: [Real], from source: Int, first: Int, _ part: Range<Int>
+        _ turn: Turn<Real>, _ before: Shuffle<Real>, _ after: Shuffle<Real>, from source: Int, _ part: Range<Int>,
+        to first: Int
     ) throws {
-        let (n, offset) = (turn.dimension, part.lowerBound - first)
+        let n = turn.dimension
         let width = turn.matrix == nil ? max(32, Self.turnedElements / max(n, 1)) : Self.turnedColumns
         let strip = max(min(width, columns), 1)
         let packed = scratch.buffer(1, of: Real.self, count: n * strip)
         let spare = scratch.buffer(2, of: Real.self, count: n * strip)
         for start in stride(from: 0, to: columns, by: strip) {
             let count = min(strip, columns - start)
-            for i in 0..<n {
-                let (origin, target) = (Int(turn.first.source[i]), packed + i * count)
-                Input.widen(target, inputRow(source + origin) + start, count)
-                if !before.isEmpty { Real.scale(target, by: before[origin], count) }
-                Real.scale(target, by: turn.first.scale[i], count)
-            }
+            Input.takeRows(packed, inputRow(source) + start, stride: columns, width: count, before)
+            var turned = UnsafePointer(spare)
             if let matrix = turn.matrix {
                 try matrix.withView { all in
                     try Products.multiply(
-                        all.window(rows: offset..<offset + part.count, columns: 0..<n),
+                        all.window(rows: part, columns: 0..<n),
                         by: MatrixView(packed, rows: n, columns: count, rowStride: count),
                         into: MutableMatrixView(spare, rows: part.count, columns: count, rowStride: count))
                 }
-                for (i, row) in part.enumerated() {
-                    if !after.isEmpty { Real.scale(spare + i * count, by: after[offset + i], count) }
-                    Output.narrow(outputRow(row) + start, spare + i * count, count)
-                }
-                continue
+                // The shuffle names rows of R.
+                turned -= part.lowerBound * count
+            } else {
+                turned = UnsafePointer(try turn.mix(packed, .across(count), spare: spare))
             }
-            let turned = try turn.mix(packed, .across(count), spare: spare)
-            for (i, row) in part.enumerated() {
-                let made = turned + Int(turn.last.source[offset + i]) * count
-                Real.scale(made, by: turn.last.scale[offset + i], count)
-                if !after.isEmpty { Real.scale(made, by: after[offset + i], count) }
-                Output.narrow(outputRow(row) + start, made, count)
-            }
+            Output.putRows(outputRow(first) + start, stride: columns, turned, width: count, after, part)
         }
     }
 
@@ -209,7 +201,7 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
 
     /// Every row's vector of the stream, turned.
     private func turnColumns(
-        _ turn: Turn<Real>, _ before: [Real], _ after: [Real], from source: Int, to first: Int
+        _ turn: Turn<Real>, _ before: Shuffle<Real>, _ after: Shuffle<Real>, from source: Int, to first: Int
     ) throws {
         let n = turn.dimension
         let height = turn.matrix == nil ? min(rows.count, max(1, Self.turnedRowElements / max(n, 1))) : rows.count
@@ -217,15 +209,9 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
         let spare = scratch.buffer(2, of: Real.self, count: n * height)
         for start in stride(from: rows.lowerBound, to: rows.upperBound, by: max(height, 1)) {
             let own = start..<min(start + height, rows.upperBound)
-            let vectors = Vectors.rows(own.count)
-            for (i, row) in own.enumerated() { Input.widen(spare + i * n, inputRow(row) + source, n) }
-            if !before.isEmpty { Real.multiply(spare, before, vectors) }
-            Real.permute(packed, UnsafePointer(spare), turn.first.source, turn.first.scale, vectors)
-            let mixed = try turn.mix(packed, vectors, spare: spare)
-            let turned = mixed == packed ? spare : packed
-            Real.permute(turned, UnsafePointer(mixed), turn.last.source, turn.last.scale, vectors)
-            if !after.isEmpty { Real.multiply(turned, after, vectors) }
-            for (i, row) in own.enumerated() { Output.narrow(outputRow(row) + first, turned + i * n, n) }
+            for (i, row) in own.enumerated() { Input.take(packed + i * n, inputRow(row) + source, before) }
+            let turned = try turn.mix(packed, .rows(own.count), spare: spare)
+            for (i, row) in own.enumerated() { Output.put(outputRow(row) + first, turned + i * n, after) }
         }
     }
 }

@@ -3,6 +3,32 @@ import Foundations
 import LinearAlgebra
 import Symmetries
 
+/// Entry i of the result is `x[source[i]] · scale[i]`.
+struct Shuffle<Real: TurnScalar>: Sendable {
+    let source: [Int32]
+    let scale: [Real]
+
+    var count: Int { source.count }
+
+    /// Every entry i of what is shuffled multiplied by factor i before; none where there are no factors.
+    func behind(_ factors: [Real]) -> Shuffle {
+        factors.isEmpty ? self : Shuffle(source: source, scale: zip(source, scale).map { factors[Int($0)] * $1 })
+    }
+
+    /// Every entry i of the result multiplied by factor i.
+    func before(_ factors: [Real]) -> Shuffle {
+        factors.isEmpty ? self : Shuffle(source: source, scale: zip(scale, factors).map(*))
+    }
+
+    func withRows(_ rows: Range<Int>, _ body: (UnsafePointer<Int32>, UnsafePointer<Real>) -> Void) {
+        source[rows].withUnsafeBufferPointer { source in
+            scale[rows].withUnsafeBufferPointer { scale in
+                if let source = source.baseAddress, let scale = scale.baseAddress { body(source, scale) }
+            }
+        }
+    }
+}
+
 /// A rotation of a residual stream in the arithmetic of the weights, ready to be applied.
 final class Turn<Real: TurnScalar>: Sendable {
     private enum Factor {
@@ -12,17 +38,11 @@ final class Turn<Real: TurnScalar>: Sendable {
         case dense(Matrix<Real>)
     }
 
-    /// Entry i of the result is `x[source[i]] · scale[i]`.
-    struct Shuffle {
-        let source: [Int32]
-        let scale: [Real]
-    }
-
     let dimension: Int
     /// R, where it is kept as one matrix.
     let matrix: Matrix<Real>?
     /// What comes before `mix` and behind it: whoever moves vectors there and back does it on the way.
-    let first, last: Shuffle
+    let first, last: Shuffle<Real>
     private let factors: [Factor]
 
     init(_ rotation: Rotation) {
@@ -51,7 +71,7 @@ final class Turn<Real: TurnScalar>: Sendable {
         if factors.count == 1, case .dense(let only) = factors[0] { matrix = only } else { matrix = nil }
         let identity = Shuffle(
             source: (0..<dimension).map(Int32.init), scale: [Real](repeating: 1, count: dimension))
-        func shuffle(_ factor: Factor?) -> Shuffle? {
+        func shuffle(_ factor: Factor?) -> Shuffle<Real>? {
             switch factor {
             case .monomial(let source, let scale): Shuffle(source: source, scale: scale)
             case .diagonal(let scale): Shuffle(source: identity.source, scale: scale)

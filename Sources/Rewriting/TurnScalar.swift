@@ -17,8 +17,6 @@ protocol TurnScalar: RealScalar {
     static func permute(
         _ target: UnsafeMutablePointer<Self>, _ source: UnsafePointer<Self>, _ index: [Int32], _ scale: [Self],
         _ vectors: Vectors)
-    /// `x[i] · factor`.
-    static func scale(_ x: UnsafeMutablePointer<Self>, by factor: Self, _ count: Int)
     /// `x[i] · factors[i]` of each vector.
     static func multiply(_ x: UnsafeMutablePointer<Self>, _ factors: [Self], _ vectors: Vectors)
 }
@@ -35,9 +33,6 @@ extension Float: TurnScalar {
         case .rows(let count): mp_permute_f32(target, source, index, scale, index.count, count)
         case .across(let width): mp_permute_across_f32(target, source, index, scale, index.count, width)
         }
-    }
-    static func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, _ count: Int) {
-        if factor != 1 { withUnsafePointer(to: factor) { mp_multiply_across_f32(x, $0, 1, count) } }
     }
     static func multiply(_ x: UnsafeMutablePointer<Float>, _ factors: [Float], _ vectors: Vectors) {
         switch vectors {
@@ -59,9 +54,6 @@ extension Double: TurnScalar {
         case .rows(let count): mp_permute_f64(target, source, index, scale, index.count, count)
         case .across(let width): mp_permute_across_f64(target, source, index, scale, index.count, width)
         }
-    }
-    static func scale(_ x: UnsafeMutablePointer<Double>, by factor: Double, _ count: Int) {
-        if factor != 1 { withUnsafePointer(to: factor) { mp_multiply_across_f64(x, $0, 1, count) } }
     }
     static func multiply(_ x: UnsafeMutablePointer<Double>, _ factors: [Double], _ vectors: Vectors) {
         switch vectors {

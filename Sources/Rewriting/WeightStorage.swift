@@ -25,6 +25,17 @@ protocol WeightStorage {
         _ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Stored>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Scale>, _ count: Int
     ) -> Int
+    /// `target[i] = source[shuffle.source[i]] · shuffle.scale[i]`.
+    static func take(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, _ shuffle: Shuffle<Real>)
+    static func put(_ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Real>, _ shuffle: Shuffle<Real>)
+    /// The same of runs of `width` values: those that are stored lie `stride` apart, the others side by side.
+    static func takeRows(
+        _ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, stride: Int, width: Int,
+        _ shuffle: Shuffle<Real>)
+    /// - Parameter rows: which of the shuffle's results are wanted.
+    static func putRows(
+        _ target: UnsafeMutablePointer<Stored>, stride: Int, _ source: UnsafePointer<Real>, width: Int,
+        _ shuffle: Shuffle<Real>, _ rows: Range<Int>)
 }
 
 extension WeightStorage where Real == Float {
@@ -81,6 +92,26 @@ enum BF16Storage: WeightStorage {
         _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_bf16(target, source, index, scale, count) }
+
+    static func take(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ shuffle: Shuffle<Float>
+    ) { mp_take_bf16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func put(
+        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
+    ) { mp_put_bf16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func takeRows(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, stride: Int, width: Int,
+        _ shuffle: Shuffle<Float>
+    ) { mp_take_rows_bf16(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
+
+    static func putRows(
+        _ target: UnsafeMutablePointer<UInt16>, stride: Int, _ source: UnsafePointer<Float>, width: Int,
+        _ shuffle: Shuffle<Float>, _ rows: Range<Int>
+    ) {
+        shuffle.withRows(rows) { mp_put_rows_bf16(target, stride, source, $0, $1, rows.count, width) }
+    }
 }
 
 enum F16Storage: WeightStorage {
@@ -102,6 +133,26 @@ enum F16Storage: WeightStorage {
         _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<UInt16>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_f16(target, source, index, scale, count) }
+
+    static func take(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ shuffle: Shuffle<Float>
+    ) { mp_take_f16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func put(
+        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
+    ) { mp_put_f16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func takeRows(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, stride: Int, width: Int,
+        _ shuffle: Shuffle<Float>
+    ) { mp_take_rows_f16(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
+
+    static func putRows(
+        _ target: UnsafeMutablePointer<UInt16>, stride: Int, _ source: UnsafePointer<Float>, width: Int,
+        _ shuffle: Shuffle<Float>, _ rows: Range<Int>
+    ) {
+        shuffle.withRows(rows) { mp_put_rows_f16(target, stride, source, $0, $1, rows.count, width) }
+    }
 }
 
 enum F32Storage: WeightStorage {
@@ -116,6 +167,26 @@ enum F32Storage: WeightStorage {
 
     static func narrow(_ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Double>, _ count: Int) {
         mp_f64_to_f32(target, source, count)
+    }
+
+    static func take(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Double>
+    ) { mp_take_f32(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func put(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Double>, _ shuffle: Shuffle<Double>
+    ) { mp_put_f32(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func takeRows(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, stride: Int, width: Int,
+        _ shuffle: Shuffle<Double>
+    ) { mp_take_rows_f32(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
+
+    static func putRows(
+        _ target: UnsafeMutablePointer<Float>, stride: Int, _ source: UnsafePointer<Double>, width: Int,
+        _ shuffle: Shuffle<Double>, _ rows: Range<Int>
+    ) {
+        shuffle.withRows(rows) { mp_put_rows_f32(target, stride, source, $0, $1, rows.count, width) }
     }
 }
 
@@ -133,6 +204,26 @@ enum F64Storage: WeightStorage {
         _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Double>, _ count: Int
     ) -> Int { mp_gather_f64(target, source, index, scale, count) }
+
+    static func take(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ shuffle: Shuffle<Double>
+    ) { mp_take_f64(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func put(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ shuffle: Shuffle<Double>
+    ) { mp_put_f64(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func takeRows(
+        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, stride: Int, width: Int,
+        _ shuffle: Shuffle<Double>
+    ) { mp_take_rows_f64(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
+
+    static func putRows(
+        _ target: UnsafeMutablePointer<Double>, stride: Int, _ source: UnsafePointer<Double>, width: Int,
+        _ shuffle: Shuffle<Double>, _ rows: Range<Int>
+    ) {
+        shuffle.withRows(rows) { mp_put_rows_f64(target, stride, source, $0, $1, rows.count, width) }
+    }
 }
 
 /// f32 between two steps of the arithmetic of 16-bit weights.
@@ -141,4 +232,24 @@ enum WideFloat: WeightStorage {
     typealias Real = Float
     typealias Scale = Float
     typealias Wide = WideFloat
+
+    static func take(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
+    ) { mp_take_wide(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func put(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
+    ) { mp_put_wide(target, source, shuffle.source, shuffle.scale, shuffle.count) }
+
+    static func takeRows(
+        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, stride: Int, width: Int,
+        _ shuffle: Shuffle<Float>
+    ) { mp_take_rows_wide(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
+
+    static func putRows(
+        _ target: UnsafeMutablePointer<Float>, stride: Int, _ source: UnsafePointer<Float>, width: Int,
+        _ shuffle: Shuffle<Float>, _ rows: Range<Int>
+    ) {
+        shuffle.withRows(rows) { mp_put_rows_wide(target, stride, source, $0, $1, rows.count, width) }
+    }
 }

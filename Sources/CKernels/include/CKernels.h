@@ -59,6 +59,30 @@ void mp_multiply_rows_f64(double *x, const double *factors, size_t n, size_t cou
 void mp_multiply_across_f32(float *x, const float *factors, size_t n, size_t width);
 void mp_multiply_across_f64(double *x, const double *factors, size_t n, size_t width);
 
+// What stands before and behind a rotation, widening and rounding on the way (wide: f32 both): of one vector, take gives
+// dst[i] = src[index[i]] scale[i] and put the same with the narrow values as its result; of rows that lie stride values apart, take_rows
+// gives n packed rows of width values dst[i] = src[index[i]] scale[i], and put_rows writes such rows.
+void mp_take_bf16(float *dst, const mp_u16 *src, const int32_t *index, const float *scale, size_t n);
+void mp_put_bf16(mp_u16 *dst, const float *src, const int32_t *index, const float *scale, size_t n);
+void mp_take_rows_bf16(float *dst, const mp_u16 *src, size_t stride, const int32_t *index, const float *scale, size_t n, size_t width);
+void mp_put_rows_bf16(mp_u16 *dst, size_t stride, const float *src, const int32_t *index, const float *scale, size_t n, size_t width);
+void mp_take_f16(float *dst, const mp_u16 *src, const int32_t *index, const float *scale, size_t n);
+void mp_put_f16(mp_u16 *dst, const float *src, const int32_t *index, const float *scale, size_t n);
+void mp_take_rows_f16(float *dst, const mp_u16 *src, size_t stride, const int32_t *index, const float *scale, size_t n, size_t width);
+void mp_put_rows_f16(mp_u16 *dst, size_t stride, const float *src, const int32_t *index, const float *scale, size_t n, size_t width);
+void mp_take_f32(double *dst, const mp_f32 *src, const int32_t *index, const double *scale, size_t n);
+void mp_put_f32(mp_f32 *dst, const double *src, const int32_t *index, const double *scale, size_t n);
+void mp_take_rows_f32(double *dst, const mp_f32 *src, size_t stride, const int32_t *index, const double *scale, size_t n, size_t width);
+void mp_put_rows_f32(mp_f32 *dst, size_t stride, const double *src, const int32_t *index, const double *scale, size_t n, size_t width);
+void mp_take_f64(double *dst, const mp_f64 *src, const int32_t *index, const double *scale, size_t n);
+void mp_put_f64(mp_f64 *dst, const double *src, const int32_t *index, const double *scale, size_t n);
+void mp_take_rows_f64(double *dst, const mp_f64 *src, size_t stride, const int32_t *index, const double *scale, size_t n, size_t width);
+void mp_put_rows_f64(mp_f64 *dst, size_t stride, const double *src, const int32_t *index, const double *scale, size_t n, size_t width);
+void mp_take_wide(float *dst, const mp_f32 *src, const int32_t *index, const float *scale, size_t n);
+void mp_put_wide(mp_f32 *dst, const float *src, const int32_t *index, const float *scale, size_t n);
+void mp_take_rows_wide(float *dst, const mp_f32 *src, size_t stride, const int32_t *index, const float *scale, size_t n, size_t width);
+void mp_put_rows_wide(mp_f32 *dst, size_t stride, const float *src, const int32_t *index, const float *scale, size_t n, size_t width);
+
 // Sums of squares in f64: of all n values, and of each with what is there already (sum[i] += x[i]^2).
 double mp_squares_f32(const mp_f32 *x, size_t n);
 double mp_squares_f64(const mp_f64 *x, size_t n);
