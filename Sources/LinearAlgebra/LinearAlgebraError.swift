@@ -11,6 +11,7 @@ public enum LinearAlgebraError: Error, Sendable, Equatable {
     case invalidCondition(dimension: Int, condition: Double)
     /// Rejection sampling found no draw within the bound.
     case conditionOutOfReach(dimension: Int, maximum: Double, tries: Int, best: Double)
+    case roundingOutOfReach(dimension: Int, multiple: Double, tries: Int)
 }
 
 extension LinearAlgebraError: CustomStringConvertible {
@@ -25,6 +26,8 @@ extension LinearAlgebraError: CustomStringConvertible {
             "no \(dimension) x \(dimension) matrix of condition number \(condition): expected a dimension and a condition of at least 1"
         case .conditionOutOfReach(let dimension, let maximum, let tries, let best):
             "no Gaussian \(dimension) x \(dimension) matrix with condition number at most \(maximum) in \(tries) draws (best \(best)): allow a larger condition number or choose another sampler"
+        case .roundingOutOfReach(let dimension, let multiple, let tries):
+            "no Gaussian \(dimension) x \(dimension) matrix that costs at most \(multiple) times the rounding in \(tries) draws: choose another sampler"
         }
     }
 

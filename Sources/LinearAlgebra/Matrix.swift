@@ -28,9 +28,11 @@ public struct Matrix<Scalar: RealScalar>: Sendable, Equatable {
         self.init(rows: other.rows, columns: other.columns, elements: Scalar._rounded(other.elements))
     }
 
-    public static func identity(_ n: Int) -> Matrix {
-        var matrix = Matrix(rows: n, columns: n, repeating: 0)
-        for i in 0..<n { matrix[i, i] = 1 }
+    public static func identity(_ n: Int) -> Matrix { diagonal([Scalar](repeating: 1, count: n)) }
+
+    public static func diagonal(_ entries: [Scalar]) -> Matrix {
+        var matrix = Matrix(rows: entries.count, columns: entries.count, repeating: 0)
+        for (i, entry) in entries.enumerated() { matrix[i, i] = entry }
         return matrix
     }
 

@@ -58,9 +58,11 @@ public enum RandomMatrices {
 
     /// Entries N(0, 1/n), rejected until the condition number is at most `maximumCondition`: LAPACK's 1-norm estimate, of
     /// which the 2-norm condition is at most n times and usually less, sieves; singular values decide.
+    ///
+    /// - Parameter shift: added on the diagonal.
     /// - Throws: `conditionOutOfReach` after 1000 draws.
     public static func gaussian(
-        _ n: Int, maximumCondition: Double, using stream: inout KeyedRandomStream
+        _ n: Int, maximumCondition: Double, plus shift: Double = 0, using stream: inout KeyedRandomStream
     ) throws(LinearAlgebraError) -> InvertibleMatrix {
         try check(n, condition: maximumCondition)
         var best = Double.infinity
@@ -68,6 +70,7 @@ public enum RandomMatrices {
         for _ in 0..<maximumTries {
             var candidate = stream.gaussianMatrix(rows: n, columns: n)
             for i in candidate.elements.indices { candidate.elements[i] *= scale }
+            if shift != 0 { for i in 0..<n { candidate[i, i] += shift } }
             guard let lu = try? candidate.lu() else { continue }
             // κ₂ ≥ κ₁ / n: a draw whose 1-norm condition is above n·max cannot pass.
             let estimate = 1 / (try lu.reciprocalConditionEstimate())
@@ -81,6 +84,45 @@ public enum RandomMatrices {
             return InvertibleMatrix(matrix: candidate, inverse: try lu.inverse(), condition: condition)
         }
         throw .conditionOutOfReach(dimension: n, maximum: maximumCondition, tries: maximumTries, best: best)
+    }
+
+    /// diag(a), a uniform between condition^(-1/2) and condition^(1/2).
+    public static func diagonal(
+        _ n: Int, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: condition)
+        let (low, high) = (1 / condition.squareRoot(), condition.squareRoot())
+        let a = (0..<n).map { _ in low + (high - low) * stream.nextUnit() }
+        return InvertibleMatrix(
+            matrix: .diagonal(a), inverse: .diagonal(a.map { 1 / $0 }), condition: (a.max() ?? 1) / (a.min() ?? 1))
+    }
+
+    /// U · diag(s) · Uᵀ with U Haar, log s uniform and the extremes exactly condition^(±1/2).
+    public static func symmetric(
+        _ n: Int, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: condition)
+        let u = try haarOrthogonal(n, using: &stream)
+        let s = spectrum(n, condition: condition, using: &stream)
+        return InvertibleMatrix(
+            matrix: scalingColumns(of: u.matrix, by: s) * u.inverse,
+            inverse: scalingColumns(of: u.matrix, by: s.map { 1 / $0 }) * u.inverse, condition: n > 1 ? condition : 1)
+    }
+
+    /// (G + 10⁻³·1) · diag(s): G with entries N(0, 1/n) and a condition number of 100·n at most, and log s uniform between (1.5/K)^(1/2) and
+    /// (1.5·K)^(1/2), the ends among them, in any order.
+    public static func scaledGaussian(
+        _ n: Int, condition: Double, using stream: inout KeyedRandomStream
+    ) throws(LinearAlgebraError) -> InvertibleMatrix {
+        try check(n, condition: condition)
+        let gaussian = try gaussian(n, maximumCondition: 100 * Double(n), plus: 1e-3, using: &stream)
+        let sorted = spectrum(n, condition: condition, using: &stream)
+        let s = stream.permutation(n).map { 1.5.squareRoot() * sorted[$0] }
+        let matrix = scalingColumns(of: gaussian.matrix, by: s)
+        return InvertibleMatrix(
+            matrix: matrix,
+            inverse: scalingColumns(of: gaussian.inverse.transposed, by: s.map { 1 / $0 }).transposed,
+            condition: try matrix.conditionNumber())
     }
 
     private static func check(_ n: Int, condition: Double) throws(LinearAlgebraError) {

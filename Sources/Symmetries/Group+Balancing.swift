@@ -30,10 +30,10 @@ extension Group {
             }
             return exponents
         case .generalLinear(let n):
-            guard n > 1, powers.areUsable else { return none }
+            guard sampler.mixesChannels, n > 1, powers.areUsable else { return none }
             return mixedExponents(sampler, condition: condition, powers: powers) ?? none
         case .torus(let pairing), .torusPhases(let pairing):
-            guard powers.areUsable else { return none }
+            guard sampler.mixesPairs, powers.areUsable else { return none }
             return pairedExponents(pairing, sampler, condition: condition, powers: powers)
         case .pairSigns, .pairScales, .monomial, .orthogonal: return none
         }

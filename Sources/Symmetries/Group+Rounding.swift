@@ -31,10 +31,10 @@ extension Group {
             }
             return worst
         case .generalLinear(let n):
-            guard sampler != .exact, n > 1, powers.areUsable else { return 1 }
+            guard sampler.mixesChannels, n > 1, powers.areUsable else { return 1 }
             return (mixingCost(sampler, condition: condition, powers: balanced) / powers.floor).squareRoot()
         case .torus(let pairing), .torusPhases(let pairing):
-            guard sampler != .exact, powers.areUsable else { return 1 }
+            guard sampler.mixesPairs, powers.areUsable else { return 1 }
             let spread = turningSpread(sampler, condition: condition)
             let cost = (0..<pairing.pairCount).reduce(0.0) { sum, pair in
                 let (x, y) = pairing.channels(ofPair: pair)

@@ -16,6 +16,20 @@ public enum Sampler: String, Sendable, CaseIterable {
     case gaussian
     /// Signed permutations times powers of two, and z = iᵐ·2ᵏ: moves bits, rounds nothing.
     case exact
+    /// diag(a) with a uniform between K^(-1/2) and K^(1/2), on a torus one real factor per pair; channels of MLPs are permuted. This and
+    /// the next two are PaRaMS's (arXiv 2503.07661).
+    case diagonal
+    /// U·diag(s)·Uᵀ with U Haar and log s uniform between K^(-1/2) and K^(1/2); on a torus as `diagonal` with log a uniform.
+    case symmetric
+    /// (G + 10⁻³·1)·diag(s) with Gaussian G and log s uniform between (1.5/K)^(1/2) and (1.5·K)^(1/2), which is 0.1 … 15 for K = 150; drawn
+    /// again while its rounding would cost more than is foretold. On a torus as `symmetric`.
+    case nonsymmetric
+
+    /// Whether an element draws on several channels of a general linear group, or on both members of a rotary pair.
+    var mixesChannels: Bool { self != .exact && self != .diagonal }
+    var mixesPairs: Bool { self != .exact && !isPositive }
+    /// Whether scales are positive wherever that moves anything, and channels are permuted without.
+    var isPositive: Bool { [.diagonal, .symmetric, .nonsymmetric].contains(self) }
 
     /// The condition number used when the user names none.
     public var defaultCondition: Double {
@@ -24,11 +38,15 @@ public enum Sampler: String, Sendable, CaseIterable {
         case .orthogonal: 1
         case .gaussian: 1000
         case .exact: 4
+        case .diagonal, .symmetric: 400
+        case .nonsymmetric: 150
         }
     }
 }
 
 extension Group {
+    /// c of `expectedRoundingMultiple`.
+    private static let gaussianCost = 2.0
     /// Draws in a row that may be the identity; that all are has a probability of 2^-64 at most.
     private static let draws = 64
 
@@ -67,12 +85,28 @@ extension Group {
                 return .linear(try RandomMatrices.gaussian(n, maximumCondition: condition, using: &stream))
             case .exact:
                 return .monomial(exactMonomial(n, scales: .signed, condition: condition, using: &stream))
+            case .diagonal: return .linear(try RandomMatrices.diagonal(n, condition: condition, using: &stream))
+            case .symmetric: return .linear(try RandomMatrices.symmetric(n, condition: condition, using: &stream))
+            case .nonsymmetric:
+                let most = expectedRoundingMultiple(sampler, condition: condition)
+                for _ in 0..<Self.draws {
+                    let drawn = Element.linear(
+                        try RandomMatrices.scaledGaussian(n, condition: condition, using: &stream))
+                    if drawn.roundingMultiple <= most * (1 + 1e-9) { return drawn }
+                }
+                throw .roundingOutOfReach(dimension: n, multiple: most, tries: Self.draws)
             }
         case .torus(let pairing):
+            if sampler.isPositive {
+                return .torus(positiveTorus(pairing, sampler, condition: condition, using: &stream))
+            }
             return sampler == .exact
                 ? .monomial(exactTorus(pairing, condition: condition, using: &stream))
                 : .torus(
                     torus(pairing, condition: sampler == .orthogonal ? 1 : min(condition, 10), using: &stream))
+        // Real factors of modulus one.
+        case .torusPhases(let pairing) where sampler.isPositive:
+            return .monomial(pairing.diagonal((0..<pairing.pairCount).map { _ in stream.nextSign() }))
         case .torusPhases(let pairing):
             return sampler == .exact
                 ? .monomial(exactTorus(pairing, condition: 1, using: &stream))
@@ -91,7 +125,9 @@ extension Group {
         case .monomial(let n, let scales):
             // Powers of two are for exact elements, which are tried again without them where they would lose bits.
             return .monomial(
-                exactMonomial(n, scales: scales, condition: sampler == .exact ? condition : 1, using: &stream))
+                exactMonomial(
+                    n, scales: sampler.isPositive ? .unit : scales, condition: sampler == .exact ? condition : 1,
+                    using: &stream))
         case .product(let factors):
             var elements: [Element] = []
             for factor in factors {
@@ -105,16 +141,19 @@ extension Group {
 
     /// The mean of `Element.roundingMultiple` over draws, before anything is drawn: 1 but for general matrices.
     ///
-    /// For U·diag(s)·Vᵀ in GL(n) it is `sqrt((n q² + 2) / (n + 2))`, where `q = (K + 1/K + (n - 2) m) / n` is the mean of s²: two of
+    /// For U·diag(s)·Vᵀ and U·diag(s)·Uᵀ in GL(n) it is `sqrt((n q² + 2) / (n + 2))`, where `q = (K + 1/K + (n - 2) m) / n` is the mean of s²: two of
     /// the s are K^(±1/2), and the others, log-uniform between, have `m = (K - 1/K) / (2 ln K)`, which is all that is left in large
-    /// heads. Used as an upper estimate for the Gaussian too.
+    /// heads. Used as an upper estimate for the Gaussian too. For G·diag(s), whose cost has a long tail, it is where that
+    /// tail is cut: `m·sqrt(2n)`.
     public func expectedRoundingMultiple(_ sampler: Sampler, condition: Double) -> Double {
         switch self {
         case .product(let factors):
             return factors.map { $0.expectedRoundingMultiple(sampler, condition: condition) }.max() ?? 1
+        case .generalLinear(let count) where count > 1 && sampler == .nonsymmetric:
+            return Self.meanSquare(condition) * (Self.gaussianCost * Double(count)).squareRoot()
         case .generalLinear(let count) where count > 1 && condition > 1.0001:
-            guard sampler == .conditioned || sampler == .gaussian else { return 1 }
             let n = Double(count)
+            guard [.conditioned, .gaussian, .symmetric].contains(sampler) else { return 1 }
             let mean = (condition + 1 / condition + (n - 2) * Self.meanSquare(condition)) / n
             return ((n * mean * mean + 2) / (n + 2)).squareRoot()
         default: return 1
@@ -126,6 +165,7 @@ extension Group {
         switch self {
         case .pairScales: sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
         case .monomial(1, .unit): false
+        case .monomial(1, _) where sampler.isPositive: false
         case .orthogonal(let n, _, let fixesOnes): n > (fixesOnes ? 2 : 1)
         case .monomial(1, .positive): sampler == .exact && condition >= 4
         default: true
@@ -144,6 +184,19 @@ extension Group {
             imaginary.append(modulus * sine)
         }
         return Torus(pairing: pairing, real: real, imaginary: imaginary)
+    }
+
+    /// One positive factor per pair.
+    private func positiveTorus(
+        _ pairing: ChannelPairing, _ sampler: Sampler, condition: Double, using stream: inout KeyedRandomStream
+    ) -> Torus {
+        let (low, high) = (1 / condition.squareRoot(), condition.squareRoot())
+        let offset = sampler == .nonsymmetric ? 1.5.squareRoot() : 1
+        let real = (0..<pairing.pairCount).map { _ in
+            sampler == .diagonal
+                ? low + (high - low) * stream.nextUnit() : offset * logUniform(condition: condition, using: &stream)
+        }
+        return Torus(pairing: pairing, real: real, imaginary: [Double](repeating: 0, count: real.count))
     }
 
     /// z = iᵐ·2ᵏ per pair, as the monomial that it is on the pair's two channels.

@@ -43,7 +43,7 @@ public struct AlgebraicVerification: Sendable {
         let results = found.withLock { $0.compactMap { $0 } }
         if let manifest {
             problems += ManifestCheck(manifest: manifest, architecture: architecture, allowance: allowance).problems
-            problems += Self.brokenClaims(manifest, results)
+            problems += Self.brokenClaims(manifest, architecture, results)
         }
         var (displacement, ofMoved) = (TensorSums.none, TensorSums.none)
         var byKind: [Site.Kind: TensorSums] = [:]
@@ -127,12 +127,11 @@ public struct AlgebraicVerification: Sendable {
     }
 
     /// Sites that the manifest says are protected and that have not moved.
-    private static func brokenClaims(_ manifest: Manifest, _ results: [SiteResult]) -> [String] {
-        let layers = manifest.step.layers.map(Set.init)
-        return results.filter { result in
-            !result.isMoved && manifest.step.siteKinds.contains(result.kind)
-                && (layers.map { result.layer.map($0.contains) ?? false } ?? true)
-        }
-        .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }
+    private static func brokenClaims(
+        _ manifest: Manifest, _ architecture: Architecture, _ results: [SiteResult]
+    ) -> [String] {
+        let acted = Set(manifest.step.sites(of: architecture).map(\.path))
+        return results.filter { !$0.isMoved && acted.contains($0.path) }
+            .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }
     }
 }

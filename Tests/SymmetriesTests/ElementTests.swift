@@ -99,6 +99,25 @@ import Testing
         #expect((neutral.roundingMultiple - 1).magnitude < 1e-12)
     }
 
+    /// The long tail of what a Gaussian costs is cut at what is foretold.
+    @Test(arguments: [(2, 10.0), (8, 150), (64, 150), (64, 30), (128, 150)])
+    func roundingCostsOfPaRaMSArePredicted(n: Int, condition: Double) throws {
+        let group = Group.generalLinear(n)
+        var (symmetric, largest) = (0.0, 0.0)
+        for draw in 0..<40 {
+            var stream = KeyedRandomStream(secret: [9], info: "\(draw)")
+            symmetric += try group.sample(.symmetric, condition: condition, using: &stream).roundingMultiple / 40
+            largest = max(
+                largest, try group.sample(.nonsymmetric, condition: condition, using: &stream).roundingMultiple)
+        }
+        let expected = group.expectedRoundingMultiple(.symmetric, condition: condition)
+        #expect((0.85...1.15).contains(symmetric / expected), "\(symmetric) beside \(expected)")
+        let most = group.expectedRoundingMultiple(.nonsymmetric, condition: condition)
+        #expect((0.6...1).contains(largest / most), "\(largest) beside \(most)")
+        #expect(group.expectedRoundingMultiple(.diagonal, condition: condition) == 1)
+        #expect((try element(group, .diagonal).roundingMultiple - 1).magnitude < 1e-12)
+    }
+
     @Test func onlyGeneralMatricesCostRounding() {
         let product = Group.product([.torus(Self.pairing), .generalLinear(5)])
         #expect(

@@ -27,6 +27,7 @@ import Verification
         var options = ProtectionOptions(method: method)
         options.sampler = sampler
         if sampler == .gaussian { options.condition = 100 }
+        if sampler == .symmetric || sampler == .nonsymmetric { options.condition = 10 }
         Files.remove(folder("p"))
         _ = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](repeating: key, count: 32)), options: options)
