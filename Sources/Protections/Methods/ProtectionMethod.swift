@@ -42,6 +42,7 @@ extension ProtectionMethod: CaseIterable, RawRepresentable {
         .mergelock,
         .lossless,
         .full,
+        .params,
     ]
 
     private static let registered = Mutex<[ProtectionMethod]>([])
