@@ -48,7 +48,11 @@ import Verification
         try model.convert(to: .f64) { value in withUnsafeBytes(of: Double(value)) { Array($0) } }
         try model.write(to: folder("f64"))
         let (narrow, wide) = (try Checkpoint(opening: Fixtures.path(name)), try Checkpoint(opening: folder("f64")))
-        for choice in Self.choices + [Choice(method: .mergelock, sampler: .gaussian, condition: 100)] {
+        let others = [
+            Choice(method: .mergelock, sampler: .gaussian, condition: 100),
+            Choice(method: .params, sampler: .diagonal),
+        ]
+        for choice in Self.choices.filter({ $0.sampler != .orthogonal }) + others {
             let single = try verify(narrow, choice, inputs: inputs)
             #expect(single.holds && single.drift.relativeError < 2e-6, "\(choice.testDescription): \(single.drift)")
             let double = try verify(wide, choice, inputs: inputs)
