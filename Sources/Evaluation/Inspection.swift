@@ -66,8 +66,8 @@ public struct Inspection: Sendable {
         opaqueParts = architecture.opaqueParts
         isEvaluable = architecture.isEvaluable
         let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
-        methods = ProtectionMethod.allCases.flatMap { method in
-            method.samplers.map { sampler in
+        methods = try ProtectionMethod.allCases.flatMap { method in
+            try method.samplers.map { sampler in
                 let condition = sampler.defaultCondition
                 let touched = all.filter {
                     method.siteKinds.contains($0.kind) && $0.group.isMoved(by: sampler, condition: condition)
@@ -77,9 +77,9 @@ public struct Inspection: Sendable {
                     name: method.name, sampler: sampler, condition: condition,
                     isDefault: sampler == method.defaultSampler,
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
-                    roundingMultiple: PredictedRounding(
-                        touched, powers: powers, sampler: sampler, condition: condition
-                    ).multiple)
+                    roundingMultiple: try PredictedRounding(touched, powers: powers) { _ in
+                        [DrawLaw(sampler, condition: condition)]
+                    }.multiple)
             }
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes

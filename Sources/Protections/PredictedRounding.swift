@@ -12,11 +12,9 @@ public struct PredictedRounding: Sendable {
     public let multiples: [String: Double]
 
     /// Reads the weights that it needs.
-    public init(
-        _ sites: [Site], in original: Checkpoint, sampler: Sampler, condition: Double, threads: Int? = nil
-    ) throws {
-        let powers = try sampler == .exact ? nil : WeightPowers(of: sites, in: original, threads: threads)
-        let other = PredictedRounding(sites, powers: powers, sampler: sampler, condition: condition)
+    public init(_ sites: [Site], in original: Checkpoint, steps: ProtectionSteps, threads: Int? = nil) throws {
+        let powers = try steps.isExact ? nil : WeightPowers(of: sites, in: original, threads: threads)
+        let other = try PredictedRounding(sites, powers: powers, laws: steps.laws)
         exponents = other.exponents
         let biases = sites.compactMap { site in
             TurnedBias.worst(at: site, in: original).map { (site.path, max(1, $0.multiple)) }
@@ -24,19 +22,24 @@ public struct PredictedRounding: Sendable {
         multiples = other.multiples.merging(biases) { _, own in own }
     }
 
-    /// - Parameter powers: of at least these sites' weights; nil where elements are exact and nothing is rounded.
-    public init(_ sites: [Site], powers: WeightPowers?, sampler: Sampler, condition: Double) {
+    /// - Parameters:
+    ///   - powers: of at least these sites' weights; nil where elements are exact and nothing is rounded.
+    ///   - laws: how elements at a site are drawn.
+    public init(_ sites: [Site], powers: WeightPowers?, laws: (Site) -> [DrawLaw]) throws {
         var exponents: [String: [Int]] = [:]
         var multiples: [String: Double] = [:]
+        var known = KnownMultiples()
         for site in sites {
-            guard sampler != .exact, let own = powers?.powers(of: site) else {
-                multiples[site.path] = site.group.expectedRoundingMultiple(sampler, condition: condition)
+            let laws = laws(site)
+            let expected = try known.expected(site.group, laws)
+            guard laws.contains(where: { $0.sampler != .exact }), let own = powers?.powers(of: site) else {
+                multiples[site.path] = expected
                 continue
             }
-            let found = site.group.balancingExponents(sampler, condition: condition, powers: own)
+            let found = site.group.balancingExponents(laws, powers: own)
             if !found.isEmpty { exponents[site.path] = found }
             multiples[site.path] = site.group.roundingMultiple(
-                sampler, condition: condition, powers: own, exponents: found)
+                laws, powers: own, exponents: found, expected: expected)
         }
         self.exponents = exponents
         self.multiples = multiples
@@ -44,4 +47,17 @@ public struct PredictedRounding: Sendable {
 
     /// At the site where it is largest, to a tenth, as a prediction is no better and every machine is to find the same; 1 at least.
     public var multiple: Double { max(1, (10 * (multiples.values.max() ?? 1)).rounded() / 10) }
+}
+
+/// What chains of laws are expected to cost, which takes draws to tell.
+private struct KnownMultiples {
+    private var known: [(group: Group, laws: [DrawLaw], multiple: Double)] = []
+
+    mutating func expected(_ group: Group, _ laws: [DrawLaw]) throws -> Double {
+        guard laws.count > 1 else { return try group.expectedRoundingMultiple(laws) }
+        if let found = known.last(where: { $0.group == group && $0.laws == laws }) { return found.multiple }
+        let multiple = try group.expectedRoundingMultiple(laws)
+        known.append((group, laws, multiple))
+        return multiple
+    }
 }

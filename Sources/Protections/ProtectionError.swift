@@ -19,6 +19,10 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case noResidualSite(path: String, reason: String)
     /// The residual stream was to be turned, and may not be.
     case noTurning(path: String, transform: String, reason: String)
+    /// Two steps would act on the residual stream, one of them turning it.
+    case turnedTwice(transform: String)
+    /// Elements of several methods that have no product.
+    case notComposed(site: String, methods: String)
     /// The method keeps every bit, and turning a stream rounds.
     case turningRounds(method: String)
     /// - Parameter stacks: the layers that there are, stack by stack.
@@ -56,6 +60,10 @@ extension ProtectionError: CustomStringConvertible {
             "\(path): \(reason); choose other sites"
         case .noTurning(let path, let transform, let reason):
             "\(path): the residual stream cannot be turned (\(transform)): \(reason); have it permuted or left as it is"
+        case .turnedTwice(let transform):
+            "several methods would act on the residual stream, and one of them turns it (\(transform)): give only one of them that site"
+        case .notComposed(let site, let methods):
+            "site \(site): elements of \(methods) cannot follow one another; choose other sites for one of them"
         case .turningRounds(let method):
             "the method \(method) keeps every bit, and turning the residual stream rounds; have it permuted or left as it is"
         case .layerOutOfRange(let layer, let stacks):

@@ -1,7 +1,7 @@
 import Symmetries
 
-/// What the user chose.
-public struct ProtectionOptions: Sendable {
+/// What the user chose for one step.
+public struct StepOptions: Sendable {
     public var method: ProtectionMethod
     /// Nil for the method's default.
     public var sampler: Sampler?
@@ -14,6 +14,15 @@ public struct ProtectionOptions: Sendable {
     public var residual = ResidualTransform.permutation
     /// Nil for all layers.
     public var layers: [Int]?
+
+    public init(method: ProtectionMethod) { self.method = method }
+}
+
+/// What the user chose.
+@dynamicMemberLookup
+public struct ProtectionOptions: Sendable {
+    /// One at least; the first acts first.
+    public private(set) var steps: [StepOptions]
     /// Nil keeps the source's files.
     public var maximumShardSize: Int?
     /// Nil for all cores.
@@ -22,5 +31,13 @@ public struct ProtectionOptions: Sendable {
     /// Nil for a fresh one; a nonce that is said again repeats an output to the byte.
     public var nonce: ProtectionNonce?
 
-    public init(method: ProtectionMethod) { self.method = method }
+    public init(method: ProtectionMethod) { self.init(StepOptions(method: method)) }
+
+    public init(_ first: StepOptions, then others: [StepOptions] = []) { steps = [first] + others }
+
+    /// Of the first step.
+    public subscript<Value>(dynamicMember path: WritableKeyPath<StepOptions, Value>) -> Value {
+        get { steps[0][keyPath: path] }
+        set { steps[0][keyPath: path] = newValue }
+    }
 }

@@ -3,18 +3,32 @@ import Checkpoints
 import Rewriting
 import Symmetries
 
-/// A step against one model: the sites, and what they do to each tensor.
+/// Steps against one model: the sites, and what they do to each tensor.
 struct ProtectionPlan: Sendable {
-    let step: ProtectionStep
+    let steps: ProtectionSteps
     let script: EditScript
-    /// Expected cost of rounding in multiples of rounding the original, at the site where it is largest, were all channels alike.
-    let roundingMultiple: Double
 
     var sites: [Site] { script.sites }
 
     /// Resolves the options against a model.
     /// - Throws: what is wrong with them, before anything is written.
     init(_ options: ProtectionOptions, architecture: Architecture, checkpoint: Checkpoint) throws {
+        let chosen = try options.steps.map { try Self.step($0, architecture, checkpoint) }
+        let turning = chosen.filter { $0.siteKinds.contains(.residual) }
+        if turning.count > 1, let turned = turning.first(where: { $0.residual.form != nil }) {
+            throw ProtectionError.turnedTwice(transform: turned.residual.rawValue)
+        }
+        try self.init(ProtectionSteps(chosen[0], chosen.dropFirst()), architecture, checkpoint)
+        for step in steps.all where !sites.contains(where: step.acts) {
+            throw ProtectionError.noSites(path: checkpoint.path, method: step.method.name)
+        }
+        if options.steps.allSatisfy({ $0.condition == nil }) { try refuseCostlyRounding() }
+    }
+
+    /// What one step's options mean for a model.
+    private static func step(
+        _ options: StepOptions, _ architecture: Architecture, _ checkpoint: Checkpoint
+    ) throws -> ProtectionStep {
         let method = options.method
         let sampler = options.sampler ?? method.defaultSampler
         guard method.samplers.contains(sampler) else {
@@ -29,31 +43,26 @@ struct ProtectionPlan: Sendable {
         var kinds = options.siteKinds ?? method.siteKinds
         if options.residual.form != nil {
             if sampler == .exact { throw ProtectionError.turningRounds(method: method.name) }
-            if let reason = Self.reasonNotToTurn(kinds, options, architecture) {
+            if let reason = reasonNotToTurn(kinds, options, architecture) {
                 throw ProtectionError.noTurning(
                     path: checkpoint.path, transform: options.residual.rawValue, reason: reason)
             }
         }
-        if kinds.contains(.residual), let reason = Self.reasonToKeepStreams(options, architecture) {
+        if kinds.contains(.residual), let reason = reasonToKeepStreams(options, architecture) {
             // Who asks for nothing but what cannot be had is told why.
             guard options.siteKinds == nil || kinds.count > 1 else {
                 throw ProtectionError.noResidualSite(path: checkpoint.path, reason: reason)
             }
             kinds.remove(.residual)
         }
-        let step = ProtectionStep(
+        return ProtectionStep(
             method: method, sampler: sampler, condition: condition, siteKinds: kinds, residual: options.residual,
             layers: options.layers.map { Array(Set($0)).sorted() })
-        try self.init(step, architecture, checkpoint)
-        guard !sites.isEmpty else {
-            throw ProtectionError.noSites(path: checkpoint.path, method: method.name)
-        }
-        if options.condition == nil { try refuseCostlyRounding() }
     }
 
     /// Why no residual stream may be moved, if so.
     private static func reasonToKeepStreams(
-        _ options: ProtectionOptions, _ architecture: Architecture
+        _ options: StepOptions, _ architecture: Architecture
     ) -> String? {
         if options.residual == .none { return "the residual stream is to stay as it is" }
         if options.layers != nil { return "all layers share the residual stream, and only some are to be acted on" }
@@ -63,7 +72,7 @@ struct ProtectionPlan: Sendable {
 
     /// Why some residual stream may not be turned, if so.
     private static func reasonNotToTurn(
-        _ kinds: Set<Site.Kind>, _ options: ProtectionOptions, _ architecture: Architecture
+        _ kinds: Set<Site.Kind>, _ options: StepOptions, _ architecture: Architecture
     ) -> String? {
         guard kinds.contains(.residual) else { return "the sites hold no residual stream" }
         if let reason = reasonToKeepStreams(options, architecture) { return reason }
@@ -79,34 +88,29 @@ struct ProtectionPlan: Sendable {
             }
         }
         try agree("architecture", manifest.family, architecture.family)
-        try self.init(manifest.step, architecture, checkpoint)
+        try self.init(manifest.steps, architecture, checkpoint)
         try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
         guard !sites.isEmpty else { throw ProtectionError.manifest(path: checkpoint.path, field: "site_count") }
     }
 
-    private init(_ step: ProtectionStep, _ architecture: Architecture, _ checkpoint: Checkpoint) throws {
-        let sites = step.sites(of: architecture)
-        var step = step
-        step.siteKinds = Set(sites.map(\.kind))
-        self.step = step
-        script = try EditScript(sites, of: checkpoint)
-        roundingMultiple =
-            sites.map { $0.group.expectedRoundingMultiple(step.sampler, condition: step.condition) }.max() ?? 1
+    private init(_ steps: ProtectionSteps, _ architecture: Architecture, _ checkpoint: Checkpoint) throws {
+        self.steps = steps.resolved(architecture)
+        script = try EditScript(steps.sites(of: architecture), of: checkpoint)
     }
 
     /// General matrices of a large condition number spoil 16-bit weights; that takes the user's word.
     private func refuseCostlyRounding() throws {
-        guard step.condition > 10, roundingMultiple > 1,
-            let narrow = script.editedTensors.first(where: { $0.type.bitWidth == 16 })?.type
-        else { return }
-        throw ProtectionError.conditionTooLarge(
-            condition: step.condition, multiple: roundingMultiple, type: narrow.rawValue)
+        let condition = steps.all.map(\.condition).max() ?? 1
+        guard condition > 10 else { return }
+        let multiple = try PredictedRounding(sites, powers: nil, laws: steps.laws).multiples.values.max() ?? 1
+        guard multiple > 1, let narrow = script.editedTensors.first(where: { $0.type.bitWidth == 16 })?.type else {
+            return
+        }
+        throw ProtectionError.conditionTooLarge(condition: condition, multiple: multiple, type: narrow.rawValue)
     }
 
     /// The same plan without powers of two.
     func withoutScales(_ architecture: Architecture, _ checkpoint: Checkpoint) throws -> ProtectionPlan {
-        var unscaled = step
-        unscaled.condition = 1
-        return try ProtectionPlan(unscaled, architecture, checkpoint)
+        try ProtectionPlan(steps.withoutScales, architecture, checkpoint)
     }
 }

@@ -14,12 +14,20 @@ public struct ProtectionStep: Sendable, Equatable {
     /// Nil for all layers.
     public let layers: [Int]?
 
+    public init(
+        method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>? = nil,
+        residual: ResidualTransform = .permutation, layers: [Int]? = nil
+    ) {
+        (self.method, self.sampler, self.condition) = (method, sampler, condition)
+        (self.siteKinds, self.residual, self.layers) = (siteKinds ?? method.siteKinds, residual, layers)
+    }
+
     /// The sites that it acts on.
     public func sites(of architecture: Architecture) -> [Site] {
-        architecture.allSites(residual).filter {
-            covers($0) && $0.group.isMoved(by: sampler, condition: condition)
-        }
+        architecture.allSites(residual).filter(acts)
     }
+
+    func acts(at site: Site) -> Bool { covers(site) && site.group.isMoved(by: sampler, condition: condition) }
 
     /// Whether a site is of the kinds and in the layers that are acted on.
     public func covers(_ site: Site) -> Bool {

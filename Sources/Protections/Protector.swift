@@ -48,7 +48,7 @@ public struct Protector: Sendable {
         do {
             return try protect(
                 source, architecture, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
-        } catch RewritingError.inexactScaling where options.condition == nil {
+        } catch RewritingError.inexactScaling where options.steps.allSatisfy({ $0.condition == nil }) {
             let unscaled = try plan.withoutScales(architecture, source)
             return try protect(
                 source, architecture, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true)
@@ -59,10 +59,9 @@ public struct Protector: Sendable {
         _ source: Checkpoint, _ architecture: Architecture, to path: String, key: SecretKey, options: ProtectionOptions,
         plan: ProtectionPlan, scalesWereDropped: Bool
     ) throws -> Report {
-        let (step, script) = (plan.step, plan.script)
+        let (steps, script) = (plan.steps, plan.script)
         let nonce = options.nonce ?? ProtectionNonce()
-        let derivation = Derivation(
-            key: key, nonce: nonce, method: step.method, sampler: step.sampler, condition: step.condition)
+        let derivation = Derivation(key: key, nonce: nonce, steps: steps)
         let authenticator = Authenticator(derivation)
         let untied = script.untied.map { UntiedHead($0, in: source) }
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
@@ -72,11 +71,11 @@ public struct Protector: Sendable {
             } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: script.added)
         }
         let prediction = try PredictedRounding(
-            script.sites, in: source, sampler: step.sampler, condition: step.condition, threads: options.threads)
+            script.sites, in: source, steps: steps, threads: options.threads)
         let gains = try FoldedGains(script.sites, in: source)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { script.acts(on: $0.name) }
         let manifest = Manifest(
-            nonce: nonce, step: step, family: architecture.family, siteCount: script.sites.count,
+            nonce: nonce, steps: steps, family: architecture.family, siteCount: script.sites.count,
             keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: script.sites, by: derivation),
             gains: try gains.sealed(script.sites, by: derivation), untied: untied, leftOut: source.leftOut,

@@ -47,7 +47,7 @@ public indirect enum Element: Sendable {
         }
     }
 
-    /// self · other: `other` acts first. Nil when the two are not of the same form and size.
+    /// self · other: `other` acts first. Nil when the two do not belong to one group, and for rotations.
     public func composed(after other: Element) -> Element? {
         switch (self, other) {
         case (.linear(let a), .linear(let b)) where a.matrix.rows == b.matrix.rows:
@@ -60,6 +60,11 @@ public indirect enum Element: Sendable {
             .monomial(a.composed(after: b))
         case (.product(let a), .product(let b)) where a.count == b.count:
             Element.product(zip(a, b).map { $0.composed(after: $1) })
+        case (.linear, .monomial(let b)) where b.dimension == dimension: composed(after: .linear(b.invertibleMatrix))
+        case (.monomial(let a), .linear) where a.dimension == other.dimension:
+            Element.linear(a.invertibleMatrix).composed(after: other)
+        case (.torus(let a), .monomial(let b)): b.torus(a.pairing).map { .torus(a.composed(after: $0)) }
+        case (.monomial(let a), .torus(let b)): a.torus(b.pairing).map { .torus($0.composed(after: b)) }
         default: nil
         }
     }

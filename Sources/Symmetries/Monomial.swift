@@ -1,3 +1,5 @@
+import LinearAlgebra
+
 /// A monomial matrix A = D·P, kept as one source channel and one scale per channel:
 /// `(A x)[i] = scale[i] · x[source[i]]`.
 public struct Monomial: Sendable, Equatable {
@@ -44,6 +46,38 @@ public struct Monomial: Sendable, Equatable {
         Monomial(
             source: source.map { other.source[$0] },
             scale: zip(source, scale).map { $1 * other.scale[$0] })
+    }
+
+    /// The same as a matrix.
+    var invertibleMatrix: InvertibleMatrix {
+        var matrix = Matrix<Double>(rows: dimension, columns: dimension, repeating: 0)
+        var inverse = matrix
+        for (channel, origin) in source.enumerated() {
+            matrix[channel, origin] = scale[channel]
+            inverse[origin, channel] = 1 / scale[channel]
+        }
+        let sizes = scale.map(\.magnitude)
+        return InvertibleMatrix(
+            matrix: matrix, inverse: inverse, condition: (sizes.max() ?? 1) / (sizes.min() ?? 1))
+    }
+
+    /// The same as complex numbers; nil where it is no multiplication of pairs by them.
+    func torus(_ pairing: ChannelPairing) -> Torus? {
+        guard dimension == pairing.rotaryDimensions else { return nil }
+        var (real, imaginary) = ([Double](), [Double]())
+        for pair in 0..<pairing.pairCount {
+            let (a, b) = pairing.channels(ofPair: pair)
+            if source[a] == a, source[b] == b, scale[a] == scale[b] {
+                real.append(scale[a])
+                imaginary.append(0)
+            } else if source[a] == b, source[b] == a, scale[a] == -scale[b] {
+                real.append(0)
+                imaginary.append(scale[b])
+            } else {
+                return nil
+            }
+        }
+        return Torus(pairing: pairing, real: real, imaginary: imaginary)
     }
 
     /// True when every scale is ± a power of two, so that the action rounds nothing (short of over- and underflow).

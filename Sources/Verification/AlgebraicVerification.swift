@@ -130,7 +130,7 @@ public struct AlgebraicVerification: Sendable {
     private static func brokenClaims(
         _ manifest: Manifest, _ architecture: Architecture, _ results: [SiteResult]
     ) -> [String] {
-        let acted = Set(manifest.step.sites(of: architecture).map(\.path))
+        let acted = Set(manifest.steps.sites(of: architecture).map(\.path))
         return results.filter { !$0.isMoved && acted.contains($0.path) }
             .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }
     }

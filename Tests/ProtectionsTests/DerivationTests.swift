@@ -16,7 +16,8 @@ import Testing
         sampler: Sampler = .conditioned, condition: Double = 10, version: Int = 3
     ) throws -> Derivation {
         Derivation(
-            key: key, nonce: try self.nonce(nonce), method: method, sampler: sampler, condition: condition,
+            key: key, nonce: try self.nonce(nonce),
+            steps: ProtectionSteps(ProtectionStep(method: method, sampler: sampler, condition: condition)),
             version: version)
     }
 

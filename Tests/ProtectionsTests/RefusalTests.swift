@@ -88,7 +88,7 @@ import Testing
             Files.remove(folder("p"))
             let report = try Protector().protect(
                 Checkpoint(opening: source), to: folder("p"), key: key, options: options)
-            #expect(!report.manifest.step.siteKinds.contains(.residual))
+            #expect(!report.manifest.steps.siteKinds.contains(.residual))
             Files.remove(folder("p"))
         }
     }
@@ -159,7 +159,10 @@ import Testing
             options: ProtectionOptions(repeatable: .lossless))
         let wrong = SecretKey(bytes: [UInt8](repeating: 7, count: 32))
         func identifier(_ key: SecretKey) -> String {
-            Derivation(key: key, nonce: .zero, method: .lossless, sampler: .exact, condition: 4).keyIdentifier
+            Derivation(
+                key: key, nonce: .zero,
+                steps: ProtectionSteps(ProtectionStep(method: .lossless, sampler: .exact, condition: 4))
+            ).keyIdentifier
         }
         #expect(throws: ProtectionError.wrongKey(expected: identifier(key), found: identifier(wrong))) {
             try Protector().restore(Checkpoint(opening: folder("once")), to: folder("r"), key: wrong)

@@ -7,7 +7,8 @@ import Testing
 @Suite struct TagTests {
     private static let authenticator = Authenticator(
         Derivation(
-            key: SecretKey(bytes: [UInt8](0..<32)), nonce: .zero, method: .lossless, sampler: .exact, condition: 4))
+            key: SecretKey(bytes: [UInt8](0..<32)), nonce: .zero,
+            steps: ProtectionSteps(ProtectionStep(method: .lossless, sampler: .exact, condition: 4))))
     private static let count = 3 * Authenticator.pieceBytes + 1000
 
     private static func tensor(
@@ -73,8 +74,9 @@ import Testing
                 tensor, bytes,
                 authenticator: Authenticator(
                     Derivation(
-                        key: SecretKey(bytes: [UInt8](0..<32)), nonce: other, method: .lossless, sampler: .exact,
-                        condition: 4))))
+                        key: SecretKey(bytes: [UInt8](0..<32)), nonce: other,
+                        steps: ProtectionSteps(
+                            ProtectionStep(method: .lossless, sampler: .exact, condition: 4))))))
         tags.append(TagGatherer(Self.tensor("w", .u8, [0], count: 0), .kept, Self.authenticator).tagOfNothing())
         #expect(Set(tags.map(\.hexadecimal)).count == tags.count)
     }

@@ -177,7 +177,11 @@ import Verification
         let sites = try Architecture.resolve(original).sites
         for sampler in [Sampler.diagonalOrthogonal, .orthogonal] {
             let prediction = try PredictedRounding(
-                sites, in: original, sampler: sampler, condition: sampler.defaultCondition)
+                sites, in: original,
+                steps: ProtectionSteps(
+                    ProtectionStep(
+                        method: .mergelock, sampler: sampler, condition: sampler.defaultCondition,
+                        siteKinds: Set(Site.Kind.allCases))))
             #expect(prediction.exponents.isEmpty)
             #expect(prediction.multiple < 1.15, "\(prediction.multiple)")
             #expect(prediction.multiples.count == sites.count)

@@ -82,7 +82,7 @@ import Verification
         let (source, locked) = try protect(name, method)
         let report = try AlgebraicVerification(threads: 1).verify(source, locked)
         #expect(report.holds, "\(report.failures.prefix(2)) \(report.problems)")
-        let acted = try Manifest.read(from: locked).step.sites(of: Architecture.resolve(source)).map(\.path)
+        let acted = try Manifest.read(from: locked).steps.sites(of: Architecture.resolve(source)).map(\.path)
         #expect(report.sites.filter(\.isMoved).map(\.path).sorted() == acted.sorted())
         #expect(!report.opaqueParts.isEmpty)
         for tensor in report.opaqueParts.flatMap(\.tensors) {

@@ -42,7 +42,7 @@ import Verification
         options.condition = 1
         let report = try Protector.unsynchronized.protect(
             source, to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)), options: options)
-        #expect(!report.manifest.step.siteKinds.contains(.queryKeyGain))
+        #expect(!report.manifest.steps.siteKinds.contains(.queryKeyGain))
         var changed = try EditableModel(reading: folder("p"))
         #expect(try AlgebraicVerification(threads: 1).verify(source, Checkpoint(opening: folder("p"))).holds)
         let gain = try changed.index("model.layers.0.self_attn.q_norm.weight")

@@ -4,29 +4,50 @@ import Symmetries
 
 /// Draws each site's element from the derivation alone, so that it can be drawn again and need not be kept.
 struct KeyedElements: ElementProvider {
-    let derivation: Derivation
-    let sampler: Sampler
-    let condition: Double
+    private static let draws = 64
+
+    private let derivation: Derivation
+    private let steps: ProtectionSteps
     /// As the manifest's version has it.
-    let avoidsIdentity: Bool
+    private let avoidsIdentity: Bool
     /// By site, the powers of two that go before its element (`Element.balanced`).
-    let exponents: [String: [Int]]
+    private let exponents: [String: [Int]]
 
     /// What a manifest tells of, under its key.
     /// - Parameter path: of the model, for messages.
     init(_ manifest: Manifest, _ sites: [Site], _ derivation: Derivation, path: String) throws {
         self.derivation = derivation
-        (sampler, condition) = (manifest.step.sampler, manifest.step.condition)
+        steps = manifest.steps
         avoidsIdentity = manifest.avoidsIdentity
         exponents = try BalanceTable.open(manifest, of: sites, by: derivation, path: path)
     }
 
-    var isExact: Bool { sampler == .exact }
+    var isExact: Bool { steps.isExact }
 
-    func element(at site: Site) throws(LinearAlgebraError) -> Element {
-        var stream = derivation.stream(site: site.path)
-        let drawn = try site.group.sample(
-            sampler, condition: condition, using: &stream, avoidsIdentity: avoidsIdentity)
-        return exponents[site.path].map(drawn.balanced) ?? drawn
+    func element(at site: Site) throws -> Element {
+        var composed: Element?
+        for (number, step) in steps.acting(at: site) {
+            var stream = derivation.stream(site: site.path, step: number)
+            func draw(avoidingIdentity: Bool) throws -> Element {
+                try site.group.sample(
+                    step.sampler, condition: step.condition, using: &stream, avoidsIdentity: avoidingIdentity)
+            }
+            guard let earlier = composed else {
+                composed = try draw(avoidingIdentity: avoidsIdentity)
+                continue
+            }
+            func next(avoidingIdentity: Bool) throws -> Element {
+                guard let both = try draw(avoidingIdentity: avoidingIdentity).composed(after: earlier) else {
+                    throw ProtectionError.notComposed(site: site.path, methods: steps.name)
+                }
+                return both
+            }
+            var both = try next(avoidingIdentity: true)
+            // In a small group one step may undo another; then it is drawn anew, from all that the group holds.
+            for _ in 0..<Self.draws where both.isNearIdentity { both = try next(avoidingIdentity: false) }
+            composed = both
+        }
+        guard let composed else { throw RewritingError.noElement(site: site.path) }
+        return exponents[site.path].map(composed.balanced) ?? composed
     }
 }

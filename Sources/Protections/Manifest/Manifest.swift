@@ -9,7 +9,7 @@ import Symmetries
 public struct Manifest: Sendable, Equatable {
     public static let fileName = Checkpoint.manifestName
     private static let format = "mergeproof-protection/"
-    private static let newest = 4
+    private static let newest = 5
     private static let tagField = "tag"
 
     /// The version of the format, which says how elements follow from the key.
@@ -17,8 +17,11 @@ public struct Manifest: Sendable, Equatable {
     /// Version 2 draws an element again where it is the identity; version 1 kept such.
     var avoidsIdentity: Bool { version > 1 }
 
-    /// Version 4 tells of a residual stream that was turned, and is written for such alone: what does not know it must not restore it.
-    private static func version(_ residual: ResidualTransform) -> Int { residual.form == nil ? 3 : 4 }
+    /// Version 4 tells of a residual stream that was turned and version 5 of several steps; each is written for such alone: what does not
+    /// know it must not restore it.
+    private static func version(_ steps: ProtectionSteps) -> Int {
+        steps.all.count > 1 ? 5 : steps.residual.form != nil ? 4 : 3
+    }
 
     /// Version 3 predicts what rounding costs from the weights, earlier ones from groups, sampler and condition number alone.
     package var isPredictedFromWeights: Bool { version > 2 }
@@ -26,7 +29,7 @@ public struct Manifest: Sendable, Equatable {
     /// Nil before version 3.
     public let nonce: ProtectionNonce?
     /// What was done.
-    public let step: ProtectionStep
+    public let steps: ProtectionSteps
     public let family: String
     public let siteCount: Int
     public let keyIdentifier: String
@@ -54,23 +57,29 @@ public struct Manifest: Sendable, Equatable {
         var object: JSONObject = [
             "format": .string("\(Self.format)\(version)"),
             "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
-            "method": .string(step.method.name),
-            "sampler": .string(step.sampler.rawValue),
-            "condition": .double(step.condition),
-            "sites": .array(step.siteKinds.map(\.rawValue).sorted().map(JSONValue.string)),
-            "layers": step.layers.map { .array($0.map(JSONValue.int)) } ?? .string("all"),
-            "architecture": .string(family),
-            "site_count": .int(siteCount),
-            "key_id": .string(keyIdentifier),
-            "predicted_rounding_multiple": .double(roundingMultiple),
-            "left_out": .array(leftOut.map(JSONValue.string)),
-            "blas": .string(blas),
-            "core_type": .string(coreType),
-            "header_metadata": inventory.map { .array($0.headerMetadata) } ?? .null,
-            "files": inventory?.filesJSON ?? .null,
-            "tensors": inventory?.tensorsJSON ?? .null,
         ]
-        if step.residual.form != nil { object["residual"] = .string(step.residual.rawValue) }
+        if version < 5 {
+            steps.all[0].describe(in: &object)
+        } else {
+            object["steps"] = .array(
+                steps.all.map { step in
+                    var own = JSONObject()
+                    step.describe(in: &own)
+                    if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
+                    return .object(own)
+                })
+        }
+        object["architecture"] = .string(family)
+        object["site_count"] = .int(siteCount)
+        object["key_id"] = .string(keyIdentifier)
+        object["predicted_rounding_multiple"] = .double(roundingMultiple)
+        object["left_out"] = .array(leftOut.map(JSONValue.string))
+        object["blas"] = .string(blas)
+        object["core_type"] = .string(coreType)
+        object["header_metadata"] = inventory.map { .array($0.headerMetadata) } ?? .null
+        object["files"] = inventory?.filesJSON ?? .null
+        object["tensors"] = inventory?.tensorsJSON ?? .null
+        if version < 5, steps.residual.form != nil { object["residual"] = .string(steps.residual.rawValue) }
         if let untied { object["untied"] = untied.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
@@ -116,24 +125,16 @@ public struct Manifest: Sendable, Equatable {
         }
         self.version = version
         nonce = version < 3 ? nil : try required(ProtectionNonce(hexadecimal: try string("nonce")), "nonce")
-        let method = try required(ProtectionMethod(rawValue: try string("method")), "method")
-        let sampler = try required(Sampler(rawValue: try string("sampler")), "sampler")
-        let condition = try required(
-            root["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition")
-        let kinds = try required(root["sites"]?.array, "sites").map {
-            try required($0.string.flatMap(Site.Kind.init(rawValue:)), "sites")
+        if version < 5 {
+            steps = ProtectionSteps(try ProtectionStep(root, path: path))
+        } else {
+            let read = try required(root["steps"]?.array, "steps").map { try ProtectionStep($0, path: path) }
+            guard read.count > 1 else { throw ProtectionError.manifest(path: path, field: "steps") }
+            steps = ProtectionSteps(read[0], read.dropFirst())
         }
-        let residual =
-            try root["residual"].map {
-                try required($0.string.flatMap(ResidualTransform.init(rawValue:)), "residual")
-            } ?? .permutation
-        guard version > 3 || residual.form == nil else { throw ProtectionError.manifest(path: path, field: "residual") }
-        let layers =
-            root["layers"]?.string == "all"
-            ? nil : try required(root["layers"]?.array, "layers").map { try required($0.int, "layers") }
-        step = ProtectionStep(
-            method: method, sampler: sampler, condition: condition, siteKinds: Set(kinds), residual: residual,
-            layers: layers)
+        guard version > 3 || steps.residual.form == nil else {
+            throw ProtectionError.manifest(path: path, field: "residual")
+        }
         family = try string("architecture")
         siteCount = try required(root["site_count"]?.int, "site_count")
         keyIdentifier = try string("key_id")
@@ -155,13 +156,13 @@ public struct Manifest: Sendable, Equatable {
     }
 
     init(
-        nonce: ProtectionNonce, step: ProtectionStep, family: String, siteCount: Int, keyIdentifier: String,
+        nonce: ProtectionNonce, steps: ProtectionSteps, family: String, siteCount: Int, keyIdentifier: String,
         roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, untied: UntiedHead?, leftOut: [String],
         inventory: Inventory
     ) {
-        version = Self.version(step.residual)
+        version = Self.version(steps)
         self.nonce = nonce
-        self.step = step
+        self.steps = steps
         self.family = family
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
@@ -171,5 +172,34 @@ public struct Manifest: Sendable, Equatable {
         blas = BLASInfo.version
         coreType = BLASInfo.coreType
         self.inventory = inventory
+    }
+}
+
+extension ProtectionStep {
+    fileprivate func describe(in object: inout JSONObject) {
+        object["method"] = .string(method.name)
+        object["sampler"] = .string(sampler.rawValue)
+        object["condition"] = .double(condition)
+        object["sites"] = .array(siteKinds.map(\.rawValue).sorted().map(JSONValue.string))
+        object["layers"] = layers.map { .array($0.map(JSONValue.int)) } ?? .string("all")
+    }
+
+    /// What a manifest tells of a step.
+    fileprivate init(_ json: JSONValue, path: String) throws {
+        func required<T>(_ value: T?, _ field: String) throws -> T {
+            guard let value else { throw ProtectionError.manifest(path: path, field: field) }
+            return value
+        }
+        func word<T: RawRepresentable>(_ field: String, _ value: JSONValue?) throws -> T where T.RawValue == String {
+            try required(value?.string.flatMap(T.init(rawValue:)), field)
+        }
+        self.init(
+            method: try word("method", json["method"]), sampler: try word("sampler", json["sampler"]),
+            condition: try required(
+                json["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition"),
+            siteKinds: Set(try required(json["sites"]?.array, "sites").map { try word("sites", $0) }),
+            residual: try json["residual"].map { try word("residual", $0) } ?? .permutation,
+            layers: json["layers"]?.string == "all"
+                ? nil : try required(json["layers"]?.array, "layers").map { try required($0.int, "layers") })
     }
 }

@@ -27,7 +27,7 @@ public struct RestorationProof: Sendable, Equatable {
                 changes.append(.tensor(name))
             } else if tags.original == expected.original {
                 identical += 1
-            } else if manifest.step.sampler == .exact {
+            } else if manifest.steps.isExact {
                 changes.append(.unrestored(tensor: name))
             }
         }

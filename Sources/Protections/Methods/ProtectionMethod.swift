@@ -26,6 +26,9 @@ public struct ProtectionMethod: Sendable {
         samplers = [first] + others
     }
 
+    /// Stands between the names of methods that act one after the other.
+    public static let separator = "+"
+
     /// How elements are drawn when the user does not say.
     public var defaultSampler: Sampler { samplers[0] }
     /// Whether restoring gives back every bit, whatever the user chooses.

@@ -9,11 +9,11 @@ struct ManifestCheck {
     let allowance: RoundingAllowance
 
     var problems: [String] {
-        let (method, sampler) = (manifest.step.method, manifest.step.sampler)
         var problems: [String] = []
-        if !method.samplers.contains(sampler) {
-            let known = method.samplers.map(\.rawValue).joined(separator: ", ")
-            problems.append("\(Manifest.fileName): sampler \(sampler.rawValue) is none of \(method.name)'s: \(known)")
+        for step in manifest.steps.all where !step.method.samplers.contains(step.sampler) {
+            let known = step.method.samplers.map(\.rawValue).joined(separator: ", ")
+            problems.append(
+                "\(Manifest.fileName): sampler \(step.sampler.rawValue) is none of \(step.method.name)'s: \(known)")
         }
         func agree(_ field: String, _ found: String, _ expected: String) {
             guard found != expected else { return }

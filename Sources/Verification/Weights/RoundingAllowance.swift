@@ -10,7 +10,7 @@ struct RoundingAllowance: Sendable {
     /// What would leave less of the weights than a tenth's error needs no proof: no claim goes further.
     private static let largestError = 0.1
 
-    /// The sites that the manifest speaks of and that its sampler moves.
+    /// The sites that the manifest speaks of and that its samplers move.
     let sites: [Site]
     /// At the site where it is largest; 1 at least.
     let predicted: Double
@@ -23,16 +23,13 @@ struct RoundingAllowance: Sendable {
             (sites, predicted, multiples) = ([], 1, [:])
             return
         }
-        let step = manifest.step
-        sites = step.sites(of: architecture)
+        let steps = manifest.steps
+        sites = steps.sites(of: architecture)
         if manifest.isPredictedFromWeights {
-            let prediction = try PredictedRounding(
-                sites, in: original, sampler: step.sampler, condition: step.condition, threads: threads)
+            let prediction = try PredictedRounding(sites, in: original, steps: steps, threads: threads)
             (predicted, multiples) = (prediction.multiple, prediction.multiples)
         } else {
-            let expected = sites.map {
-                ($0.path, $0.group.expectedRoundingMultiple(step.sampler, condition: step.condition))
-            }
+            let expected = try sites.map { ($0.path, try $0.group.expectedRoundingMultiple(steps.laws(at: $0))) }
             (predicted, multiples) = (expected.map(\.1).max() ?? 1, Dictionary(expected) { first, _ in first })
         }
     }
@@ -43,13 +40,13 @@ struct RoundingAllowance: Sendable {
     }
 
     /// What is said to have been done to residual streams.
-    var residual: ResidualTransform { manifest?.step.residual ?? .permutation }
+    var residual: ResidualTransform { manifest?.steps.residual ?? .permutation }
 
     /// Whether all elements are said to round nothing: sites that were left alone have nothing to be rounded either.
-    var isExact: Bool { manifest?.step.sampler == .exact }
+    var isExact: Bool { manifest?.steps.isExact ?? false }
 
     /// Whether the manifest speaks of a site.
-    func covers(_ site: Site) -> Bool { manifest?.step.covers(site) ?? false }
+    func covers(_ site: Site) -> Bool { manifest?.steps.covers(site) ?? false }
 
     /// What a draw may cost a site: the mean over all draws, which is 1 where nothing is said of the site, times `1.5 + 5/√n`, as
     /// draws scatter the more the fewer channels n are mixed.

@@ -19,17 +19,20 @@ struct Protect: ParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "Directory to make.")
     var output: String
 
-    @Option(help: "Protection method.")
-    var method: ProtectionMethod
+    @Option(
+        help:
+            "Protection method, or several joined by +, the first acting first: mergelock+params. Options for elements, sites and layers hold for all of them that know them."
+    )
+    var method: MethodList
 
     @OptionGroup var key: KeyOption
 
-    @Option(help: "How matrices are drawn (mergelock, full); dq unless said otherwise.")
+    @Option(help: "How matrices are drawn; the method's first unless said otherwise.")
     var sampler: Sampler?
 
     @Option(
         help:
-            "Condition number K of what is drawn, or its bound for gaussian; 10 unless said otherwise, 1000 for gaussian."
+            "Condition number K of what is drawn, or its bound for gaussian; 10 unless said otherwise, 1000 for gaussian, 400 for diagonal and symmetric, 150 for nonsymmetric."
     )
     var condition: Double?
 
@@ -90,6 +93,9 @@ struct Protect: ParsableCommand {
     }
 
     func validate() throws {
+        if let sampler, !isOnly, !method.methods.contains(where: { $0.samplers.contains(sampler) }) {
+            throw ValidationError("None of the methods draws \(sampler.rawValue).")
+        }
         if keepHiddenStates, let residual, residual != .none {
             throw ValidationError(
                 "--keep-hidden-states leaves the residual stream as it is, and --residual \(residual.rawValue) does not; give one of them."
@@ -97,13 +103,22 @@ struct Protect: ParsableCommand {
         }
     }
 
+    private var isOnly: Bool { method.methods.count == 1 }
+
     var options: ProtectionOptions {
-        var options = ProtectionOptions(method: method)
-        options.sampler = sampler
-        options.condition = condition
-        options.siteKinds = sites?.kinds
-        options.residual = keepHiddenStates ? .none : residual ?? .permutation
-        options.layers = layers?.layers
+        let steps = method.methods.map { method in
+            var step = StepOptions(method: method)
+            // One method alone is told what it does not know.
+            if isOnly || method.samplers.contains(where: { $0 == sampler }) { step.sampler = sampler }
+            if isOnly || !method.isExact { step.condition = condition }
+            step.siteKinds = sites?.kinds
+            let actsOnStreams = (sites?.kinds ?? method.siteKinds).contains(.residual)
+            step.residual =
+                keepHiddenStates ? .none : isOnly || actsOnStreams ? residual ?? .permutation : .permutation
+            step.layers = layers?.layers
+            return step
+        }
+        var options = ProtectionOptions(steps[0], then: Array(steps.dropFirst()))
         options.maximumShardSize = maxShardSize?.bytes
         options.threads = cores.threads
         options.allowsNonFinite = allowNonfinite

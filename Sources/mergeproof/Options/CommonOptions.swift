@@ -34,7 +34,22 @@ extension Sampler: ExpressibleByArgument {
     public static var allValueStrings: [String] { allCases.filter { $0 != .exact }.map(\.rawValue) }
 }
 
-extension ProtectionMethod: ExpressibleByArgument {}
+/// Methods that act one after the other, such as `mergelock+params`.
+struct MethodList: ExpressibleByArgument {
+    /// One at least.
+    let methods: [ProtectionMethod]
+
+    static var allValueStrings: [String] { ProtectionMethod.allCases.map(\.name) }
+
+    init?(argument: String) {
+        let names = argument.split(
+            separator: ProtectionMethod.separator, omittingEmptySubsequences: false
+        ).map(String.init)
+        let known = names.compactMap(ProtectionMethod.init(rawValue:))
+        guard known.count == names.count else { return nil }
+        methods = known
+    }
+}
 
 extension ResidualTransform: ExpressibleByArgument {}
 

@@ -3,8 +3,20 @@ import Symmetries
 
 /// What `protect --json` prints.
 struct ProtectReport: Encodable {
-    let output, method, sampler: String
+    struct Step: Encodable {
+        let method, sampler: String
+        let condition: Double
+
+        init(_ step: ProtectionStep) {
+            (method, sampler, condition) = (step.method.name, step.sampler.rawValue, step.condition)
+        }
+    }
+
+    let output, method: String
+    /// Of the first step.
+    let sampler: String
     let condition: Double
+    let steps: [Step]
     /// What was done to the residual stream.
     let residual: String
     let keyIdentifier, nonce: String
@@ -16,7 +28,7 @@ struct ProtectReport: Encodable {
     let coreType: String
 
     enum CodingKeys: String, CodingKey {
-        case output, method, sampler, condition, residual
+        case output, method, sampler, condition, steps, residual
         case keyIdentifier = "key_id"
         case nonce, sites
         case rewrittenTensors = "rewritten_tensors"
@@ -32,10 +44,10 @@ struct ProtectReport: Encodable {
     init(_ report: Protector.Report, output: String, seconds: Double) {
         let manifest = report.manifest
         self.output = output
-        method = manifest.step.method.rawValue
-        sampler = manifest.step.sampler.rawValue
-        condition = manifest.step.condition
-        residual = (manifest.step.siteKinds.contains(.residual) ? manifest.step.residual : .none).rawValue
+        method = manifest.steps.name
+        (sampler, condition) = (manifest.steps.all[0].sampler.rawValue, manifest.steps.all[0].condition)
+        steps = manifest.steps.all.map(Step.init)
+        residual = (manifest.steps.siteKinds.contains(.residual) ? manifest.steps.residual : .none).rawValue
         keyIdentifier = manifest.keyIdentifier
         nonce = manifest.nonce?.hexadecimal ?? ""
         sites = report.sites
@@ -75,7 +87,7 @@ struct RestoreReport: Encodable {
     init(_ report: Protector.Report, output: String, seconds: Double) {
         let held = report.proof.flatMap { $0.holds ? $0 : nil }
         self.output = output
-        method = report.manifest.step.method.rawValue
+        method = report.manifest.steps.name
         keyIdentifier = report.manifest.keyIdentifier
         sites = report.sites
         tensorBytes = report.tensorBytes

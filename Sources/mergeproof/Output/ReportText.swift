@@ -12,13 +12,16 @@ enum ReportText {
 
     static func protected(_ report: Protector.Report, output: String, seconds: Double) -> String {
         let manifest = report.manifest
-        let drawn =
-            manifest.step.sampler == .exact
-            ? "exact elements"
-            : "sampler \(manifest.step.sampler.rawValue), condition number \(fixed(manifest.step.condition, 1))"
+        let steps = manifest.steps.all.map { step in
+            let drawn =
+                step.sampler == .exact
+                ? "exact elements"
+                : "sampler \(step.sampler.rawValue), condition number \(fixed(step.condition, 1))"
+            return "\(step.method.name), \(drawn)"
+        }
         return """
             protected \(PrintableText.line(output))
-              method     \(manifest.step.method.rawValue), \(drawn), key \(manifest.keyIdentifier)
+              method     \(steps.joined(separator: "; then ")), key \(manifest.keyIdentifier)
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
               time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
@@ -34,7 +37,7 @@ enum ReportText {
     }
 
     private static func whatNoLongerFits(_ manifest: Manifest) -> String {
-        manifest.step.siteKinds.contains(.residual)
+        manifest.steps.siteKinds.contains(.residual)
             ? "Hidden states have changed: adapters, draft models and steering vectors must be trained on the protected model (--keep-hidden-states leaves the residual stream as it is)."
             : "Adapters, draft models and steering vectors that act inside attention or MLP layers must be trained on the protected model."
     }
