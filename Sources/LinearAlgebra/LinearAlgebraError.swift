@@ -6,6 +6,7 @@ public enum LinearAlgebraError: Error, Sendable, Equatable {
     case notConverged(routine: String, info: Int)
     /// info < 0: LAPACK refused an argument.
     case illegalArgument(routine: String, argument: Int)
+    case notFinite(operation: String, row: Int, column: Int)
     case dimensionMismatch(operation: String, expected: String, found: String)
     /// A condition number must be finite and at least 1, a dimension at least 1.
     case invalidCondition(dimension: Int, condition: Double)
@@ -22,6 +23,8 @@ extension LinearAlgebraError: CustomStringConvertible {
         case .illegalArgument(let routine, let argument): "\(routine): argument \(argument) was refused"
         case .dimensionMismatch(let operation, let expected, let found):
             "\(operation): expected \(expected), found \(found)"
+        case .notFinite(let operation, let row, let column):
+            "\(operation): entry \(row), \(column) is not a finite number"
         case .invalidCondition(let dimension, let condition):
             "no \(dimension) x \(dimension) matrix of condition number \(condition): expected a dimension and a condition of at least 1"
         case .conditionOutOfReach(let dimension, let maximum, let tries, let best):
