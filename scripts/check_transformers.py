@@ -47,9 +47,9 @@ METHODS = [("mergelock", "dq"), ("mergelock", "conditioned"), ("mergelock", "ort
            ("full --residual rotation", "dq"), ("params", "diagonal"), ("params", "symmetric"), ("params", "nonsymmetric"),
            ("mergelock+params", None), ("full+lossless", None)]
 ONLY_METHODS = set()
-# What elements of a sampler add to the rounding of storing the original, about: the condition is 10 and, for gaussian and symmetric, 100,
-# or 20 where weights are stored in bf16: beyond that `verify` calls the damage no rounding.
-SPREAD = {"conditioned": 3, "gaussian": 12, "symmetric": 12, "nonsymmetric": 12}
+# What elements of a sampler add to the rounding of storing the original, about: the condition is 10 and, for gaussian, 100, or 20 where
+# weights are stored in bf16: beyond that `verify` calls the damage no rounding.
+SPREAD = {"conditioned": 3, "gaussian": 12, "symmetric": 3, "nonsymmetric": 12}
 # Limits on relative errors of arithmetic alone, on changes of cosines, and on relative errors of outputs on record in f32 and f64, which
 # another machine adds up in another order.
 F32_LIMIT, F64_LIMIT, SIMILARITY_LIMIT, RECORD_LIMITS = 2e-6, 1e-12, 1e-5, (1e-5, 1e-12)
@@ -321,9 +321,9 @@ def check(name, original, binary, key, scratch, summary):
     for number, (method, sampler) in enumerate(row for row in METHODS if not ONLY_METHODS or row[0] in ONLY_METHODS):
         protected, restored = scratch / f"protected-{number}", scratch / f"restored-{number}"
         choice = ["--sampler", sampler] if sampler else []
-        if sampler in ("gaussian", "symmetric"):
+        if sampler == "gaussian":
             choice += ["--condition", 20 if original.stored == "bfloat16" else 100]
-        if sampler == "nonsymmetric":
+        if sampler in ("symmetric", "nonsymmetric"):
             choice += ["--condition", 10]
         line, faults = "", []
         try:

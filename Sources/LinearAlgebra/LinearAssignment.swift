@@ -37,7 +37,8 @@ public struct LinearAssignment: Sendable {
 }
 
 private struct Solver {
-    private static let none = -1
+    static let none = -1
+    private static let triesPerRow = 2
 
     let size: Int
     var columnOfRow: [Int]
@@ -104,7 +105,14 @@ private struct Solver {
         guard size > 1 else { return }
         var waiting = Array(free.reversed())
         free = []
+        // Two rows may outbid each other for long by little: then paths are faster.
+        var tries = Self.triesPerRow * size
         while let row = waiting.popLast() {
+            guard tries > 0 else {
+                free.append(row)
+                continue
+            }
+            tries -= 1
             let start = row * size
             var (first, second) = (0, 0)
             var (least, next) = (Double(costs[start]) - v[0], Double.infinity)
@@ -137,65 +145,105 @@ private struct Solver {
 
     /// The shortest path from each free row to a free column, by Dijkstra's method over reduced costs.
     private mutating func augment(_ costs: UnsafeBufferPointer<Float>, _ progress: ((Int, Int) -> Void)?) {
-        var distance = [Double](repeating: 0, count: size)
-        var before = [Int](repeating: 0, count: size)
-        // Columns that are done, then those at the least distance, then the others.
-        var order = Array(0..<size)
-        for (number, row) in free.enumerated() {
-            if number.isMultiple(of: 64) { progress?(size - free.count + number, size) }
-            for column in 0..<size {
-                distance[column] = Double(costs[row * size + column]) - v[column]
-                before[column] = row
-                order[column] = column
-            }
-            var (done, known) = (0, 0)
-            var least = 0.0
-            var end = Self.none
-            while end == Self.none {
-                if known == done {
-                    least = distance[order[known]]
-                    known += 1
-                    for place in known..<max(size, known) {
-                        let column = order[place]
-                        guard distance[column] <= least else { continue }
-                        if distance[column] < least {
-                            known = done
-                            least = distance[column]
-                        }
-                        order.swapAt(place, known)
-                        known += 1
-                    }
-                    end = order[done..<known].first { rowOfColumn[$0] == Self.none } ?? Self.none
-                    if end != Self.none { break }
+        guard let costs = costs.baseAddress, !free.isEmpty else {
+            progress?(size, size)
+            return
+        }
+        let size = size
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * size) { doubles in
+            withUnsafeTemporaryAllocation(of: Int.self, capacity: 4 * size) { integers in
+                guard let distance = doubles.baseAddress, let before = integers.baseAddress else { return }
+                let paths = Paths(
+                    size: size, costs: costs, distance: distance, v: distance + size, before: before,
+                    order: before + size, rowOfColumn: before + 2 * size, columnOfRow: before + 3 * size)
+                paths.v.update(from: v, count: size)
+                paths.rowOfColumn.update(from: rowOfColumn, count: size)
+                paths.columnOfRow.update(from: columnOfRow, count: size)
+                for (number, row) in free.enumerated() {
+                    if number.isMultiple(of: 64) { progress?(size - free.count + number, size) }
+                    paths.augment(from: row)
                 }
-                let column = order[done]
-                done += 1
-                let owner = rowOfColumn[column]
-                let start = owner * size
-                let offset = Double(costs[start + column]) - v[column] - least
-                for place in known..<size {
-                    let other = order[place]
-                    let through = Double(costs[start + other]) - v[other] - offset
-                    guard through < distance[other] else { continue }
-                    (distance[other], before[other]) = (through, owner)
-                    guard through <= least else { continue }
-                    if rowOfColumn[other] == Self.none {
-                        end = other
-                        break
-                    }
-                    order.swapAt(place, known)
-                    known += 1
-                }
-            }
-            for column in order[..<done] where distance[column] < least { v[column] += distance[column] - least }
-            var column = end
-            while true {
-                let owner = before[column]
-                rowOfColumn[column] = owner
-                swap(&columnOfRow[owner], &column)
-                if owner == row { break }
+                v = Array(UnsafeBufferPointer(start: paths.v, count: size))
+                rowOfColumn = Array(UnsafeBufferPointer(start: paths.rowOfColumn, count: size))
+                columnOfRow = Array(UnsafeBufferPointer(start: paths.columnOfRow, count: size))
             }
         }
         progress?(size, size)
+    }
+}
+
+/// The state of the search for paths, in memory that is read without a check for each number: this is where the time goes.
+private struct Paths {
+    let size: Int
+    let costs: UnsafePointer<Float>
+    let distance, v: UnsafeMutablePointer<Double>
+    let before: UnsafeMutablePointer<Int>
+    /// Columns that are done, then those at the least distance, then the others.
+    let order: UnsafeMutablePointer<Int>
+    let rowOfColumn, columnOfRow: UnsafeMutablePointer<Int>
+
+    func augment(from row: Int) {
+        for column in 0..<size {
+            distance[column] = Double(costs[row * size + column]) - v[column]
+            before[column] = row
+            order[column] = column
+        }
+        var (done, known) = (0, 0)
+        var least = 0.0
+        var end = Solver.none
+        while end == Solver.none {
+            if known == done {
+                (least, known) = nearest(from: done)
+                end = (done..<known).first { rowOfColumn[order[$0]] == Solver.none }.map { order[$0] } ?? Solver.none
+                if end != Solver.none { break }
+            }
+            let column = order[done]
+            done += 1
+            end = relax(through: column, least, &known)
+        }
+        for place in 0..<done where distance[order[place]] < least {
+            v[order[place]] += distance[order[place]] - least
+        }
+        var column = end
+        while true {
+            let owner = before[column]
+            rowOfColumn[column] = owner
+            swap(&columnOfRow[owner], &column)
+            if owner == row { break }
+        }
+    }
+
+    /// Brings the columns at the least distance to the front of those that are not done.
+    private func nearest(from done: Int) -> (least: Double, known: Int) {
+        var (least, known) = (distance[order[done]], done + 1)
+        for place in known..<max(size, known) {
+            let column = order[place]
+            guard distance[column] <= least else { continue }
+            if distance[column] < least {
+                known = done
+                least = distance[column]
+            }
+            (order[place], order[known]) = (order[known], column)
+            known += 1
+        }
+        return (least, known)
+    }
+
+    /// Looks whether a column's owner leads nearer to others; gives a free one that it leads to at the least distance.
+    private func relax(through column: Int, _ least: Double, _ known: inout Int) -> Int {
+        let owner = rowOfColumn[column]
+        let own = costs + owner * size
+        let offset = Double(own[column]) - v[column] - least
+        for place in known..<size {
+            let other = order[place]
+            let through = Double(own[other]) - v[other] - offset
+            guard through < distance[other] else { continue }
+            (distance[other], before[other]) = (through, owner)
+            guard through <= least else { continue }
+            if rowOfColumn[other] == Solver.none { return other }
+            (order[place], order[known]) = (order[known], other)
+            known += 1
+        }
+        return Solver.none
     }
 }

@@ -23,6 +23,10 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case turnedTwice(transform: String)
     /// Elements of several methods that have no product.
     case notComposed(site: String, methods: String)
+    /// A base that is not of the model's making.
+    case unlikeBase(path: String, tensor: String, expected: String, found: String)
+    case baseIsModel(path: String)
+    case noUseOfBase(methods: [String])
     /// The method keeps every bit, and turning a stream rounds.
     case turningRounds(method: String)
     /// - Parameter stacks: the layers that there are, stack by stack.
@@ -64,6 +68,12 @@ extension ProtectionError: CustomStringConvertible {
             "several methods would act on the residual stream, and one of them turns it (\(transform)): give only one of them that site"
         case .notComposed(let site, let methods):
             "site \(site): elements of \(methods) cannot follow one another; choose other sites for one of them"
+        case .unlikeBase(let path, let tensor, let expected, let found):
+            "\(path): tensor \(tensor) of the base: expected \(expected) as in the model, found \(found); give the model that this one was trained from, in the same type"
+        case .baseIsModel(let path):
+            "\(path): the base is equal to the model wherever hidden channels are made; give the model that this one was trained from"
+        case .noUseOfBase(let methods):
+            "\(methods.joined(separator: ProtectionMethod.separator)) makes no use of a base here; leave it out or choose params with the sites of MLPs"
         case .turningRounds(let method):
             "the method \(method) keeps every bit, and turning the residual stream rounds; have it permuted or left as it is"
         case .layerOutOfRange(let layer, let stacks):

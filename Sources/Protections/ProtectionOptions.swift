@@ -1,3 +1,4 @@
+import Checkpoints
 import Symmetries
 
 /// What the user chose for one step.
@@ -23,6 +24,8 @@ public struct StepOptions: Sendable {
 public struct ProtectionOptions: Sendable {
     /// One at least; the first acts first.
     public private(set) var steps: [StepOptions]
+    /// The public model that this one was trained from, for methods that look at it.
+    public var base: Checkpoint?
     /// Nil keeps the source's files.
     public var maximumShardSize: Int?
     /// Nil for all cores.

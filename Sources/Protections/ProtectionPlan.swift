@@ -13,7 +13,10 @@ struct ProtectionPlan: Sendable {
     /// Resolves the options against a model.
     /// - Throws: what is wrong with them, before anything is written.
     init(_ options: ProtectionOptions, architecture: Architecture, checkpoint: Checkpoint) throws {
-        let chosen = try options.steps.map { try Self.step($0, architecture, checkpoint) }
+        let chosen = try options.steps.map { try Self.step($0, hasBase: options.base != nil, architecture, checkpoint) }
+        if options.base != nil, !chosen.contains(where: \.isAssigned) {
+            throw ProtectionError.noUseOfBase(methods: options.steps.map(\.method.name))
+        }
         let turning = chosen.filter { $0.siteKinds.contains(.residual) }
         if turning.count > 1, let turned = turning.first(where: { $0.residual.form != nil }) {
             throw ProtectionError.turnedTwice(transform: turned.residual.rawValue)
@@ -27,7 +30,7 @@ struct ProtectionPlan: Sendable {
 
     /// What one step's options mean for a model.
     private static func step(
-        _ options: StepOptions, _ architecture: Architecture, _ checkpoint: Checkpoint
+        _ options: StepOptions, hasBase: Bool, _ architecture: Architecture, _ checkpoint: Checkpoint
     ) throws -> ProtectionStep {
         let method = options.method
         let sampler = options.sampler ?? method.defaultSampler
@@ -57,7 +60,8 @@ struct ProtectionPlan: Sendable {
         }
         return ProtectionStep(
             method: method, sampler: sampler, condition: condition, siteKinds: kinds, residual: options.residual,
-            layers: options.layers.map { Array(Set($0)).sorted() })
+            layers: options.layers.map { Array(Set($0)).sorted() },
+            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp))
     }
 
     /// Why no residual stream may be moved, if so.

@@ -13,11 +13,14 @@ public struct ProtectionStep: Sendable, Equatable {
     public let residual: ResidualTransform
     /// Nil for all layers.
     public let layers: [Int]?
+    /// Whether the permutations of hidden channels were solved for against a base, and not drawn.
+    public let isAssigned: Bool
 
     public init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>? = nil,
-        residual: ResidualTransform = .permutation, layers: [Int]? = nil
+        residual: ResidualTransform = .permutation, layers: [Int]? = nil, isAssigned: Bool = false
     ) {
+        self.isAssigned = isAssigned
         (self.method, self.sampler, self.condition) = (method, sampler, condition)
         (self.siteKinds, self.residual, self.layers) = (siteKinds ?? method.siteKinds, residual, layers)
     }

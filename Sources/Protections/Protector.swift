@@ -73,12 +73,15 @@ public struct Protector: Sendable {
         let prediction = try PredictedRounding(
             script.sites, in: source, steps: steps, threads: options.threads)
         let gains = try FoldedGains(script.sites, in: source)
+        let assigned = try AssignedPermutations(
+            steps, script.sites, of: source, base: options.base, threads: options.threads)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { script.acts(on: $0.name) }
         let manifest = Manifest(
             nonce: nonce, steps: steps, family: architecture.family, siteCount: script.sites.count,
             keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: script.sites, by: derivation),
-            gains: try gains.sealed(script.sites, by: derivation), untied: untied, leftOut: source.leftOut,
+            gains: try gains.sealed(script.sites, by: derivation),
+            assigned: try assigned.sealed(steps, script.sites, by: derivation), untied: untied, leftOut: source.leftOut,
             inventory: Inventory(layout([]), of: source.tensors.values + script.added, source, isRewritten: isRewritten)
         )
         @Sendable func sealed(_ found: Inventory) -> Manifest {

@@ -2,7 +2,8 @@ import LinearAlgebra
 import Rewriting
 import Symmetries
 
-/// Draws each site's element from the derivation alone, so that it can be drawn again and need not be kept.
+/// Draws each site's element from the derivation alone, so that it can be drawn again and need not be kept; but what was solved for, the
+/// manifest keeps.
 struct KeyedElements: ElementProvider {
     private static let draws = 64
 
@@ -13,12 +14,15 @@ struct KeyedElements: ElementProvider {
     /// By site, the powers of two that go before its element (`Element.balanced`).
     private let exponents: [String: [Int]]
 
+    private let assigned: AssignedPermutations
+
     /// What a manifest tells of, under its key.
     /// - Parameter path: of the model, for messages.
     init(_ manifest: Manifest, _ sites: [Site], _ derivation: Derivation, path: String) throws {
         self.derivation = derivation
         steps = manifest.steps
         avoidsIdentity = manifest.avoidsIdentity
+        assigned = try AssignedPermutations(manifest, sites, by: derivation, path: path)
         exponents = try BalanceTable.open(manifest, of: sites, by: derivation, path: path)
     }
 
@@ -29,7 +33,8 @@ struct KeyedElements: ElementProvider {
         for (number, step) in steps.acting(at: site) {
             var stream = derivation.stream(site: site.path, step: number)
             func draw(avoidingIdentity: Bool) throws -> Element {
-                try site.group.sample(
+                if let solved = assigned[step: number, site] { return solved }
+                return try site.group.sample(
                     step.sampler, condition: step.condition, using: &stream, avoidsIdentity: avoidingIdentity)
             }
             guard let earlier = composed else {

@@ -17,10 +17,10 @@ public struct Manifest: Sendable, Equatable {
     /// Version 2 draws an element again where it is the identity; version 1 kept such.
     var avoidsIdentity: Bool { version > 1 }
 
-    /// Version 4 tells of a residual stream that was turned and version 5 of several steps; each is written for such alone: what does not
+    /// Version 4 tells of a residual stream that was turned and version 5 of several steps or of solved elements; each is written for such alone: what does not
     /// know it must not restore it.
     private static func version(_ steps: ProtectionSteps) -> Int {
-        steps.all.count > 1 ? 5 : steps.residual.form != nil ? 4 : 3
+        steps.all.count > 1 || steps.all.contains(where: \.isAssigned) ? 5 : steps.residual.form != nil ? 4 : 3
     }
 
     /// Version 3 predicts what rounding costs from the weights, earlier ones from groups, sampler and condition number alone.
@@ -39,6 +39,8 @@ public struct Manifest: Sendable, Equatable {
     let balance: [UInt8]?
     /// The sealed gains of the norms of turned streams (`FoldedGains`); nil where none is turned.
     let gains: [UInt8]?
+    /// The sealed permutations that were solved for against a base (`AssignedPermutations`); nil where none was.
+    let assigned: [UInt8]?
     /// A head that was stored apart from its table; nil where none was.
     public let untied: UntiedHead?
     /// Weights in other formats that lay beside the original and were not copied.
@@ -65,6 +67,7 @@ public struct Manifest: Sendable, Equatable {
                 steps.all.map { step in
                     var own = JSONObject()
                     step.describe(in: &own)
+                    if step.isAssigned { own["assigned"] = .bool(true) }
                     if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
                     return .object(own)
                 })
@@ -82,6 +85,7 @@ public struct Manifest: Sendable, Equatable {
         if version < 5, steps.residual.form != nil { object["residual"] = .string(steps.residual.rawValue) }
         if let untied { object["untied"] = untied.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
+        if let assigned { object["assigned"] = .string(Data(assigned).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
         return .object(object)
     }
@@ -129,7 +133,7 @@ public struct Manifest: Sendable, Equatable {
             steps = ProtectionSteps(try ProtectionStep(root, path: path))
         } else {
             let read = try required(root["steps"]?.array, "steps").map { try ProtectionStep($0, path: path) }
-            guard read.count > 1 else { throw ProtectionError.manifest(path: path, field: "steps") }
+            guard !read.isEmpty else { throw ProtectionError.manifest(path: path, field: "steps") }
             steps = ProtectionSteps(read[0], read.dropFirst())
         }
         guard version > 3 || steps.residual.form == nil else {
@@ -143,7 +147,7 @@ public struct Manifest: Sendable, Equatable {
             try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
         }
         untied = try root["untied"].map { try required(UntiedHead($0), "untied") }
-        (balance, gains) = (try data("balance"), try data("gains"))
+        (balance, gains, assigned) = (try data("balance"), try data("gains"), try data("assigned"))
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
         coreType = try string("core_type")
@@ -157,8 +161,8 @@ public struct Manifest: Sendable, Equatable {
 
     init(
         nonce: ProtectionNonce, steps: ProtectionSteps, family: String, siteCount: Int, keyIdentifier: String,
-        roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, untied: UntiedHead?, leftOut: [String],
-        inventory: Inventory
+        roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, assigned: [UInt8]?,
+        untied: UntiedHead?, leftOut: [String], inventory: Inventory
     ) {
         version = Self.version(steps)
         self.nonce = nonce
@@ -167,7 +171,7 @@ public struct Manifest: Sendable, Equatable {
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
         self.roundingMultiple = roundingMultiple
-        (self.balance, self.gains, self.untied) = (balance, gains, untied)
+        (self.balance, self.gains, self.assigned, self.untied) = (balance, gains, assigned, untied)
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType
@@ -200,6 +204,7 @@ extension ProtectionStep {
             siteKinds: Set(try required(json["sites"]?.array, "sites").map { try word("sites", $0) }),
             residual: try json["residual"].map { try word("residual", $0) } ?? .permutation,
             layers: json["layers"]?.string == "all"
-                ? nil : try required(json["layers"]?.array, "layers").map { try required($0.int, "layers") })
+                ? nil : try required(json["layers"]?.array, "layers").map { try required($0.int, "layers") },
+            isAssigned: try json["assigned"].map { try required($0.bool, "assigned") } ?? false)
     }
 }

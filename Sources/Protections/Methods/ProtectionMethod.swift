@@ -17,11 +17,16 @@ public struct ProtectionMethod: Sendable {
     /// How elements may be drawn, the default first.
     public let samplers: [Sampler]
 
+    /// Whether, given the base that a model was trained from, it moves hidden channels as far from the base's as a permutation can,
+    /// instead of drawing one.
+    public let assignsChannels: Bool
+
     /// - Parameter samplers: one at least.
     public init(
         name: String, summary: String, reference: String? = nil, siteKinds: Set<Site.Kind>,
-        samplers first: Sampler, _ others: Sampler...
+        assignsChannels: Bool = false, samplers first: Sampler, _ others: Sampler...
     ) {
+        self.assignsChannels = assignsChannels
         (self.name, self.summary, self.reference, self.siteKinds) = (name, summary, reference, siteKinds)
         samplers = [first] + others
     }

@@ -25,6 +25,12 @@ struct Protect: ParsableCommand {
     )
     var method: MethodList
 
+    @Option(
+        help:
+            "The public model that this one was trained from: params then moves the channels of MLPs as far from it as a permutation can."
+    )
+    var base: String?
+
     @OptionGroup var key: KeyOption
 
     @Option(help: "How matrices are drawn; the method's first unless said otherwise.")
@@ -79,6 +85,8 @@ struct Protect: ParsableCommand {
             let secret = try key.read()
             let source = try openModel(model, including: copying.include)
             try source.refuseKey(at: key.path)
+            var options = options
+            options.base = try base.map { try openModel($0, including: []) }
             try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
