@@ -11,19 +11,20 @@ public struct LinearAssignment: Sendable {
     /// Proof that no assignment is cheaper: `u[i] + v[j] ≤ c[i, j]` everywhere and equal where assigned, to rounding.
     public let rowDuals, columnDuals: [Double]
 
-    /// - Parameter progress: called now and then with the rows that are assigned for good, of all.
+    /// - Parameter progress: called now and then with the rows that are assigned for good, of all; what it throws ends the search.
     /// - Throws: `LinearAlgebraError.dimensionMismatch` unless the matrix is square, `notFinite` where a cost is no number.
-    public init(minimising costs: Matrix<Float>, progress: ((Int, Int) -> Void)? = nil) throws(LinearAlgebraError) {
+    public init(minimising costs: Matrix<Float>, progress: (Int, Int) throws -> Void = { _, _ in }) throws {
         guard costs.rows == costs.columns else {
-            throw .dimensionMismatch(
+            throw LinearAlgebraError.dimensionMismatch(
                 operation: "linear assignment", expected: "as many columns as rows",
                 found: "\(costs.rows) x \(costs.columns)")
         }
         if let place = costs.elements.firstIndex(where: { !$0.isFinite }) {
-            throw .notFinite(operation: "linear assignment", row: place / costs.columns, column: place % costs.columns)
+            throw LinearAlgebraError.notFinite(
+                operation: "linear assignment", row: place / costs.columns, column: place % costs.columns)
         }
         var solver = Solver(size: costs.rows)
-        costs.elements.withUnsafeBufferPointer { solver.solve($0, progress: progress) }
+        try costs.elements.withUnsafeBufferPointer { try solver.solve($0, progress: progress) }
         columns = solver.columnOfRow
         columnDuals = solver.v
         var (rowDuals, total) = ([Double](), 0.0)
@@ -54,11 +55,13 @@ private struct Solver {
         v = Array(repeating: 0, count: size)
     }
 
-    mutating func solve(_ costs: UnsafeBufferPointer<Float>, progress: ((Int, Int) -> Void)?) {
+    mutating func solve(
+        _ costs: UnsafeBufferPointer<Float>, progress: (Int, Int) throws -> Void
+    ) throws {
         guard size > 0 else { return }
         reduceColumns(costs)
-        for _ in 0..<2 { reduceRows(costs) }
-        augment(costs, progress)
+        for _ in 0..<2 { try reduceRows(costs, progress) }
+        try augment(costs, progress)
     }
 
     /// Every column takes its cheapest row; the best of those that want the same row gets it. Rows that one column alone wants pass on
@@ -101,7 +104,9 @@ private struct Solver {
 
     /// Every free row takes its cheapest column at the price of the second cheapest; whoever is driven out tries again, at once where
     /// prices moved, in the next round where they did not.
-    private mutating func reduceRows(_ costs: UnsafeBufferPointer<Float>) {
+    private mutating func reduceRows(
+        _ costs: UnsafeBufferPointer<Float>, _ progress: (Int, Int) throws -> Void
+    ) throws {
         guard size > 1 else { return }
         var waiting = Array(free.reversed())
         free = []
@@ -113,6 +118,7 @@ private struct Solver {
                 continue
             }
             tries -= 1
+            if tries.isMultiple(of: 1024) { try progress(0, size) }
             let start = row * size
             var (first, second) = (0, 0)
             var (least, next) = (Double(costs[start]) - v[0], Double.infinity)
@@ -144,14 +150,13 @@ private struct Solver {
     }
 
     /// The shortest path from each free row to a free column, by Dijkstra's method over reduced costs.
-    private mutating func augment(_ costs: UnsafeBufferPointer<Float>, _ progress: ((Int, Int) -> Void)?) {
-        guard let costs = costs.baseAddress, !free.isEmpty else {
-            progress?(size, size)
-            return
-        }
+    private mutating func augment(
+        _ costs: UnsafeBufferPointer<Float>, _ progress: (Int, Int) throws -> Void
+    ) throws {
+        guard let costs = costs.baseAddress else { return }
         let size = size
-        withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * size) { doubles in
-            withUnsafeTemporaryAllocation(of: Int.self, capacity: 4 * size) { integers in
+        try withUnsafeTemporaryAllocation(of: Double.self, capacity: 2 * size) { doubles in
+            try withUnsafeTemporaryAllocation(of: Int.self, capacity: 4 * size) { integers in
                 guard let distance = doubles.baseAddress, let before = integers.baseAddress else { return }
                 let paths = Paths(
                     size: size, costs: costs, distance: distance, v: distance + size, before: before,
@@ -160,7 +165,7 @@ private struct Solver {
                 paths.rowOfColumn.update(from: rowOfColumn, count: size)
                 paths.columnOfRow.update(from: columnOfRow, count: size)
                 for (number, row) in free.enumerated() {
-                    if number.isMultiple(of: 64) { progress?(size - free.count + number, size) }
+                    if number.isMultiple(of: 64) { try progress(size - free.count + number, size) }
                     paths.augment(from: row)
                 }
                 v = Array(UnsafeBufferPointer(start: paths.v, count: size))
@@ -168,7 +173,7 @@ private struct Solver {
                 columnOfRow = Array(UnsafeBufferPointer(start: paths.columnOfRow, count: size))
             }
         }
-        progress?(size, size)
+        try progress(size, size)
     }
 }
 

@@ -27,6 +27,8 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case unlikeBase(path: String, tensor: String, expected: String, found: String)
     case baseIsModel(path: String)
     case noUseOfBase(methods: [String])
+    /// Weights of one of the two are no numbers.
+    case notAssigned(site: String, base: String)
     /// The method keeps every bit, and turning a stream rounds.
     case turningRounds(method: String)
     /// - Parameter stacks: the layers that there are, stack by stack.
@@ -72,6 +74,8 @@ extension ProtectionError: CustomStringConvertible {
             "\(path): tensor \(tensor) of the base: expected \(expected) as in the model, found \(found); give the model that this one was trained from, in the same type"
         case .baseIsModel(let path):
             "\(path): the base is equal to the model wherever hidden channels are made; give the model that this one was trained from"
+        case .notAssigned(let site, let base):
+            "site \(site): weights of the model or of the base \(base) are no numbers, or too large to be compared; leave the base out"
         case .noUseOfBase(let methods):
             "\(methods.joined(separator: ProtectionMethod.separator)) makes no use of a base here; leave it out or choose params with the sites of MLPs"
         case .turningRounds(let method):

@@ -109,6 +109,12 @@ import Testing
         refused(.baseIsModel(path: source.path), options(base: source))
         let base = try makeBase(of: "llama")
         refused(.noUseOfBase(methods: ["lossless"]), options(base: base, method: .lossless))
+        var broken = try EditableModel(reading: base.path)
+        let gate = try #require(broken.tensors.firstIndex { $0.name.hasSuffix("layers.1.mlp.gate_proj.weight") })
+        broken.tensors[gate].bytes.replaceSubrange(0..<4, with: [0, 0, 0xC0, 0x7F])
+        try broken.write(to: folder("broken"))
+        let nan = try Checkpoint(opening: folder("broken"))
+        refused(.notAssigned(site: "layers.1.mlp", base: nan.path), options(base: nan))
         let other = try Checkpoint(opening: Fixtures.path("llama_bf16"))
         let tied = try Checkpoint(opening: Fixtures.path("llama_tied"))
         for wrong in [other, tied, try Checkpoint(opening: Fixtures.path("bert"))] {

@@ -39,7 +39,12 @@ struct AssignedPermutations: Sendable {
             number, _ in
             let (step, site) = places[number]
             let costs = try AssignmentCosts(of: site, in: model, base: base)
-            let solved = try LinearAssignment(minimising: costs.matrix).columns
+            let solved: [Int]
+            do {
+                solved = try LinearAssignment(minimising: costs.matrix) { _, _ in try Interruption.check() }.columns
+            } catch LinearAlgebraError.notFinite {
+                throw ProtectionError.notAssigned(site: site.path, base: base.path)
+            }
             // Where all costs are alike nothing is said against the identity, and something must move.
             let stays = solved == Array(solved.indices)
             found.withLock {

@@ -1,12 +1,13 @@
 import Checkpoints
+import Foundations
 import LinearAlgebra
 import Symmetries
 
 /// What it costs to put channel b of a model where its base has channel a: the inner product of all that the two channels are made of, in
 /// f32. The assignment of least cost moves the weights farthest from the base's (PaRaMS, arXiv 2503.07661).
 struct AssignmentCosts {
-    /// Values of each channel that are read at a time.
-    private static let width = 256
+    /// Values of all channels that are read at a time.
+    private static let values = 1 << 19
 
     private(set) var matrix: Matrix<Float>
     /// Whether any weight differs.
@@ -29,9 +30,10 @@ struct AssignmentCosts {
         _ slice: Site.Slice, _ own: TensorRecord, _ other: TensorRecord, _ model: Checkpoint, _ base: Checkpoint
     ) throws {
         let (n, columns) = (matrix.rows, own.matrixShape.columns)
+        let width = max(16, Self.values / max(n, 1))
         for part in 0..<slice.width {
-            for start in stride(from: 0, to: columns, by: Self.width) {
-                let count = min(Self.width, columns - start)
+            for start in stride(from: 0, to: columns, by: width) {
+                let count = min(width, columns - start)
                 func packed(_ tensor: TensorRecord, _ checkpoint: Checkpoint) -> Matrix<Float> {
                     Self.values(rows: n, count) { channel, target in
                         let row = slice.start + channel * slice.stride + part
@@ -48,11 +50,12 @@ struct AssignmentCosts {
         _ slice: Site.Slice, _ own: TensorRecord, _ other: TensorRecord, _ model: Checkpoint, _ base: Checkpoint
     ) throws {
         let (n, shape) = (matrix.rows, own.matrixShape)
+        let height = max(16, Self.values / max(n, 1))
         let rows = slice.across ?? 0..<shape.rows
         var line = [Float](repeating: 0, count: shape.columns)
         for part in 0..<slice.width {
-            for start in stride(from: rows.lowerBound, to: rows.upperBound, by: Self.width) {
-                let count = min(Self.width, rows.upperBound - start)
+            for start in stride(from: rows.lowerBound, to: rows.upperBound, by: height) {
+                let count = min(height, rows.upperBound - start)
                 func packed(_ tensor: TensorRecord, _ checkpoint: Checkpoint) -> Matrix<Float> {
                     Self.values(rows: count, n) { row, target in
                         line.withUnsafeMutableBufferPointer { line in
@@ -70,6 +73,7 @@ struct AssignmentCosts {
 
     /// costs += base · ownᵀ, or baseᵀ · own where channels are columns.
     private mutating func add(_ base: Matrix<Float>, _ own: Matrix<Float>, transposed: Bool) throws {
+        try Interruption.check()
         try base.withView { base in
             try own.withView { own in
                 try matrix.withMutableView { costs in
