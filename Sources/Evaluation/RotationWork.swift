@@ -2,6 +2,7 @@ import Architectures
 import Checkpoints
 import Foundations
 import LinearAlgebra
+import Rewriting
 import Symmetries
 import Synchronization
 
@@ -10,9 +11,6 @@ import Synchronization
 /// A tensor of n weights that meets a stream of width d becomes a product with the d x d matrix R, of 2·n·d floating-point operations.
 /// What else a protection does (drawing R, widening, rounding, reading and writing) is not counted.
 package struct RotationWork: Sendable {
-    /// Rows of a table, or of what reads the stream, that are multiplied at a time; and columns of what writes it.
-    private static let rows = 256
-    private static let columns = 512
     /// How long products are timed.
     private static let trial = Duration.milliseconds(200)
 
@@ -67,7 +65,8 @@ package struct RotationWork: Sendable {
         BLASThreads.use(1)
         let (d, threads) = (part.width, WorkerThreads.count(threads))
         let turning = matrix(d, d, type)
-        let operand = part.axis == 1 ? matrix(rows, d, type) : matrix(d, columns, type)
+        let operand =
+            part.axis == 1 ? matrix(DenseRotation.rows(width: d), d, type) : matrix(d, DenseRotation.columns, type)
         let own = 2 * Double(operand.rows * operand.columns) * Double(d)
         let clock = ContinuousClock()
         var best = 0.0

@@ -38,6 +38,9 @@ public struct ProtectionOptions: Sendable {
 
     public init(_ first: StepOptions, then others: [StepOptions] = []) { steps = [first] + others }
 
+    /// Whether no step's condition number was named.
+    var namesNoCondition: Bool { steps.allSatisfy { $0.condition == nil } }
+
     /// Of the first step.
     public subscript<Value>(dynamicMember path: WritableKeyPath<StepOptions, Value>) -> Value {
         get { steps[0][keyPath: path] }

@@ -25,7 +25,7 @@ struct ProtectionPlan: Sendable {
         for step in steps.all where !sites.contains(where: step.acts) {
             throw ProtectionError.noSites(path: checkpoint.path, method: step.method.name)
         }
-        if options.steps.allSatisfy({ $0.condition == nil }) { try refuseCostlyRounding() }
+        if options.namesNoCondition { try refuseCostlyRounding() }
     }
 
     /// What one step's options mean for a model.

@@ -40,22 +40,16 @@ public struct ProtectionSteps: Sendable, Equatable {
     }
 
     /// The same without powers of two.
-    var withoutScales: ProtectionSteps {
-        func unscaled(_ step: ProtectionStep) -> ProtectionStep {
-            var step = step
-            if step.sampler == .exact { step.condition = 1 }
-            return step
-        }
-        return ProtectionSteps(unscaled(all[0]), all.dropFirst().map(unscaled))
-    }
+    var withoutScales: ProtectionSteps { mapped { if $0.sampler == .exact { $0.condition = 1 } } }
 
     /// The same with each step's kinds of sites as they are in a model.
     func resolved(_ architecture: Architecture) -> ProtectionSteps {
-        func resolved(_ step: ProtectionStep) -> ProtectionStep {
-            var step = step
-            step.siteKinds = Set(step.sites(of: architecture).map(\.kind))
-            return step
-        }
-        return ProtectionSteps(resolved(all[0]), all.dropFirst().map(resolved))
+        mapped { $0.siteKinds = Set($0.sites(of: architecture).map(\.kind)) }
+    }
+
+    private func mapped(_ change: (inout ProtectionStep) -> Void) -> ProtectionSteps {
+        var changed = all
+        for number in changed.indices { change(&changed[number]) }
+        return ProtectionSteps(changed[0], changed.dropFirst())
     }
 }

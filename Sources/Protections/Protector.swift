@@ -48,7 +48,7 @@ public struct Protector: Sendable {
         do {
             return try protect(
                 source, architecture, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
-        } catch RewritingError.inexactScaling where options.steps.allSatisfy({ $0.condition == nil }) {
+        } catch RewritingError.inexactScaling where options.namesNoCondition {
             let unscaled = try plan.withoutScales(architecture, source)
             return try protect(
                 source, architecture, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true)

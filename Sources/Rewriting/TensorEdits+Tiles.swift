@@ -5,8 +5,6 @@ extension TensorEdits {
     private static let tileBytes = 1 << 20
     /// Rows that make a product with a head's matrix efficient.
     private static let productRows = 128
-    /// Rows that a dense rotation of columns multiplies at a time, and values: BLAS packs the rotation for each product.
-    private static let (rotatedRows, rotatedValues) = (1024, 1 << 22)
     /// Bytes of rows that a rotation makes at a time: each time it reads all of its run's rows.
     private static let turnedBytes = 32 << 20
 
@@ -15,10 +13,10 @@ extension TensorEdits {
     var rowTiles: [Range<Int>] {
         let rowBytes = max(shape.columns * tensor.type.bitWidth / 8, 1)
         let free = max(1, Self.tileBytes / rowBytes)
-        let rotated = min(Self.rotatedRows, max(Self.productRows, Self.rotatedValues / max(shape.columns, 1)))
         let count =
             rotatesColumns
-            ? rotated : mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
+            ? DenseRotation.rows(width: shape.columns)
+            : mixesColumns ? max(Self.productRows, min(free, 2 * Self.productRows)) : free
         // Rows of a tile; nil where all of a run's are mixed.
         var runs: [(range: Range<Int>, count: Int?)] = []
         var end = 0

@@ -12,10 +12,9 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
     /// Elements of a packed operand that stays in the second-level cache beside its result.
     private static var packedElements: Int { 1 << 16 }
     /// Values of a stream's vectors that are turned at a time by a fast rotation: half a second-level cache where they lie side by side, half a
-    /// first-level one where they lie one behind the other. A product makes more of them worth it.
+    /// first-level one where they lie one behind the other.
     private static var turnedElements: Int { (1 << 18) / MemoryLayout<Real>.stride }
     private static var turnedRowElements: Int { (1 << 14) / MemoryLayout<Real>.stride }
-    private static var turnedColumns: Int { 512 }
 
     /// The whole tensor.
     let input: UnsafePointer<Input.Stored>
@@ -109,7 +108,7 @@ struct TileKernel<Input: WeightStorage, Output: WeightStorage> where Input.Real 
         to first: Int
     ) throws {
         let n = turn.dimension
-        let width = turn.matrix == nil ? max(32, Self.turnedElements / max(n, 1)) : Self.turnedColumns
+        let width = turn.matrix == nil ? max(32, Self.turnedElements / max(n, 1)) : DenseRotation.columns
         let strip = max(min(width, columns), 1)
         let packed = scratch.buffer(1, of: Real.self, count: n * strip)
         let spare = scratch.buffer(2, of: Real.self, count: n * strip)

@@ -25,17 +25,42 @@ protocol WeightStorage {
         _ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Stored>, _ index: UnsafePointer<Int32>,
         _ scale: UnsafePointer<Scale>, _ count: Int
     ) -> Int
+    /// What `take` and its kin run.
+    static var shuffles: ShuffleKernels<Stored, Real> { get }
+}
+
+/// The kernels that permute, scale and convert.
+struct ShuffleKernels<Stored, Real> {
+    typealias Values<T> = UnsafePointer<T>
+    typealias Target<T> = UnsafeMutablePointer<T>
+
+    let take: (Target<Real>, Values<Stored>, Values<Int32>, Values<Real>, Int) -> Void
+    let put: (Target<Stored>, Values<Real>, Values<Int32>, Values<Real>, Int) -> Void
+    let takeRows: (Target<Real>, Values<Stored>, Int, Values<Int32>, Values<Real>, Int, Int) -> Void
+    let putRows: (Target<Stored>, Int, Values<Real>, Values<Int32>, Values<Real>, Int, Int) -> Void
+}
+
+extension WeightStorage {
     /// `target[i] = source[shuffle.source[i]] · shuffle.scale[i]`.
-    static func take(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, _ shuffle: Shuffle<Real>)
-    static func put(_ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Real>, _ shuffle: Shuffle<Real>)
+    static func take(_ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, _ shuffle: Shuffle<Real>) {
+        shuffles.take(target, source, shuffle.source, shuffle.scale, shuffle.count)
+    }
+
+    static func put(_ target: UnsafeMutablePointer<Stored>, _ source: UnsafePointer<Real>, _ shuffle: Shuffle<Real>) {
+        shuffles.put(target, source, shuffle.source, shuffle.scale, shuffle.count)
+    }
+
     /// The same of runs of `width` values: those that are stored lie `stride` apart, the others side by side.
     static func takeRows(
         _ target: UnsafeMutablePointer<Real>, _ source: UnsafePointer<Stored>, stride: Int, width: Int,
-        _ shuffle: Shuffle<Real>)
+        _ shuffle: Shuffle<Real>
+    ) { shuffles.takeRows(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
+
     /// - Parameter rows: which of the shuffle's results are wanted.
     static func putRows(
         _ target: UnsafeMutablePointer<Stored>, stride: Int, _ source: UnsafePointer<Real>, width: Int,
-        _ shuffle: Shuffle<Real>, _ rows: Range<Int>)
+        _ shuffle: Shuffle<Real>, _ rows: Range<Int>
+    ) { shuffle.withRows(rows) { shuffles.putRows(target, stride, source, $0, $1, rows.count, width) } }
 }
 
 extension WeightStorage where Real == Float {
@@ -93,24 +118,8 @@ enum BF16Storage: WeightStorage {
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_bf16(target, source, index, scale, count) }
 
-    static func take(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ shuffle: Shuffle<Float>
-    ) { mp_take_bf16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func put(
-        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
-    ) { mp_put_bf16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func takeRows(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, stride: Int, width: Int,
-        _ shuffle: Shuffle<Float>
-    ) { mp_take_rows_bf16(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
-
-    static func putRows(
-        _ target: UnsafeMutablePointer<UInt16>, stride: Int, _ source: UnsafePointer<Float>, width: Int,
-        _ shuffle: Shuffle<Float>, _ rows: Range<Int>
-    ) {
-        shuffle.withRows(rows) { mp_put_rows_bf16(target, stride, source, $0, $1, rows.count, width) }
+    static var shuffles: ShuffleKernels<UInt16, Float> {
+        ShuffleKernels(take: mp_take_bf16, put: mp_put_bf16, takeRows: mp_take_rows_bf16, putRows: mp_put_rows_bf16)
     }
 }
 
@@ -134,24 +143,8 @@ enum F16Storage: WeightStorage {
         _ scale: UnsafePointer<Float>, _ count: Int
     ) -> Int { mp_gather_f16(target, source, index, scale, count) }
 
-    static func take(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, _ shuffle: Shuffle<Float>
-    ) { mp_take_f16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func put(
-        _ target: UnsafeMutablePointer<UInt16>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
-    ) { mp_put_f16(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func takeRows(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<UInt16>, stride: Int, width: Int,
-        _ shuffle: Shuffle<Float>
-    ) { mp_take_rows_f16(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
-
-    static func putRows(
-        _ target: UnsafeMutablePointer<UInt16>, stride: Int, _ source: UnsafePointer<Float>, width: Int,
-        _ shuffle: Shuffle<Float>, _ rows: Range<Int>
-    ) {
-        shuffle.withRows(rows) { mp_put_rows_f16(target, stride, source, $0, $1, rows.count, width) }
+    static var shuffles: ShuffleKernels<UInt16, Float> {
+        ShuffleKernels(take: mp_take_f16, put: mp_put_f16, takeRows: mp_take_rows_f16, putRows: mp_put_rows_f16)
     }
 }
 
@@ -169,24 +162,8 @@ enum F32Storage: WeightStorage {
         mp_f64_to_f32(target, source, count)
     }
 
-    static func take(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Double>
-    ) { mp_take_f32(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func put(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Double>, _ shuffle: Shuffle<Double>
-    ) { mp_put_f32(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func takeRows(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Float>, stride: Int, width: Int,
-        _ shuffle: Shuffle<Double>
-    ) { mp_take_rows_f32(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
-
-    static func putRows(
-        _ target: UnsafeMutablePointer<Float>, stride: Int, _ source: UnsafePointer<Double>, width: Int,
-        _ shuffle: Shuffle<Double>, _ rows: Range<Int>
-    ) {
-        shuffle.withRows(rows) { mp_put_rows_f32(target, stride, source, $0, $1, rows.count, width) }
+    static var shuffles: ShuffleKernels<Float, Double> {
+        ShuffleKernels(take: mp_take_f32, put: mp_put_f32, takeRows: mp_take_rows_f32, putRows: mp_put_rows_f32)
     }
 }
 
@@ -205,24 +182,8 @@ enum F64Storage: WeightStorage {
         _ scale: UnsafePointer<Double>, _ count: Int
     ) -> Int { mp_gather_f64(target, source, index, scale, count) }
 
-    static func take(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ shuffle: Shuffle<Double>
-    ) { mp_take_f64(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func put(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, _ shuffle: Shuffle<Double>
-    ) { mp_put_f64(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func takeRows(
-        _ target: UnsafeMutablePointer<Double>, _ source: UnsafePointer<Double>, stride: Int, width: Int,
-        _ shuffle: Shuffle<Double>
-    ) { mp_take_rows_f64(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
-
-    static func putRows(
-        _ target: UnsafeMutablePointer<Double>, stride: Int, _ source: UnsafePointer<Double>, width: Int,
-        _ shuffle: Shuffle<Double>, _ rows: Range<Int>
-    ) {
-        shuffle.withRows(rows) { mp_put_rows_f64(target, stride, source, $0, $1, rows.count, width) }
+    static var shuffles: ShuffleKernels<Double, Double> {
+        ShuffleKernels(take: mp_take_f64, put: mp_put_f64, takeRows: mp_take_rows_f64, putRows: mp_put_rows_f64)
     }
 }
 
@@ -233,23 +194,7 @@ enum WideFloat: WeightStorage {
     typealias Scale = Float
     typealias Wide = WideFloat
 
-    static func take(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
-    ) { mp_take_wide(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func put(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ shuffle: Shuffle<Float>
-    ) { mp_put_wide(target, source, shuffle.source, shuffle.scale, shuffle.count) }
-
-    static func takeRows(
-        _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, stride: Int, width: Int,
-        _ shuffle: Shuffle<Float>
-    ) { mp_take_rows_wide(target, source, stride, shuffle.source, shuffle.scale, shuffle.count, width) }
-
-    static func putRows(
-        _ target: UnsafeMutablePointer<Float>, stride: Int, _ source: UnsafePointer<Float>, width: Int,
-        _ shuffle: Shuffle<Float>, _ rows: Range<Int>
-    ) {
-        shuffle.withRows(rows) { mp_put_rows_wide(target, stride, source, $0, $1, rows.count, width) }
+    static var shuffles: ShuffleKernels<Float, Float> {
+        ShuffleKernels(take: mp_take_wide, put: mp_put_wide, takeRows: mp_take_rows_wide, putRows: mp_put_rows_wide)
     }
 }

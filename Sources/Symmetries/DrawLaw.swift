@@ -15,18 +15,22 @@ extension Group {
 
     /// The mean of `Element.roundingMultiple` over elements that are drawn by these laws, the first acting first, and composed.
     ///
-    /// One law's mean is known. What several give depends on their order: D·Q before a diagonal factor costs nothing, behind one it does.
-    /// It is taken over draws that everybody can repeat.
+    /// One law's mean is known. What several matrices of GL(n) give depends on their order: D·Q before a diagonal factor costs nothing,
+    /// behind one it does. It is taken over draws that everybody can repeat.
     public func expectedRoundingMultiple(_ laws: [DrawLaw]) throws(LinearAlgebraError) -> Double {
         guard let first = laws.first else { return 1 }
         guard laws.count > 1 else { return expectedRoundingMultiple(first.sampler, condition: first.condition) }
+        switch self {
+        case .generalLinear, .product: break
+        case .torus, .torusPhases, .pairSigns, .pairScales, .monomial, .orthogonal: return 1
+        }
         var sum = 0.0
         for trial in 0..<Self.trials {
             var stream = KeyedRandomStream(secret: [], info: "rounding/\(trial)")
-            var composed: Element?
-            for law in laws {
+            var composed = try sample(first.sampler, condition: first.condition, using: &stream) as Element?
+            for law in laws.dropFirst() {
                 let next = try sample(law.sampler, condition: law.condition, using: &stream)
-                composed = composed.map { next.composed(after: $0) ?? next } ?? next
+                composed = composed.flatMap(next.composed)
             }
             sum += composed?.roundingMultiple ?? 1
         }

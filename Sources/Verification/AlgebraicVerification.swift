@@ -43,7 +43,7 @@ public struct AlgebraicVerification: Sendable {
         let results = found.withLock { $0.compactMap { $0 } }
         if let manifest {
             problems += ManifestCheck(manifest: manifest, architecture: architecture, allowance: allowance).problems
-            problems += Self.brokenClaims(manifest, architecture, results)
+            problems += Self.brokenClaims(allowance, results)
         }
         var (displacement, ofMoved) = (TensorSums.none, TensorSums.none)
         var byKind: [Site.Kind: TensorSums] = [:]
@@ -127,10 +127,8 @@ public struct AlgebraicVerification: Sendable {
     }
 
     /// Sites that the manifest says are protected and that have not moved.
-    private static func brokenClaims(
-        _ manifest: Manifest, _ architecture: Architecture, _ results: [SiteResult]
-    ) -> [String] {
-        let acted = Set(manifest.steps.sites(of: architecture).map(\.path))
+    private static func brokenClaims(_ allowance: RoundingAllowance, _ results: [SiteResult]) -> [String] {
+        let acted = Set(allowance.sites.map(\.path))
         return results.filter { !$0.isMoved && acted.contains($0.path) }
             .map { "site \($0.path) has not moved, but \(Manifest.fileName) says that it is protected" }
     }
