@@ -5,6 +5,7 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let collections = Target.Dependency.product(name: "OrderedCollections", package: "swift-collections")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -17,6 +18,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // Ground: C.
@@ -30,7 +32,7 @@ let package = Package(
         .plugin(name: "EmbedTexts", capability: .buildTool(), dependencies: ["embed-texts"]),
 
         // Rooms, from the ground up: each imports only rooms above it in this list.
-        .target(name: "Foundations", dependencies: ["CSystemShims"], swiftSettings: strict),
+        .target(name: "Foundations", dependencies: ["CSystemShims", yams], swiftSettings: strict),
         .target(
             name: "LinearAlgebra", dependencies: ["CSystemShims", crypto, cryptoExtras],
             swiftSettings: strict),
@@ -46,13 +48,14 @@ let package = Package(
         .target(
             name: "Rewriting", dependencies: ["Symmetries", "Checkpoints", "CKernels"], swiftSettings: strict),
         .target(
-            name: "Protections", dependencies: ["Rewriting", "Symmetries", "Checkpoints", "CKernels", crypto],
+            name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
+            swiftSettings: strict),
+        .target(
+            name: "Protections",
+            dependencies: ["Rewriting", "Symmetries", "ForwardPass", "Checkpoints", "CKernels", crypto],
             swiftSettings: strict),
         .target(
             name: "Merging", dependencies: ["Foundations", "Checkpoints", "Architectures"],
-            swiftSettings: strict),
-        .target(
-            name: "ForwardPass", dependencies: ["Architectures", "Checkpoints", "LinearAlgebra", "CKernels"],
             swiftSettings: strict),
         .target(
             name: "Verification",

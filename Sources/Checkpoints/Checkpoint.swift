@@ -38,6 +38,8 @@ public final class Checkpoint: Sendable {
     package let memo = Memo()
     /// Tensors that are kept in memory; their records name no shard.
     private let memory: TensorMemory?
+    /// Tensors that are made in the place of stored ones.
+    private let made: MadeTensors?
 
     /// - Parameter patterns: files to be copied although they look like weights in another form or are hidden; see
     ///   `InclusionPatterns`.
@@ -46,7 +48,7 @@ public final class Checkpoint: Sendable {
     ) throws(CheckpointError) {
         self.path = path
         self.system = system
-        memory = nil
+        (memory, made) = (nil, nil)
         let status = try system.status(path)
         guard status.kind != .other else { throw .notAFileOrDirectory(path: path) }
         isSingleFile = status.kind == .file
@@ -84,10 +86,23 @@ public final class Checkpoint: Sendable {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
         tensors = base.tensors.merging(memory.records.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) { $1 }
-        self.memory = memory
+        (self.memory, made) = (memory, base.made)
     }
 
-    /// A tensor's bytes in the mapping, or in memory; valid while the checkpoint lives.
+    /// A checkpoint in which some tensors are made, in the place of the other's, when they are asked for.
+    package init(_ base: Checkpoint, making source: any TensorSource) {
+        (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
+        (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
+        (tensors, memory, made) = (base.tensors, base.memory, MadeTensors(source))
+    }
+
+    /// A tensor's bytes, which may be made now.
+    package func content(of tensor: TensorRecord) -> TensorContent {
+        if let made, made.source.makes(tensor.name) { return made.content(of: tensor) }
+        return TensorContent(bytes(of: tensor), of: self)
+    }
+
+    /// A tensor's bytes as they are stored, in the mapping or in memory; valid while the checkpoint lives.
     public func bytes(of tensor: TensorRecord) -> UnsafeRawBufferPointer {
         guard shards.indices.contains(tensor.shard) else {
             return memory?.bytes(of: tensor) ?? UnsafeRawBufferPointer(start: nil, count: 0)
@@ -103,6 +118,7 @@ public final class Checkpoint: Sendable {
     /// The same of the tensor of a name, where there is one.
     package func releasePages(ofTensor name: String) {
         if let tensor = tensors[name] { releasePages(of: tensor) }
+        for other in made?.source.others ?? [] { other.releasePages(ofTensor: name) }
     }
 
     /// The same for some of a tensor's bytes: the whole pages among them.
@@ -116,6 +132,7 @@ public final class Checkpoint: Sendable {
     /// Throws `sourceChanged` when somebody wrote to a shard since it was opened.
     public func checkUnchanged() throws(CheckpointError) {
         for shard in shards { try shard.file.checkUnchanged() }
+        for other in made?.source.others ?? [] { try other.checkUnchanged() }
     }
 
     /// Bytes of all tensors.

@@ -8,10 +8,13 @@ import Symmetries
 public struct Inspection: Sendable {
     public struct MethodSummary: Sendable {
         public let name: String
-        public let sampler: Sampler
+        /// Nil where it draws no elements and changes weights alone.
+        public let sampler: Sampler?
         /// The condition number that is used unless the user names one.
         public let condition: Double
         public let isDefault: Bool
+        /// What must be given besides the model and the key: a base, calibration data.
+        public let needs: [String]
         public let sites: Int
         public let bytes: Int
         /// Predicted cost of rounding, in multiples of rounding the original, at the site where it is largest.
@@ -75,12 +78,12 @@ public struct Inspection: Sendable {
                 let tensors = Set(touched.flatMap { $0.slices.map(\.tensor) })
                 return MethodSummary(
                     name: method.name, sampler: sampler, condition: condition,
-                    isDefault: sampler == method.defaultSampler,
+                    isDefault: sampler == method.defaultSampler, needs: [],
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
                     roundingMultiple: try PredictedRounding(touched, powers: powers) { _ in
                         [DrawLaw(sampler, condition: condition)]
                     }.multiple)
-            }
+            } + Self.changing(method, architecture, checkpoint)
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
         leftOut = checkpoint.entries.compactMap { entry in
@@ -91,6 +94,20 @@ public struct Inspection: Sendable {
         }
         notes = architecture.notes
         isProtected = try checkpoint.document(named: Manifest.fileName) != nil
+    }
+
+    /// A method that changes weights and draws nothing.
+    private static func changing(
+        _ method: ProtectionMethod, _ architecture: Architecture, _ checkpoint: Checkpoint
+    ) -> [MethodSummary] {
+        guard method.onlyChangesWeights, let change = method.change else { return [] }
+        let tensors = change.tensors(of: checkpoint, architecture, method)
+        return [
+            MethodSummary(
+                name: method.name, sampler: nil, condition: 1, isDefault: true,
+                needs: (change.needsBase ? ["base"] : []) + (change.needsInputs ? ["calibration"] : []),
+                sites: 0, bytes: tensors.reduce(0) { $0 + $1.byteCount }, roundingMultiple: 1)
+        ]
     }
 }
 
@@ -114,7 +131,7 @@ extension Inspection: Encodable {
 extension Inspection.MethodSummary: Encodable {
     enum CodingKeys: String, CodingKey {
         case name = "method"
-        case sampler, condition
+        case sampler, condition, needs
         case isDefault = "default"
         case sites
         case bytes = "rewritten_bytes"

@@ -46,6 +46,8 @@ public struct Weights: Sendable {
     struct Stored: Sendable {
         let record: TensorRecord
         let checkpoint: Checkpoint
+        /// Its bytes, for as long as this is held.
+        let content: TensorContent
         /// The seed of its noise, nil without.
         let seed: UInt64?
         /// Where its rows and columns are to stand.
@@ -53,7 +55,7 @@ public struct Weights: Sendable {
 
         func widen<Real: ComputeScalar>(_ elements: Range<Int>, into target: UnsafeMutablePointer<Real>) {
             guard rows == nil, columns == nil else { return widenArranged(elements, into: target) }
-            guard let base = checkpoint.bytes(of: record).baseAddress, !elements.isEmpty else { return }
+            guard let base = content.bytes.baseAddress, !elements.isEmpty else { return }
             Real.widen(target, base + elements.lowerBound * record.type.bitWidth / 8, record.type, elements.count)
             if let seed {
                 Real.jitter(target, elements.count, record.type, seed: seed &+ UInt64(elements.lowerBound))
@@ -64,7 +66,7 @@ public struct Weights: Sendable {
             _ elements: Range<Int>, into target: UnsafeMutablePointer<Real>
         ) {
             let width = record.matrixShape.columns
-            guard let base = checkpoint.bytes(of: record).baseAddress, width > 0 else { return }
+            guard let base = content.bytes.baseAddress, width > 0 else { return }
             for (place, element) in elements.enumerated() {
                 let (row, column) = (element / width, element % width)
                 let source = (rows?.source[row] ?? row) * width + (columns?.source[column] ?? column)
@@ -79,7 +81,7 @@ public struct Weights: Sendable {
         func inPlace<Real: ComputeScalar>(_ type: Real.Type) -> UnsafePointer<Real>? {
             let matches = Real.self == Float.self ? record.type == .f32 : record.type == .f64
             guard matches, seed == nil, rows == nil, columns == nil,
-                let base = checkpoint.bytes(of: record).baseAddress,
+                let base = content.bytes.baseAddress,
                 Int(bitPattern: base) % MemoryLayout<Real>.alignment == 0
             else { return nil }
             return base.assumingMemoryBound(to: Real.self)
@@ -97,7 +99,8 @@ public struct Weights: Sendable {
             seed = name.utf8.reduce(0xcbf2_9ce4_8422_2325 &+ self.seed) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         }
         return Stored(
-            record: record, checkpoint: source, seed: seed, rows: other?.arrangement.rows,
+            record: record, checkpoint: source, content: source.content(of: record), seed: seed,
+            rows: other?.arrangement.rows,
             columns: other?.arrangement.columns)
     }
 

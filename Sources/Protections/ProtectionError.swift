@@ -27,8 +27,20 @@ public enum ProtectionError: Error, Sendable, Equatable {
     case unlikeBase(path: String, tensor: String, expected: String, found: String)
     case baseIsModel(path: String)
     case noUseOfBase(methods: [String])
-    /// Weights of one of the two are no numbers.
-    case notAssigned(site: String, base: String)
+    case needsBase(method: String)
+    case needsInputs(method: String)
+    case noUseOfInputs(methods: [String])
+    /// Too few positions for what is to be estimated from them.
+    case tooFewInputs(tensor: String, found: Int, needed: Int)
+    case inputsNotFinite(tensor: String)
+    /// What changes weights would come after what locks them.
+    case changesTooLate(method: String)
+    /// Nothing was done that can be undone.
+    case nothingToUndo(path: String, methods: String)
+    case unknownParameter(method: String, parameter: String, known: [String])
+    case parameterOutOfRange(MethodParameter, Double)
+    /// Weights that an element is solved for from are no numbers.
+    case notSolved(site: String, paths: [String])
     /// The method keeps every bit, and turning a stream rounds.
     case turningRounds(method: String)
     /// - Parameter stacks: the layers that there are, stack by stack.
@@ -74,18 +86,40 @@ extension ProtectionError: CustomStringConvertible {
             "\(path): tensor \(tensor) of the base: expected \(expected) as in the model, found \(found); give the model that this one was trained from, in the same type"
         case .baseIsModel(let path):
             "\(path): the base is equal to the model wherever hidden channels are made; give the model that this one was trained from"
-        case .notAssigned(let site, let base):
-            "site \(site): weights of the model or of the base \(base) are no numbers, or too large to be compared; leave the base out"
+        case .notSolved(let site, let paths):
+            "site \(site): weights of \(paths.joined(separator: " or ")) are no numbers, or too large to be compared; choose other sites or another method"
         case .noUseOfBase(let methods):
             "\(methods.joined(separator: ProtectionMethod.separator)) makes no use of a base here; leave it out or choose params with the sites of MLPs"
+        case .needsBase(let method):
+            "the method \(method) looks at what training added to the base model: give the model that this one was trained from"
+        case .needsInputs(let method):
+            "the method \(method) looks at activations: give calibration data, a few hundred texts or images like those that the model will see"
+        case .noUseOfInputs(let methods):
+            "\(methods.joined(separator: ProtectionMethod.separator)) makes no use of calibration data; leave it out"
+        case .tooFewInputs(let tensor, let found, let needed):
+            "tensor \(tensor): the calibration data gives it \(found) positions, expected \(needed) at least; give more data"
+        case .inputsNotFinite(let tensor):
+            "tensor \(tensor): what it reads on the calibration data is not finite; choose other data, or look for infinite weights"
+        case .changesTooLate(let method):
+            "the method \(method) changes weights and must come before those that lock them; put it first"
+        case .nothingToUndo(let path, let methods):
+            "\(path): \(methods) changed weights and keeps nothing that gives them back; take the original"
+        case .unknownParameter(let method, let parameter, let known):
+            known.isEmpty
+                ? "\(parameter): the method \(method) takes no parameter; leave it out"
+                : "\(parameter): the method \(method) takes \(known.joined(separator: ", ")); leave it out"
+        case .parameterOutOfRange(let parameter, let value):
+            "\(parameter.name) \(value): expected \(parameter.least) to \(parameter.most) (\(parameter.summary))"
         case .turningRounds(let method):
             "the method \(method) keeps every bit, and turning the residual stream rounds; have it permuted or left as it is"
         case .layerOutOfRange(let layer, let stacks):
             "layer \(layer) does not exist; the model has layers \(stacks.joined(separator: " and ")), each stack counted from 0"
         case .samplerNotApplicable(let method, let sampler, let known):
-            known.count > 1
-                ? "sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or none"
-                : "sampler \(sampler): the method \(method) draws in one way alone; choose none"
+            known.isEmpty
+                ? "sampler \(sampler): the method \(method) draws no elements; choose none"
+                : known.count > 1
+                    ? "sampler \(sampler): the method \(method) draws \(known.joined(separator: ", ")); choose one of these or none"
+                    : "sampler \(sampler): the method \(method) draws in one way alone; choose none"
         }
     }
 

@@ -1,4 +1,5 @@
 import Checkpoints
+import ForwardPass
 import Symmetries
 
 /// What the user chose for one step.
@@ -15,6 +16,8 @@ public struct StepOptions: Sendable {
     public var residual = ResidualTransform.permutation
     /// Nil for all layers.
     public var layers: [Int]?
+    /// What is said of the method's parameters.
+    public var parameters: [MethodParameter: Double] = [:]
 
     public init(method: ProtectionMethod) { self.method = method }
 }
@@ -26,6 +29,10 @@ public struct ProtectionOptions: Sendable {
     public private(set) var steps: [StepOptions]
     /// The public model that this one was trained from, for methods that look at it.
     public var base: Checkpoint?
+    /// An adapter that goes into the weights before anything else is done to them.
+    public var adapter: LoRAAdapter?
+    /// What activations are taken on, for methods that look at them.
+    public var calibration: ModelInputs?
     /// Nil keeps the source's files.
     public var maximumShardSize: Int?
     /// Nil for all cores.

@@ -14,15 +14,27 @@ struct ProtectionPlan: Sendable {
     /// - Throws: what is wrong with them, before anything is written.
     init(_ options: ProtectionOptions, architecture: Architecture, checkpoint: Checkpoint) throws {
         let chosen = try options.steps.map { try Self.step($0, hasBase: options.base != nil, architecture, checkpoint) }
-        if options.base != nil, !chosen.contains(where: \.isAssigned) {
+        if options.base != nil, !chosen.contains(where: { $0.isAssigned || $0.change?.needsBase == true }) {
             throw ProtectionError.noUseOfBase(methods: options.steps.map(\.method.name))
+        }
+        if options.base == nil, let needy = chosen.first(where: { $0.change?.needsBase == true }) {
+            throw ProtectionError.needsBase(method: needy.method.name)
+        }
+        if options.calibration == nil, let needy = chosen.first(where: { $0.change?.needsInputs == true }) {
+            throw ProtectionError.needsInputs(method: needy.method.name)
+        }
+        if options.calibration != nil, !chosen.contains(where: { $0.change?.needsInputs == true }) {
+            throw ProtectionError.noUseOfInputs(methods: options.steps.map(\.method.name))
+        }
+        if let late = chosen.drop(while: \.method.onlyChangesWeights).first(where: \.method.onlyChangesWeights) {
+            throw ProtectionError.changesTooLate(method: late.method.name)
         }
         let turning = chosen.filter { $0.siteKinds.contains(.residual) }
         if turning.count > 1, let turned = turning.first(where: { $0.residual.form != nil }) {
             throw ProtectionError.turnedTwice(transform: turned.residual.rawValue)
         }
         try self.init(ProtectionSteps(chosen[0], chosen.dropFirst()), architecture, checkpoint)
-        for step in steps.all where !sites.contains(where: step.acts) {
+        for step in steps.all where !step.method.onlyChangesWeights && !sites.contains(where: step.acts) {
             throw ProtectionError.noSites(path: checkpoint.path, method: step.method.name)
         }
         if options.namesNoCondition { try refuseCostlyRounding() }
@@ -34,16 +46,17 @@ struct ProtectionPlan: Sendable {
     ) throws -> ProtectionStep {
         let method = options.method
         let sampler = options.sampler ?? method.defaultSampler
-        guard method.samplers.contains(sampler) else {
+        guard method.samplers.contains(sampler) || method.onlyChangesWeights && options.sampler == nil else {
             throw ProtectionError.samplerNotApplicable(
                 method: method.name, sampler: sampler.rawValue, known: method.samplers.map(\.rawValue))
         }
         let condition = options.condition ?? sampler.defaultCondition
         guard condition.isFinite, condition >= 1 else { throw ProtectionError.invalidCondition(condition) }
+        let parameters = try method.values(options.parameters)
         if let stray = options.layers?.first(where: { $0 < 0 || $0 >= architecture.layerCount }) {
             throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
         }
-        var kinds = options.siteKinds ?? method.siteKinds
+        var kinds = method.onlyChangesWeights ? [] : options.siteKinds ?? method.siteKinds
         if options.residual.form != nil {
             if sampler == .exact { throw ProtectionError.turningRounds(method: method.name) }
             if let reason = reasonNotToTurn(kinds, options, architecture) {
@@ -61,7 +74,7 @@ struct ProtectionPlan: Sendable {
         return ProtectionStep(
             method: method, sampler: sampler, condition: condition, siteKinds: kinds, residual: options.residual,
             layers: options.layers.map { Array(Set($0)).sorted() },
-            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp))
+            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp), parameters: parameters)
     }
 
     /// Why no residual stream may be moved, if so.
@@ -94,6 +107,9 @@ struct ProtectionPlan: Sendable {
         try agree("architecture", manifest.family, architecture.family)
         try self.init(manifest.steps, architecture, checkpoint)
         try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
+        guard !steps.all.allSatisfy(\.method.onlyChangesWeights) else {
+            throw ProtectionError.nothingToUndo(path: checkpoint.path, methods: steps.name)
+        }
         guard !sites.isEmpty else { throw ProtectionError.manifest(path: checkpoint.path, field: "site_count") }
     }
 

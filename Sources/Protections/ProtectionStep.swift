@@ -15,14 +15,22 @@ public struct ProtectionStep: Sendable, Equatable {
     public let layers: [Int]?
     /// Whether the permutations of hidden channels were solved for against a base, and not drawn.
     public let isAssigned: Bool
+    /// Of the method's parameters those that hold.
+    public let parameters: [MethodParameter: Double]
 
     public init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>? = nil,
-        residual: ResidualTransform = .permutation, layers: [Int]? = nil, isAssigned: Bool = false
+        residual: ResidualTransform = .permutation, layers: [Int]? = nil, isAssigned: Bool = false,
+        parameters: [MethodParameter: Double] = [:]
     ) {
-        self.isAssigned = isAssigned
+        (self.isAssigned, self.parameters) = (isAssigned, parameters)
         (self.method, self.sampler, self.condition) = (method, sampler, condition)
         (self.siteKinds, self.residual, self.layers) = (siteKinds ?? method.siteKinds, residual, layers)
+    }
+
+    /// What it does to weights before any element acts.
+    public var change: (any WeightChange)? {
+        method.changesGiven.map { parameters[$0] != nil } ?? true ? method.change : nil
     }
 
     /// The sites that it acts on.

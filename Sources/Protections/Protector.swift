@@ -60,9 +60,14 @@ public struct Protector: Sendable {
         plan: ProtectionPlan, scalesWereDropped: Bool
     ) throws -> Report {
         let (steps, script) = (plan.steps, plan.script)
+        let folder = try CheckpointWriter.parent(
+            ofOutput: path, reading: [source] + [options.base].compactMap(\.self), system: system)
         let nonce = options.nonce ?? ProtectionNonce()
         let derivation = Derivation(key: key, nonce: nonce, steps: steps)
         let authenticator = Authenticator(derivation)
+        let weights = try ChangedWeights(
+            steps, of: source, architecture, options: options, by: derivation, scratch: folder)
+        let source = weights.map { Checkpoint(source, making: $0) } ?? source
         let untied = script.untied.map { UntiedHead($0, in: source) }
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
             let made = made + [untied?.config].compactMap(\.self)
@@ -73,15 +78,16 @@ public struct Protector: Sendable {
         let prediction = try PredictedRounding(
             script.sites, in: source, steps: steps, threads: options.threads)
         let gains = try FoldedGains(script.sites, in: source)
-        let assigned = try AssignedPermutations(
-            steps, script.sites, of: source, base: options.base, threads: options.threads)
+        let solved = try SolvedElements.sealed(
+            steps, script.sites, of: source, base: options.base, by: derivation, threads: options.threads)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { script.acts(on: $0.name) }
         let manifest = Manifest(
             nonce: nonce, steps: steps, family: architecture.family, siteCount: script.sites.count,
             keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: script.sites, by: derivation),
             gains: try gains.sealed(script.sites, by: derivation),
-            assigned: try assigned.sealed(steps, script.sites, by: derivation), untied: untied, leftOut: source.leftOut,
+            solved: solved, changed: weights?.names ?? [],
+            changedBy: (options.adapter == nil ? [] : ["adapter"]) + steps.changing.map(\.method.name), untied: untied, leftOut: source.leftOut,
             inventory: Inventory(layout([]), of: source.tensors.values + script.added, source, isRewritten: isRewritten)
         )
         @Sendable func sealed(_ found: Inventory) -> Manifest {
@@ -101,7 +107,8 @@ public struct Protector: Sendable {
             by: try KeyedElements(manifest, script.sites, derivation, path: source.path),
             gains: gains, isInverse: false, allowsNonFinite: options.allowsNonFinite)
         try write(
-            layout([file(manifest)]).making(rewriter.producer), to: path, threads: options.threads, observer: observer)
+            layout([file(manifest)]).making { rewriter.producer(of: $0) ?? weights?.producer(of: $0) }, to: path,
+            threads: options.threads, observer: observer)
         return report(sealed(observer.inventory), script, source, scalesWereDropped: scalesWereDropped, proof: nil)
     }
 

@@ -84,8 +84,10 @@ public struct WeightPowers: Sendable {
     ) -> [Double] {
         let (rows, columns) = tensor.matrixShape
         var sums = [Double](repeating: 0, count: axis == 0 ? rows : columns)
-        guard let base = checkpoint.bytes(of: tensor).baseAddress else { return sums }
+        let content = checkpoint.content(of: tensor)
+        guard let base = content.bytes.baseAddress else { return sums }
         let width = tensor.type.bitWidth / 8
+        defer { withExtendedLifetime(content) {} }
         sums.withUnsafeMutableBufferPointer { sums in
             withUnsafeTemporaryAllocation(of: Real.self, capacity: chunk) { buffer in
                 guard let values = buffer.baseAddress, let sums = sums.baseAddress else { return }

@@ -14,6 +14,7 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
         var rows: PreparedActions<Storage.Real>?
         /// By band; nil until the band's first tile.
         var columns: [PreparedActions<Storage.Real>?]
+        var input: TensorContent?
     }
 
     let tiles: [Range<Int>]
@@ -44,7 +45,9 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
     @_specialize(where Storage == F32Storage)
     @_specialize(where Storage == F64Storage)
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
-        let bytes = source.bytes(of: input)
+        let content = inputContent()
+        defer { withExtendedLifetime(content) {} }
+        let bytes = content.bytes
         guard bytes.count == edits.tensor.byteCount, let from = bytes.baseAddress, let to = output.baseAddress else {
             return
         }
@@ -92,6 +95,14 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
         prepared.withLock { $0 = Prepared(columns: Array(repeating: nil, count: edits.bands.count)) }
     }
 
+    private func inputContent() -> TensorContent {
+        prepared.withLock { prepared in
+            let content = prepared.input ?? source.content(of: input)
+            prepared.input = content
+            return content
+        }
+    }
+
     private func rowActions() throws -> PreparedActions<Storage.Real> {
         try prepared.withLock { prepared in
             if let rows = prepared.rows { return rows }
@@ -121,7 +132,7 @@ final class WeightProducer<Storage: WeightStorage>: TensorProducer {
     private func check(_ output: UnsafePointer<Storage.Stored>, count: Int, lost: Int) throws {
         let bytes = UnsafeRawBufferPointer(start: output, count: count * MemoryLayout<Storage.Stored>.stride)
         if !allowsNonFinite, NonFinite.count(in: bytes, of: edits.tensor.type) > 0 {
-            let found = NonFinite.count(in: source.bytes(of: input), of: input.type)
+            let found = NonFinite.count(in: inputContent().bytes, of: input.type)
             if found > 0 { throw RewritingError.nonFinite(tensor: input.name, count: found) }
             throw elements.isExact
                 ? RewritingError.inexactScaling(tensor: edits.tensor.name)

@@ -24,10 +24,13 @@ public enum Sampler: String, Sendable, CaseIterable {
     /// (G + 10⁻³·1)·diag(s) with Gaussian G and log s uniform between (1.5/K)^(1/2) and (1.5·K)^(1/2), which is 0.1 … 15 for K = 150; drawn
     /// again while its rounding would cost more than is foretold. On a torus as `symmetric`.
     case nonsymmetric
+    /// 1 - 2·U·Uᵀ: the mirror image along some directions, on pairs along whole pairs. Not drawn but solved for, from the weights' energy
+    /// (MergeBarrier, arXiv 2511.10712); a draw takes half of all directions at random.
+    case reflection
 
     /// Whether an element draws on several channels of a general linear group, or on both members of a rotary pair.
     var mixesChannels: Bool { self != .exact && self != .diagonal }
-    var mixesPairs: Bool { self != .exact && !isPositive }
+    var mixesPairs: Bool { self != .exact && self != .reflection && !isPositive }
     /// Whether scales are positive wherever that moves anything, and channels are permuted without.
     var isPositive: Bool { [.diagonal, .symmetric, .nonsymmetric].contains(self) }
 
@@ -35,7 +38,7 @@ public enum Sampler: String, Sendable, CaseIterable {
     public var defaultCondition: Double {
         switch self {
         case .diagonalOrthogonal, .conditioned: 10
-        case .orthogonal: 1
+        case .orthogonal, .reflection: 1
         case .gaussian: 1000
         case .exact: 4
         case .diagonal, .symmetric: 400
@@ -87,6 +90,9 @@ extension Group {
                 return .monomial(exactMonomial(n, scales: .signed, condition: condition, using: &stream))
             case .diagonal: return .linear(try RandomMatrices.diagonal(n, condition: condition, using: &stream))
             case .symmetric: return .linear(try RandomMatrices.symmetric(n, condition: condition, using: &stream))
+            case .reflection:
+                let half = try stream.gaussianMatrix(rows: n, columns: max(1, n / 2)).qr().q
+                return .reflection(along: half)
             case .nonsymmetric:
                 let most = expectedRoundingMultiple(sampler, condition: condition)
                 for _ in 0..<Self.draws {
@@ -96,6 +102,8 @@ extension Group {
                 }
                 throw .roundingOutOfReach(dimension: n, multiple: most, tries: Self.draws)
             }
+        case .torus(let pairing) where sampler == .reflection, .torusPhases(let pairing) where sampler == .reflection:
+            return .monomial(pairing.diagonal((0..<pairing.pairCount).map { _ in stream.nextSign() }))
         case .torus(let pairing):
             if sampler.isPositive {
                 return .torus(positiveTorus(pairing, sampler, condition: condition, using: &stream))
@@ -163,6 +171,9 @@ extension Group {
     /// False when every draw is the identity: scales alone, and none allowed; one channel without a scale.
     public func isMoved(by sampler: Sampler, condition: Double) -> Bool {
         switch self {
+        case .pairScales where sampler == .reflection, .monomial where sampler == .reflection,
+            .orthogonal where sampler == .reflection:
+            false
         case .pairScales: sampler != .orthogonal && condition > 1 && (sampler != .exact || condition >= 4)
         case .monomial(1, .unit): false
         case .monomial(1, _) where sampler.isPositive: false
@@ -245,6 +256,23 @@ extension Group {
         guard condition > 1 else { return 1 }
         let span = PortableMath.log(condition) / PortableMath.log(2)
         return PortableMath.exp2((stream.nextUnit() - 0.5) * span)
+    }
+}
+
+extension Element {
+    /// 1 - 2·U·Uᵀ for U with orthonormal columns.
+    public static func reflection(along directions: Matrix<Double>) -> Element {
+        let n = directions.rows
+        var mirror = directions * directions.transposed
+        for i in 0..<n {
+            for j in 0..<n { mirror[i, j] = (i == j ? 1 : 0) - 2 * mirror[i, j] }
+        }
+        return .linear(InvertibleMatrix(matrix: mirror, inverse: mirror.transposed, condition: 1))
+    }
+
+    /// -1 on both channels of some rotary pairs.
+    public static func flips(_ flipped: [Bool], of pairing: ChannelPairing) -> Element {
+        .monomial(pairing.diagonal(flipped.map { $0 ? -1 : 1 }))
     }
 }
 

@@ -105,6 +105,13 @@ public struct Site: Sendable, Equatable {
                 gain: gain, isDivided: isDivided)
         }
 
+        /// The same channels along an axis of another tensor.
+        package func moved(to tensor: String, axis: Int) -> Slice {
+            Slice(
+                tensor: tensor, axis: axis, start: start, representation: representation, part: part, across: across,
+                width: width, stride: stride, gain: gain, isDivided: isDivided)
+        }
+
         /// The same slice where its channels begin elsewhere.
         public func moved(to start: Int) -> Slice {
             Slice(

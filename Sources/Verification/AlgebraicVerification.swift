@@ -45,6 +45,15 @@ public struct AlgebraicVerification: Sendable {
             problems += ManifestCheck(manifest: manifest, architecture: architecture, allowance: allowance).problems
             problems += Self.brokenClaims(allowance, results)
         }
+        var differences = files.differences
+        if let changes = manifest.flatMap(Self.declaredChanges) {
+            // A model that the change was made to before shows nothing of it.
+            if problems.isEmpty, results.allSatisfy(\.holds) {
+                differences.append("\(changes); the model that this is compared with has that change already")
+            } else {
+                problems.append("\(changes): the function is not the original's")
+            }
+        }
         var (displacement, ofMoved) = (TensorSums.none, TensorSums.none)
         var byKind: [Site.Kind: TensorSums] = [:]
         // Added up in a fixed order, so that the figures do not depend on threads.
@@ -55,7 +64,7 @@ public struct AlgebraicVerification: Sendable {
             if let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
         }
         return VerificationReport(
-            family: architecture.family, sites: results, problems: problems, differences: files.differences,
+            family: architecture.family, sites: results, problems: problems, differences: differences,
             displacement: displacement.ratio, movedDisplacement: ofMoved.ratio,
             displacementByKind: byKind.mapValues(\.ratio), opaqueParts: architecture.opaqueParts,
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
@@ -124,6 +133,14 @@ public struct AlgebraicVerification: Sendable {
             problems.append("tensor \(name) is not in \(original.path)")
         }
         return problems
+    }
+
+    /// What a manifest says of weights that were changed.
+    private static func declaredChanges(_ manifest: Manifest) -> String? {
+        guard !manifest.changed.isEmpty else { return nil }
+        let methods = manifest.changedBy.joined(separator: " and ")
+        return
+            "\(Manifest.fileName) says that \(methods) changed the weights of \(manifest.changed.count) tensors before any lock"
     }
 
     /// Sites that the manifest says are protected and that have not moved.

@@ -29,15 +29,15 @@ import Testing
         #expect(keys(inspect["sites"]) == "kind count group parameters")
         #expect(
             keys(inspect["methods"])
-                == "method sampler condition default sites rewritten_bytes predicted_rounding_multiple")
+                == "method sampler condition needs default sites rewritten_bytes predicted_rounding_multiple")
         #expect(
             keys(try report("protect", model, "-o", locked, "--method", "full", "--key", key))
-                == "output method sampler condition steps residual key_id nonce sites rewritten_tensors rewritten_bytes "
+                == "output method sampler condition steps residual changed key_id nonce sites rewritten_tensors rewritten_bytes "
                 + "tensor_bytes predicted_rounding_multiple powers_of_two_dropped left_out seconds core_type")
         #expect(
             keys(try report("restore", locked, "-o", folder("back"), "--key", key))
                 == "output method key_id sites tensor_bytes authenticated proved tensors identical_tensors "
-                + "unchanged_files changes seconds")
+                + "unchanged_files changes changed seconds")
         #expect(
             keys(try report("doctor"))
                 == "version openblas core_type pin pin_below_cpu cpu_vector_bits cores")

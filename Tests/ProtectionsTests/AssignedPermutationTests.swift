@@ -1,5 +1,4 @@
 import Checkpoints
-import LinearAlgebra
 import Protections
 import TestSupport
 import Testing
@@ -11,19 +10,8 @@ import Testing
 
     init() throws { folder = try TemporaryDirectory() }
 
-    /// A base from which the fixture could have been trained: every weight a little off.
     private func makeBase(of name: String) throws -> Checkpoint {
-        var model = try EditableModel(reading: Fixtures.path(name))
-        var stream = KeyedRandomStream(secret: [5], info: name)
-        for index in model.tensors.indices where model.tensors[index].type == .f32 {
-            let values = model.tensors[index].bytes.withUnsafeBytes { bytes in
-                (0..<bytes.count / 4).map { bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self) }
-            }
-            model.tensors[index].bytes = values.flatMap { value in
-                withUnsafeBytes(of: value * Float(1 + 0.1 * (stream.nextUnit() - 0.5))) { Array($0) }
-            }
-        }
-        try model.write(to: folder("base"))
+        try EditableModel.base(of: Fixtures.path(name)).write(to: folder("base"))
         return try Checkpoint(opening: folder("base"))
     }
 
@@ -114,7 +102,7 @@ import Testing
         broken.tensors[gate].bytes.replaceSubrange(0..<4, with: [0, 0, 0xC0, 0x7F])
         try broken.write(to: folder("broken"))
         let nan = try Checkpoint(opening: folder("broken"))
-        refused(.notAssigned(site: "layers.1.mlp", base: nan.path), options(base: nan))
+        refused(.notSolved(site: "layers.1.mlp", paths: [source.path, nan.path]), options(base: nan))
         let other = try Checkpoint(opening: Fixtures.path("llama_bf16"))
         let tied = try Checkpoint(opening: Fixtures.path("llama_tied"))
         for wrong in [other, tied, try Checkpoint(opening: Fixtures.path("bert"))] {

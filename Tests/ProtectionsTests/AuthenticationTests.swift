@@ -66,14 +66,15 @@ import Testing
 
     // MARK: What is claimed of an unchanged model
 
-    @Test(arguments: ProtectionMethod.allCases, [Self.model, "llama_sharded", "llama_bf16", "qwen3_moe"])
+    @Test(arguments: ProtectionMethod.locks, [Self.model, "llama_sharded", "llama_bf16", "qwen3_moe"])
     func anUnchangedModelIsProved(method: ProtectionMethod, model: String) throws {
         let report = try protect(method, model: model)
         let read = try Manifest.read(from: Checkpoint(opening: folder("p")))
         #expect(read.nonce == report.manifest.nonce && read.keyIdentifier == report.manifest.keyIdentifier)
         let proof = try #require(try restore().proof)
         #expect(proof.holds && proof.changes.isEmpty && proof.identicalFiles == 1)
-        #expect(proof.isBitForBit == (method == .lossless))
+        // Under rotary embeddings pairs are flipped, which rounds nothing.
+        #expect(proof.isBitForBit == (method == .lossless || method == .mergebarrier))
         let (original, restored) = (
             try EditableModel(reading: Fixtures.path(model)), try EditableModel(reading: folder("r"))
         )
@@ -121,7 +122,7 @@ import Testing
 
     // MARK: What is found
 
-    @Test(arguments: ProtectionMethod.allCases)
+    @Test(arguments: ProtectionMethod.locks)
     func everyFieldOfTheManifestCounts(method: ProtectionMethod) throws {
         try protect(method)
         let whole = try manifest()
@@ -175,7 +176,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ProtectionMethod.allCases)
+    @Test(arguments: ProtectionMethod.locks)
     func oneBitOfAnyTensorIsFound(method: ProtectionMethod) throws {
         try protect(method)
         let whole = try Files.read(folder("p") + "/model.safetensors")

@@ -52,7 +52,7 @@ import Testing
         (0..<bytes.count / 4).map { Double(bytes.loadUnaligned(fromByteOffset: 4 * $0, as: Float.self)) }
     }
 
-    @Test(arguments: ["llama_sharded", "gpt2", "qwen3", "llama_bf16"], ProtectionMethod.allCases)
+    @Test(arguments: ["llama_sharded", "gpt2", "qwen3", "llama_bf16"], ProtectionMethod.locks.filter(\.isKeyed))
     func bytesDependOnTheKeyAndNotOnThreads(name: String, method: ProtectionMethod) throws {
         for threads in [1, 2, 5] {
             _ = try protect(Fixtures.path(name), "t\(threads)", method) { $0.threads = threads }
@@ -65,7 +65,7 @@ import Testing
     }
 
     /// Two models of one key share no element, and their manifests do not tell that the key is one.
-    @Test(arguments: ProtectionMethod.allCases)
+    @Test(arguments: ProtectionMethod.locks.filter(\.isKeyed))
     func oneKeyGivesNoTwoModelsTheSameElements(method: ProtectionMethod) throws {
         let reports = try ["a", "b"].map { name in try protect(Fixtures.path("llama"), name, method) { $0.nonce = nil }
         }

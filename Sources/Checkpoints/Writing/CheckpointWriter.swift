@@ -31,6 +31,14 @@ public struct CheckpointWriter: Sendable {
         self.progress = progress
     }
 
+    /// Tells before any work whether an output may be made at a path.
+    /// - Returns: the directory that it will lie in.
+    package static func parent(
+        ofOutput path: String, reading inputs: [Checkpoint], system: any SystemCalls
+    ) throws(CheckpointError) -> String {
+        try PartialDirectory.check(path, inputs: inputs.map(\.path), system).parent
+    }
+
     /// - Parameters:
     ///   - path: the directory to make; must not exist.
     ///   - observer: sees every byte that is written.

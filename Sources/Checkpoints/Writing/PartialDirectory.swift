@@ -20,26 +20,32 @@ struct PartialDirectory {
     ///   - inputs: the directories that are read, which the target may not lie in.
     ///   - mode: what the output allows at most.
     init(for target: String, inputs: [String], mode: mode_t, files: TolerantFiles) throws(CheckpointError) {
-        let system = files.system
+        self.files = files
+        system = files.system
+        let name: String
+        (self.target, parent, name) = try Self.check(target, inputs: inputs, system)
+        let path = (parent.hasSuffix("/") ? parent : parent + "/") + Self.name(for: name)
+        self.path = path
+        (lock, remains) = try Self.create(path, target: self.target, mode: mode, files)
+    }
+
+    /// Whether an output may be made there.
+    static func check(
+        _ target: String, inputs: [String], _ system: any SystemCalls
+    ) throws(CheckpointError) -> (target: String, parent: String, name: String) {
         var trimmed = Substring(target)
         while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
         let name = Checkpoint.lastComponent(String(trimmed))
         let above = String(trimmed.dropLast(name.count))
-        parent = above.isEmpty ? "." : above
-        self.target = String(trimmed)
-        self.files = files
-        self.system = system
-
-        if try Self.isThere(self.target, system) { throw .outputExists(path: self.target) }
-        let realParent = try Self.real(parent, system)
+        let (target, parent) = (String(trimmed), above.isEmpty ? "." : above)
+        if try isThere(target, system) { throw .outputExists(path: target) }
+        let realParent = try real(parent, system)
         guard try system.status(realParent).kind == .directory else { throw .outputParentMissing(path: parent) }
         for input in inputs {
             guard (realParent + "/").hasPrefix(try system.realPath(input) + "/") else { continue }
-            throw .outputOverlapsInput(output: self.target, input: input)
+            throw .outputOverlapsInput(output: target, input: input)
         }
-        let path = (parent.hasSuffix("/") ? parent : parent + "/") + Self.name(for: name)
-        self.path = path
-        (lock, remains) = try Self.create(path, target: self.target, mode: mode, files)
+        return (target, parent, name)
     }
 
     /// A hidden name that follows from the target's, cut where it would be too long for a file system.

@@ -36,7 +36,7 @@ struct Schedule: Sendable {
             if remaining == 0 { producer.finish() }
             // Tiles may read from anywhere in a tensor: what was read so far is let go of, wherever it lies.
             guard remaining.isMultiple(of: Schedule.unitsBetweenReleases) else { return }
-            for input in producer.inputs { input.checkpoint.releasePages(of: input.tensor) }
+            for input in producer.inputs { input.checkpoint.releasePages(ofTensor: input.tensor.name) }
         }
     }
 

@@ -18,6 +18,9 @@ public final class GramSink: ActivationSink {
 
     public init(threads: Int? = nil) { self.threads = WorkerThreads.count(threads) }
 
+    /// Forgets all rows.
+    func clear() { (count, sum) = (0, States(rows: 0, columns: 0)) }
+
     /// channels x channels, symmetric to the bit.
     public var matrix: Matrix<Double> {
         var matrix = sum.matrix

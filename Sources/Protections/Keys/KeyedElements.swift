@@ -14,7 +14,7 @@ struct KeyedElements: ElementProvider {
     /// By site, the powers of two that go before its element (`Element.balanced`).
     private let exponents: [String: [Int]]
 
-    private let assigned: AssignedPermutations
+    private let solved: SolvedElements
 
     /// What a manifest tells of, under its key.
     /// - Parameter path: of the model, for messages.
@@ -22,7 +22,7 @@ struct KeyedElements: ElementProvider {
         self.derivation = derivation
         steps = manifest.steps
         avoidsIdentity = manifest.avoidsIdentity
-        assigned = try AssignedPermutations(manifest, sites, by: derivation, path: path)
+        solved = try SolvedElements(manifest, sites, by: derivation, path: path)
         exponents = try BalanceTable.open(manifest, of: sites, by: derivation, path: path)
     }
 
@@ -33,7 +33,7 @@ struct KeyedElements: ElementProvider {
         for (number, step) in steps.acting(at: site) {
             var stream = derivation.stream(site: site.path, step: number)
             func draw(avoidingIdentity: Bool) throws -> Element {
-                if let solved = assigned[step: number, site] { return solved }
+                if let solved = solved[step: number, site] { return solved }
                 return try site.group.sample(
                     step.sampler, condition: step.condition, using: &stream, avoidsIdentity: avoidingIdentity)
             }

@@ -9,7 +9,7 @@ import Symmetries
 public struct Manifest: Sendable, Equatable {
     public static let fileName = Checkpoint.manifestName
     private static let format = "mergeproof-protection/"
-    private static let newest = 5
+    private static let newest = 6
     private static let tagField = "tag"
 
     /// The version of the format, which says how elements follow from the key.
@@ -17,10 +17,11 @@ public struct Manifest: Sendable, Equatable {
     /// Version 2 draws an element again where it is the identity; version 1 kept such.
     var avoidsIdentity: Bool { version > 1 }
 
-    /// Version 4 tells of a residual stream that was turned and version 5 of several steps or of solved elements; each is written for such alone: what does not
-    /// know it must not restore it.
-    private static func version(_ steps: ProtectionSteps) -> Int {
-        steps.all.count > 1 || steps.all.contains(where: \.isAssigned) ? 5 : steps.residual.form != nil ? 4 : 3
+    /// Version 4 tells of a residual stream that was turned, version 5 of several steps or of assigned channels, version 6 of parameters and
+    /// of changed weights; each is written for such alone: what does not know it must not restore it.
+    private static func version(_ steps: ProtectionSteps, hasChanges: Bool) -> Int {
+        if hasChanges || steps.all.contains(where: { !$0.parameters.isEmpty }) { return 6 }
+        return steps.all.count > 1 || steps.all.contains(where: \.isAssigned) ? 5 : steps.residual.form != nil ? 4 : 3
     }
 
     /// Version 3 predicts what rounding costs from the weights, earlier ones from groups, sampler and condition number alone.
@@ -39,8 +40,12 @@ public struct Manifest: Sendable, Equatable {
     let balance: [UInt8]?
     /// The sealed gains of the norms of turned streams (`FoldedGains`); nil where none is turned.
     let gains: [UInt8]?
-    /// The sealed permutations that were solved for against a base (`AssignedPermutations`); nil where none was.
-    let assigned: [UInt8]?
+    /// The sealed elements that were solved for (`SolvedElements`); nil where none was.
+    let solved: [UInt8]?
+    /// Names of the tensors that were changed before any element acted, which nothing undoes.
+    public let changed: [String]
+    /// By what: methods, an adapter.
+    public let changedBy: [String]
     /// A head that was stored apart from its table; nil where none was.
     public let untied: UntiedHead?
     /// Weights in other formats that lay beside the original and were not copied.
@@ -69,6 +74,7 @@ public struct Manifest: Sendable, Equatable {
                     step.describe(in: &own)
                     if step.isAssigned { own["assigned"] = .bool(true) }
                     if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
+                    if !step.parameters.isEmpty { own["parameters"] = step.parametersJSON }
                     return .object(own)
                 })
         }
@@ -85,10 +91,16 @@ public struct Manifest: Sendable, Equatable {
         if version < 5, steps.residual.form != nil { object["residual"] = .string(steps.residual.rawValue) }
         if let untied { object["untied"] = untied.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
-        if let assigned { object["assigned"] = .string(Data(assigned).base64EncodedString()) }
+        if let solved { object[solvedField] = .string(Data(solved).base64EncodedString()) }
+        if !changed.isEmpty {
+            object["changed_by"] = .array(changedBy.map(JSONValue.string))
+            object["changed"] = .array(changed.map(JSONValue.string))
+        }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
         return .object(object)
     }
+
+    var solvedField: String { version < 6 ? "assigned" : "solved" }
 
     /// The file, authenticated as a whole.
     func bytes(sealedBy authenticator: Authenticator) -> [UInt8] {
@@ -147,7 +159,13 @@ public struct Manifest: Sendable, Equatable {
             try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
         }
         untied = try root["untied"].map { try required(UntiedHead($0), "untied") }
-        (balance, gains, assigned) = (try data("balance"), try data("gains"), try data("assigned"))
+        (balance, gains) = (try data("balance"), try data("gains"))
+        solved = try data(version < 6 ? "assigned" : "solved")
+        func words(_ field: String) throws -> [String] {
+            guard version > 5, let list = root[field] else { return [] }
+            return try required(list.array, field).map { try required($0.string, field) }
+        }
+        (changed, changedBy) = (try words("changed"), try words("changed_by"))
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
         coreType = try string("core_type")
@@ -161,17 +179,19 @@ public struct Manifest: Sendable, Equatable {
 
     init(
         nonce: ProtectionNonce, steps: ProtectionSteps, family: String, siteCount: Int, keyIdentifier: String,
-        roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, assigned: [UInt8]?,
+        roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, solved: [UInt8]?, changed: [String],
+        changedBy: [String],
         untied: UntiedHead?, leftOut: [String], inventory: Inventory
     ) {
-        version = Self.version(steps)
+        version = Self.version(steps, hasChanges: !changed.isEmpty)
         self.nonce = nonce
         self.steps = steps
         self.family = family
         self.siteCount = siteCount
         self.keyIdentifier = keyIdentifier
         self.roundingMultiple = roundingMultiple
-        (self.balance, self.gains, self.assigned, self.untied) = (balance, gains, assigned, untied)
+        (self.balance, self.gains, self.solved, self.untied) = (balance, gains, solved, untied)
+        (self.changed, self.changedBy) = (changed, changedBy)
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType
@@ -180,6 +200,10 @@ public struct Manifest: Sendable, Equatable {
 }
 
 extension ProtectionStep {
+    fileprivate var parametersJSON: JSONValue {
+        .object(JSONObject(parameters.map { ($0.key.name, .double($0.value)) }.sorted { $0.0 < $1.0 }))
+    }
+
     fileprivate func describe(in object: inout JSONObject) {
         object["method"] = .string(method.name)
         object["sampler"] = .string(sampler.rawValue)
@@ -197,14 +221,24 @@ extension ProtectionStep {
         func word<T: RawRepresentable>(_ field: String, _ value: JSONValue?) throws -> T where T.RawValue == String {
             try required(value?.string.flatMap(T.init(rawValue:)), field)
         }
+        let method: ProtectionMethod = try word("method", json["method"])
         self.init(
-            method: try word("method", json["method"]), sampler: try word("sampler", json["sampler"]),
+            method: method, sampler: try word("sampler", json["sampler"]),
             condition: try required(
                 json["condition"]?.double.flatMap { $0.isFinite && $0 >= 1 ? $0 : nil }, "condition"),
             siteKinds: Set(try required(json["sites"]?.array, "sites").map { try word("sites", $0) }),
             residual: try json["residual"].map { try word("residual", $0) } ?? .permutation,
             layers: json["layers"]?.string == "all"
                 ? nil : try required(json["layers"]?.array, "layers").map { try required($0.int, "layers") },
-            isAssigned: try json["assigned"].map { try required($0.bool, "assigned") } ?? false)
+            isAssigned: try json["assigned"].map { try required($0.bool, "assigned") } ?? false,
+            parameters: try json["parameters"].map {
+                var values: [MethodParameter: Double] = [:]
+                for member in try required($0.object, "parameters").members {
+                    let parameter = try required(method.parameters.first { $0.name == member.key }, "parameters")
+                    values[parameter] = try required(
+                        member.value.double.flatMap { parameter.admits($0) ? $0 : nil }, "parameters")
+                }
+                return values
+            } ?? [:])
     }
 }

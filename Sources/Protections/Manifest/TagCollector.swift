@@ -24,11 +24,13 @@ final class TagCollector: Sendable {
         collected.withLock { $0.files[path] = tag }
     }
 
+    func add(kept tensor: TensorRecord, at offset: Int, _ bytes: UnsafeRawBufferPointer) throws {
+        try add(tensor, .kept, bytes, at: offset, isOutput: true)
+    }
+
     func add(
-        _ tensor: TensorRecord, at offset: Int, input: UnsafeRawBufferPointer, output: UnsafeRawBufferPointer,
-        isRewritten: Bool
+        rewritten tensor: TensorRecord, at offset: Int, input: UnsafeRawBufferPointer, output: UnsafeRawBufferPointer
     ) throws {
-        guard isRewritten else { return try add(tensor, .kept, output, at: offset, isOutput: true) }
         try add(tensor, isInverse ? .protected : .original, input, at: offset, isOutput: false)
         try add(tensor, isInverse ? .original : .protected, output, at: offset, isOutput: true)
     }

@@ -21,15 +21,21 @@ struct TaggingObserver: TransferObserver {
         guard let counterpart = source.tensors[tensor.name] ?? added.first(where: { $0.name == tensor.name }) else {
             return
         }
-        let input = UnsafeRawBufferPointer(rebasing: source.bytes(of: counterpart)[range])
         // The rewriters look at what they write themselves.
-        if refusesNonFinite, tensor.isCopied, NonFinite.count(in: output, of: tensor.spec.type) > 0 {
+        if refusesNonFinite, !isRewritten(counterpart), NonFinite.count(in: output, of: tensor.spec.type) > 0 {
             throw RewritingError.nonFinite(
                 tensor: tensor.name,
-                count: NonFinite.count(in: source.bytes(of: counterpart), of: tensor.spec.type))
+                count: NonFinite.count(in: source.content(of: counterpart).bytes, of: tensor.spec.type))
         }
-        try collector?.add(
-            counterpart, at: range.lowerBound, input: input, output: output, isRewritten: !tensor.isCopied)
+        if let collector {
+            guard isRewritten(counterpart) else {
+                return try collector.add(kept: counterpart, at: range.lowerBound, output)
+            }
+            let content = source.content(of: counterpart)
+            try collector.add(
+                rewritten: counterpart, at: range.lowerBound,
+                input: UnsafeRawBufferPointer(rebasing: content.bytes[range]), output: output)
+        }
         // A tensor that changed places is read for its tag alone.
         if range.upperBound == tensor.byteCount { source.releasePages(of: counterpart) }
     }

@@ -12,32 +12,55 @@ public struct ProtectionMethod: Sendable {
     public let summary: String
     /// Where it was published, as an arXiv id; nil for what is our own.
     public let reference: String?
-    /// The sites that it acts on when the user does not say.
+    /// The sites that it acts on when the user does not say; none where it only changes weights.
     public let siteKinds: Set<Site.Kind>
     /// How elements may be drawn, the default first.
     public let samplers: [Sampler]
-
+    /// Numbers that it takes.
+    public let parameters: [MethodParameter]
+    /// What it does to weights before any element acts; nil where it keeps the function.
+    public let change: (any WeightChange)?
+    /// The parameter that must be given for it to change weights; nil where it always does.
+    public let changesGiven: MethodParameter?
     /// Whether, given the base that a model was trained from, it moves hidden channels as far from the base's as a permutation can,
     /// instead of drawing one.
     public let assignsChannels: Bool
 
-    /// - Parameter samplers: one at least.
+    /// A method whose elements act at sites.
+    /// - Parameters:
+    ///   - change: what comes before them, where that is asked for by a parameter.
+    ///   - samplers: one at least.
     public init(
         name: String, summary: String, reference: String? = nil, siteKinds: Set<Site.Kind>,
-        assignsChannels: Bool = false, samplers first: Sampler, _ others: Sampler...
+        assignsChannels: Bool = false, parameters: [MethodParameter] = [],
+        change: (any WeightChange, given: MethodParameter)? = nil, samplers first: Sampler, _ others: Sampler...
     ) {
         self.assignsChannels = assignsChannels
         (self.name, self.summary, self.reference, self.siteKinds) = (name, summary, reference, siteKinds)
+        (self.parameters, self.change, changesGiven) = (parameters, change?.0, change?.given)
         samplers = [first] + others
+    }
+
+    /// A method that changes weights and nothing else.
+    public init(
+        name: String, summary: String, reference: String? = nil, parameters: [MethodParameter], change: any WeightChange
+    ) {
+        (self.name, self.summary, self.reference, siteKinds) = (name, summary, reference, [])
+        (self.parameters, self.change, changesGiven) = (parameters, change, nil)
+        (assignsChannels, samplers) = (false, [])
     }
 
     /// Stands between the names of methods that act one after the other.
     public static let separator = "+"
 
-    /// How elements are drawn when the user does not say.
-    public var defaultSampler: Sampler { samplers[0] }
-    /// Whether restoring gives back every bit, whatever the user chooses.
-    public var isExact: Bool { samplers == [.exact] }
+    /// How elements are drawn when the user does not say. What draws none is exact in that.
+    public var defaultSampler: Sampler { samplers.first ?? .exact }
+    /// Whether elements move bits alone, whatever the user chooses.
+    public var isExact: Bool { samplers.allSatisfy { $0 == .exact } }
+    /// Whether its elements depend on the key; those that follow from the weights alone can be found by anybody.
+    public var isKeyed: Bool { samplers.contains { $0 != .reflection } }
+    /// Whether it draws no elements, so that the protected model is another one and stays so.
+    public var onlyChangesWeights: Bool { samplers.isEmpty }
 }
 
 extension ProtectionMethod: Hashable {
@@ -51,7 +74,13 @@ extension ProtectionMethod: CaseIterable, RawRepresentable {
         .lossless,
         .full,
         .params,
+        .mergebarrier,
+        .mergeguard,
+        .decoy,
     ]
+
+    /// Those that keep the function unless a parameter asks for more.
+    public static var locks: [ProtectionMethod] { allCases.filter { !$0.onlyChangesWeights } }
 
     private static let registered = Mutex<[ProtectionMethod]>([])
 

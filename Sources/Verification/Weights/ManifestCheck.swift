@@ -10,7 +10,8 @@ struct ManifestCheck {
 
     var problems: [String] {
         var problems: [String] = []
-        for step in manifest.steps.all where !step.method.samplers.contains(step.sampler) {
+        for step in manifest.steps.all
+        where !step.method.onlyChangesWeights && !step.method.samplers.contains(step.sampler) {
             let known = step.method.samplers.map(\.rawValue).joined(separator: ", ")
             problems.append(
                 "\(Manifest.fileName): sampler \(step.sampler.rawValue) is none of \(step.method.name)'s: \(known)")

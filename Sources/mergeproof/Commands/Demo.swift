@@ -46,7 +46,7 @@ struct Demo: ParsableCommand {
                     "similarities", "same function", "restore s", "restored",
                 ]
             ]
-            for method in ProtectionMethod.allCases {
+            for method in ProtectionMethod.locks {
                 rows.append(
                     try row(
                         method, source: source, evaluates: architecture.isEvaluable, inputs: inputs, key: key,

@@ -47,11 +47,15 @@ struct Inspect: ParsableCommand {
         lines += [""]
         lines += table(
             [["method", "sampler", "condition", "sites", "weights rewritten", "rounding"]]
-                + inspection.methods.map {
-                    [
-                        $0.name, $0.sampler.rawValue + ($0.isDefault ? " (default)" : ""),
-                        fixed($0.condition, 0), "\($0.sites)", ByteSize.format($0.bytes),
-                        "\(fixed($0.roundingMultiple, 1)) x",
+                + inspection.methods.map { method in
+                    guard let sampler = method.sampler else {
+                        let needs = "needs --" + method.needs.joined(separator: ", --")
+                        return [method.name, needs, "-", "-", ByteSize.format(method.bytes), "another function"]
+                    }
+                    return [
+                        method.name, sampler.rawValue + (method.isDefault ? " (default)" : ""),
+                        fixed(method.condition, 0), "\(method.sites)", ByteSize.format(method.bytes),
+                        "\(fixed(method.roundingMultiple, 1)) x",
                     ]
                 })
         lines += ["disk space of an output: \(ByteSize.format(inspection.outputBytes))"]

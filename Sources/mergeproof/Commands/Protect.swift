@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import Checkpoints
+import ForwardPass
 import Protections
 import Symmetries
 
@@ -19,49 +20,27 @@ struct Protect: ParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "Directory to make.")
     var output: String
 
-    @Option(
-        help:
-            "Protection method, or several joined by +, the first acting first: mergelock+params. Options for elements, sites and layers hold for all of them that know them."
-    )
-    var method: MethodList
+    @OptionGroup var chosen: MethodOptions
 
     @Option(
         help:
-            "The public model that this one was trained from: params then moves the channels of MLPs as far from it as a permutation can."
+            "The public model that this one was trained from: params then moves the channels of MLPs as far from it as a permutation can; mergeguard, decoy and --prune look at what training added to it."
     )
     var base: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "What activations are taken on, for decoy: JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
+            valueName: "file"))
+    var calibration: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A LoRA adapter of the model, as PEFT writes it, that goes into the weights first.", valueName: "directory")
+    )
+    var adapter: String?
+
     @OptionGroup var key: KeyOption
-
-    @Option(help: "How matrices are drawn; the method's first unless said otherwise.")
-    var sampler: Sampler?
-
-    @Option(
-        help:
-            "Condition number K of what is drawn, or its bound for gaussian; 10 unless said otherwise, 1000 for gaussian, 400 for diagonal and symmetric, 150 for nonsymmetric."
-    )
-    var condition: Double?
-
-    @Option(
-        help:
-            "Kinds of sites to act on, separated by commas: vo, qk, mlp, heads, experts, residual, or all; the method's unless said otherwise."
-    )
-    var sites: SiteList?
-
-    @Option(
-        help:
-            "What is done to the residual stream where --sites holds it: permutation (unless said otherwise), hadamard or rotation (turned by a fast or a dense orthogonal matrix; full alone), or none."
-    )
-    var residual: ResidualTransform?
-
-    @Flag(help: "The same as --residual none, for adapters, draft heads and steering vectors that read it.")
-    var keepHiddenStates = false
-
-    @Option(
-        help:
-            "Layers to act on, such as 0-11,23, counted from 0 in each stack (encoder and decoder alike); all unless said otherwise."
-    )
-    var layers: LayerList?
 
     @Option(help: "Largest size of a shard, such as 5GB; the source's files are kept unless said otherwise.")
     var maxShardSize: ByteCount?
@@ -85,8 +64,13 @@ struct Protect: ParsableCommand {
             let secret = try key.read()
             let source = try openModel(model, including: copying.include)
             try source.refuseKey(at: key.path)
-            var options = options
-            options.base = try base.map { try openModel($0, including: []) }
+            let recipe = try chosen.recipe.map(Recipe.init(reading:))
+            var options = options(recipe)
+            options.adapter = try adapter.map { try LoRAAdapter(opening: $0, for: source) }
+            options.base = try (base ?? recipe?.base).map { try openModel($0, including: []) }
+            options.calibration = try (calibration ?? recipe?.calibration).map {
+                $0.hasSuffix(".safetensors") ? try ModelInputs(reading: $0) : try ModelInputs(readingLines: $0)
+            }
             try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
@@ -100,37 +84,14 @@ struct Protect: ParsableCommand {
         }
     }
 
-    func validate() throws {
-        if let sampler, !isOnly, !method.methods.contains(where: { $0.samplers.contains(sampler) }) {
-            throw ValidationError("None of the methods draws \(sampler.rawValue).")
-        }
-        if keepHiddenStates, let residual, residual != .none {
-            throw ValidationError(
-                "--keep-hidden-states leaves the residual stream as it is, and --residual \(residual.rawValue) does not; give one of them."
-            )
-        }
-    }
-
-    private var isOnly: Bool { method.methods.count == 1 }
-
-    var options: ProtectionOptions {
-        let steps = method.methods.map { method in
-            var step = StepOptions(method: method)
-            // One method alone is told what it does not know.
-            if isOnly || method.samplers.contains(where: { $0 == sampler }) { step.sampler = sampler }
-            if isOnly || !method.isExact { step.condition = condition }
-            step.siteKinds = sites?.kinds
-            let actsOnStreams = (sites?.kinds ?? method.siteKinds).contains(.residual)
-            step.residual =
-                keepHiddenStates ? .none : isOnly || actsOnStreams ? residual ?? .permutation : .permutation
-            step.layers = layers?.layers
-            return step
-        }
+    /// What recipe and options say, but for models and data that are yet to be read.
+    private func options(_ recipe: Recipe?) -> ProtectionOptions {
+        let steps = recipe?.steps ?? chosen.steps
         var options = ProtectionOptions(steps[0], then: Array(steps.dropFirst()))
-        options.maximumShardSize = maxShardSize?.bytes
+        options.maximumShardSize = maxShardSize?.bytes ?? recipe?.maxShardSize
         options.threads = cores.threads
-        options.allowsNonFinite = allowNonfinite
-        options.nonce = nonce
+        options.allowsNonFinite = allowNonfinite || recipe?.allowsNonFinite == true
+        options.nonce = nonce ?? recipe?.nonce
         return options
     }
 
@@ -150,6 +111,9 @@ extension ProtectionMethod {
     /// A line for the help text.
     fileprivate var help: String {
         let origin = reference.map { " (arXiv \($0))" } ?? ""
-        return "\(name)\(origin): \(summary); restored \(isExact ? "bit for bit" : "to rounding")."
+        let back =
+            onlyChangesWeights
+            ? "nothing gives back what it changes" : "restored \(isExact ? "bit for bit" : "to rounding")"
+        return "\(name)\(origin): \(summary); \(back)."
     }
 }

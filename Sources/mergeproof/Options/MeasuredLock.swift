@@ -18,7 +18,7 @@ struct MeasuredLock {
     var turnsStreams: Bool { residual.form != nil }
 
     /// Every method as it is, and what else its options make of it.
-    static let all = ProtectionMethod.allCases.flatMap { method -> [MeasuredLock] in
+    static let all = ProtectionMethod.locks.flatMap { method -> [MeasuredLock] in
         switch method {
         case .lossless: [MeasuredLock(method), MeasuredLock(method, sites: "all")]
         case .full:
@@ -29,6 +29,9 @@ struct MeasuredLock {
 
     /// What `protect` makes of the words.
     var options: ProtectionOptions {
-        get throws { try Protect.parse(["model", "-o", "output", "--key", "key", "--method"] + words).options }
+        get throws {
+            let steps = try MethodOptions.parse(["--method"] + words).steps
+            return ProtectionOptions(steps[0], then: Array(steps.dropFirst()))
+        }
     }
 }

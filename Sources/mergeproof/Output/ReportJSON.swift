@@ -6,9 +6,11 @@ struct ProtectReport: Encodable {
     struct Step: Encodable {
         let method, sampler: String
         let condition: Double
+        let parameters: [String: Double]
 
         init(_ step: ProtectionStep) {
             (method, sampler, condition) = (step.method.name, step.sampler.rawValue, step.condition)
+            parameters = Dictionary(uniqueKeysWithValues: step.parameters.map { ($0.key.name, $0.value) })
         }
     }
 
@@ -23,12 +25,14 @@ struct ProtectReport: Encodable {
     let sites, rewrittenTensors, rewrittenBytes, tensorBytes: Int
     let roundingMultiple: Double
     let scalesWereDropped: Bool
+    /// Tensors whose weights were changed, so that the function is not the original's.
+    let changed: [String]
     let leftOut: [String]
     let seconds: Double
     let coreType: String
 
     enum CodingKeys: String, CodingKey {
-        case output, method, sampler, condition, steps, residual
+        case output, method, sampler, condition, steps, residual, changed
         case keyIdentifier = "key_id"
         case nonce, sites
         case rewrittenTensors = "rewritten_tensors"
@@ -56,6 +60,7 @@ struct ProtectReport: Encodable {
         tensorBytes = report.tensorBytes
         roundingMultiple = manifest.roundingMultiple
         scalesWereDropped = report.scalesWereDropped
+        changed = manifest.changed
         leftOut = manifest.leftOut
         self.seconds = seconds
         coreType = manifest.coreType
@@ -70,6 +75,8 @@ struct RestoreReport: Encodable {
     let proved: String
     let tensors, identicalTensors, unchangedFiles: Int?
     let changes: [String]
+    /// Tensors that keep what changed weights before the lock.
+    let changed: [String]
     let seconds: Double
 
     enum CodingKeys: String, CodingKey {
@@ -81,7 +88,7 @@ struct RestoreReport: Encodable {
         case proved, tensors
         case identicalTensors = "identical_tensors"
         case unchangedFiles = "unchanged_files"
-        case changes, seconds
+        case changes, changed, seconds
     }
 
     init(_ report: Protector.Report, output: String, seconds: Double) {
@@ -96,6 +103,7 @@ struct RestoreReport: Encodable {
         tensors = held?.tensors
         identicalTensors = held?.identicalTensors
         unchangedFiles = held?.identicalFiles
+        changed = report.manifest.changed
         changes = (report.proof?.changes ?? []).map(\.description)
         self.seconds = seconds
     }

@@ -13,21 +13,51 @@ enum ReportText {
     static func protected(_ report: Protector.Report, output: String, seconds: Double) -> String {
         let manifest = report.manifest
         let steps = manifest.steps.all.map { step in
-            let drawn =
-                step.sampler == .exact
-                ? "exact elements"
-                : "sampler \(step.sampler.rawValue), condition number \(fixed(step.condition, 1))"
-            return "\(step.method.name), \(drawn)"
+            let drawn: [String] =
+                step.method.onlyChangesWeights
+                ? []
+                : step.sampler == .exact
+                    ? ["exact elements"]
+                    : ["sampler \(step.sampler.rawValue), condition number \(fixed(step.condition, 1))"]
+            let parameters = step.parameters.map { "\($0.key.name) \($0.value)" }.sorted()
+            return ([step.method.name] + drawn + parameters).joined(separator: ", ")
         }
-        return """
-            protected \(PrintableText.line(output))
-              method     \(steps.joined(separator: "; then ")), key \(manifest.keyIdentifier)
-              sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
-              rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
-              time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
-            \(whatNoLongerFits(manifest))\(whatWasUntied(manifest))
-            This lock does not stop an attacker who aligns the weights to the public base model.
-            """
+        let rate = ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6)))
+        let rewritten = "\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes))"
+        var lines = [
+            "protected \(PrintableText.line(output))",
+            "  method     \(steps.joined(separator: "; then ")), key \(manifest.keyIdentifier)",
+        ]
+        if report.sites > 0 {
+            lines += [
+                "  sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(rewritten))",
+                "  rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original",
+            ]
+        }
+        lines.append("  time       \(fixed(seconds, 2)) s, \(rate)/s; OpenBLAS kernels: \(manifest.coreType)")
+        if !manifest.changed.isEmpty {
+            lines.append(
+                "\(changing(manifest)) changed the weights of \(count(manifest.changed)): the function is not the original's, and nothing gives it back. Evaluate both models to see what it costs."
+            )
+        }
+        guard report.sites > 0 else {
+            lines.append("No lock was put on: whoever averages this model merges it with what is left.")
+            return lines.joined(separator: "\n")
+        }
+        lines.append(whatNoLongerFits(manifest) + whatWasUntied(manifest))
+        if !manifest.steps.all.contains(where: \.method.isKeyed) {
+            lines.append("Nothing about this lock is secret: what was mirrored can be read off the protected weights.")
+        }
+        lines.append("This lock does not stop an attacker who aligns the weights to the public base model.")
+        return lines.joined(separator: "\n")
+    }
+
+    private static func changing(_ manifest: Manifest) -> String {
+        manifest.changedBy.map { $0 == "adapter" ? "the adapter" : $0 }.joined(separator: " and ")
+    }
+
+    private static func count(_ tensors: [String]) -> String {
+        "\(tensors.count) tensor\(tensors.count == 1 ? "" : "s")"
     }
 
     private static func whatWasUntied(_ manifest: Manifest) -> String {
@@ -58,11 +88,16 @@ enum ReportText {
             : proof.identicalFiles > 1
                 ? "config.json and \(proof.identicalFiles - 1) other files are as mergeproof protect wrote them"
                 : "config.json is as mergeproof protect wrote it"
+        let changed = report.manifest.changed
+        let owner = changed.isEmpty ? "the original's" : "those that \(changing(report.manifest)) left"
+        let kept =
+            changed.isEmpty
+            ? "" : "\nnot the original: \(count(changed)) keep what \(changing(report.manifest)) changed"
         guard !proof.isBitForBit else {
             return
-                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
+                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are \(owner); \(files)\(kept)"
         }
         return
-            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
+            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are \(owner) to the bit, the others come from unchanged ones and are rounded; \(files)\(kept)"
     }
 }
