@@ -15,8 +15,9 @@ data is needed) or as the gains and biases of its norms foretell it (nothing is 
     forward   input: argmin |T L - L₀|      output: argmin |T⁻ᵀ R - R₀|    both: argmin |T L - L₀|² + |R - Tᵀ R₀|²
     reverse   input: argmin |L - T⁻¹ L₀|    output: argmin |R - Tᵀ R₀|
 
-then L ← T L, R ← T⁻ᵀ R. After `reverse` every head's scale is set so that R is as large as the base's. Heads are matched first, on their
-circuits, and MLP channels by a linear assignment on the cosines of their rows. The residual stream must lie where the base's does.
+then L ← T L, R ← T⁻ᵀ R. After `reverse` every head's scale is set so that |L| / |R| is the base's. Heads are matched first, on their
+circuits, unless --keep-heads says that they were not permuted, and MLP channels by a linear assignment on the cosines of their rows. The
+residual stream must lie where the base's does.
 """
 import argparse
 import json
@@ -44,13 +45,17 @@ def forward(protected, base, metric):
     return solve(protected @ metric @ protected.T, base @ metric @ protected.T)
 
 
+def size(matrix, metric):
+    return (matrix @ metric * matrix).sum().sqrt()
+
+
 def estimated(left, right, left0, right0, metrics, anchor, fit):
     """T for one head; `metrics` of the inputs of left and right."""
     ml, mr = metrics
     if fit == "reverse":
         element = forward(left0, left, ml).inverse() if anchor != "output" else forward(right0, right, mr).T
-        scale = (right0 @ mr @ right0.T).trace() / (element.inverse().T @ right @ mr @ right.T @ element.inverse()).trace()
-        return element / scale.sqrt()
+        ratio = size(element.inverse().T @ right, mr) / size(element @ left, ml)
+        return element * (ratio * size(left0, ml) / size(right0, mr)).sqrt()
     if anchor == "input":
         return forward(left, left0, ml)
     if anchor == "output":
@@ -73,20 +78,22 @@ def circuits(pair, pair0, metrics, heads):
     return products(pair0, pair) / (products(pair0, pair0).diagonal().outer(products(pair, pair).diagonal())).sqrt()
 
 
-def align_attention(weights, base, layer, metric, anchor, fit):
+def align_attention(weights, base, layer, metric, options):
     """Matches the heads and applies the estimated elements to them."""
     def sites(each):
         return [(layer.matrix(each, layer.value), each[f"{layer.output}.weight"].T),
                 (layer.matrix(each, layer.key), layer.matrix(each, layer.query))]
     metrics = [(metric, torch.eye(len(metric) - 1, dtype=metric.dtype)), (metric, metric)]
     own, theirs = sites(weights), sites(base)
-    order = matched(sum(circuits(pair, pair0, m, layer.heads) for pair, pair0, m in zip(own, theirs, metrics)))
+    order = torch.arange(layer.heads)
+    if not options.keep_heads:
+        order = matched(sum(circuits(pair, pair0, m, layer.heads) for pair, pair0, m in zip(own, theirs, metrics)))
     moved = []
     for (left, right), (left0, right0), m in zip(own, theirs, metrics):
         new = torch.empty_like(left), torch.empty_like(right)
         for head, source in enumerate(order.tolist()):
             to, of = layer.rows(head), layer.rows(source)
-            element = estimated(left[of], right[of], left0[to], right0[to], m, anchor, fit)
+            element = estimated(left[of], right[of], left0[to], right0[to], m, options.anchor, options.fit)
             new[0][to], new[1][to] = element @ left[of], element.inverse().T @ right[of]
         moved.append(new)
     (value, output), (key, query) = moved
@@ -110,13 +117,13 @@ def align_mlp(weights, base, layer, metric, anchor):
     weights[f"{layer.down}.weight"] = columns(weights)[order].T.contiguous()
 
 
-def aligned(weights, base, config, metrics, anchor, fit):
+def aligned(weights, base, config, metrics, options):
     """The protected model in the base's coordinates."""
     weights = dict(weights)
     for layer in experts.layers(config):
         plain = torch.eye(config.hidden_size + 1, dtype=torch.float64)
-        align_attention(weights, base, layer, metrics.get(layer.value, plain), anchor, fit)
-        align_mlp(weights, base, layer, metrics.get(layer.up, plain), anchor)
+        align_attention(weights, base, layer, metrics.get(layer.value, plain), options)
+        align_mlp(weights, base, layer, metrics.get(layer.up, plain), options.anchor)
     return weights
 
 
@@ -162,6 +169,7 @@ def main():
     parser.add_argument("--metrics", default="identity,texts", help="of identity, texts, random, norms")
     parser.add_argument("--anchors", default="both", help="of both, input, output: which sides of a site are fitted")
     parser.add_argument("--fits", default="forward", help="of forward, reverse")
+    parser.add_argument("--keep-heads", action="store_true", help="take every head for the base's head of that number")
     parser.add_argument("--json", type=pathlib.Path, help="file for all figures")
     options = parser.parse_args()
 
@@ -193,7 +201,8 @@ def main():
         for anchor in options.anchors.split(","):
             for metric in options.metrics.split(","):
                 if (fit, anchor) != ("reverse", "both"):  # reverse on one side is forward on the other
-                    add(f"{fit}, {anchor}, {metric}", aligned(protected, base, model.config, metrics[metric], anchor, fit))
+                    options.fit, options.anchor = fit, anchor
+                    add(f"{fit}, {anchor}, {metric}", aligned(protected, base, model.config, metrics[metric], options))
     if options.json:
         report = {"coefficient": options.coefficient, "tasks": options.tasks.split(","), "rows": table}
         options.json.write_text(json.dumps(report, indent=1))

@@ -13,6 +13,10 @@ layer in the expert. Of all changes with (W + Δ) W₀ᵀ = W W₀ᵀ + E the on
 rotation R of the head, so that an anchor finds a wrong element; for an MLP's row the products with its own and a random other row of the
 base are exchanged. Outputs `o` and `down` are changed alike, by columns, with the gradients' E[g gᵀ] in place of E[x xᵀ]. Biases stay, or
 with --compensate take up Δ E[x], and C is then centred.
+
+What it hides from: fits of the expert's weights onto the base's in the plain metric. What it does not: the reverse fit, of the base's
+weights onto the expert's, which finds the element up to the factor 1 - s while s < 1; the sides that are left out of --projections; and any
+fit weighted with activations, those of random token ids included. scripts/attack_experts.py tries them all.
 """
 import argparse
 import pathlib
