@@ -31,6 +31,8 @@ public struct ProtectionOptions: Sendable {
     /// Nil for all cores.
     public var threads: Int?
     public var allowsNonFinite = false
+    /// Whether README.md tells of the protection, the publisher's own text before it.
+    public var writesCard = true
     /// Nil for a fresh one; a nonce that is said again repeats an output to the byte.
     public var nonce: ProtectionNonce?
 

@@ -64,14 +64,16 @@ public struct Protector: Sendable {
         let derivation = Derivation(key: key, nonce: nonce, steps: steps)
         let authenticator = Authenticator(derivation)
         let untied = script.untied.map { UntiedHead($0, in: source) }
+        let prediction = try PredictedRounding(
+            script.sites, in: source, steps: steps, threads: options.threads)
+        let text = CardText(steps: steps, roundingMultiple: prediction.multiple, untied: untied?.head)
+        let card = options.writesCard ? try ModelCard.write(text.markdown, for: source, authenticator) : nil
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
-            let made = made + [untied?.config].compactMap(\.self)
+            let made = made + [untied?.config, card?.file].compactMap(\.self)
             return options.maximumShardSize.map {
                 OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: script.added)
             } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: script.added)
         }
-        let prediction = try PredictedRounding(
-            script.sites, in: source, steps: steps, threads: options.threads)
         let gains = try FoldedGains(script.sites, in: source)
         let assigned = try AssignedPermutations(
             steps, script.sites, of: source, base: options.base, threads: options.threads)
@@ -81,7 +83,8 @@ public struct Protector: Sendable {
             keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: script.sites, by: derivation),
             gains: try gains.sealed(script.sites, by: derivation),
-            assigned: try assigned.sealed(steps, script.sites, by: derivation), untied: untied, leftOut: source.leftOut,
+            assigned: try assigned.sealed(steps, script.sites, by: derivation), untied: untied, card: card?.card,
+            leftOut: source.leftOut,
             inventory: Inventory(layout([]), of: source.tensors.values + script.added, source, isRewritten: isRewritten)
         )
         @Sendable func sealed(_ found: Inventory) -> Manifest {

@@ -43,6 +43,8 @@ public struct Manifest: Sendable, Equatable {
     let assigned: [UInt8]?
     /// A head that was stored apart from its table; nil where none was.
     public let untied: UntiedHead?
+    /// What was added to the model card; nil where none was written.
+    public let card: ModelCard?
     /// Weights in other formats that lay beside the original and were not copied.
     public let leftOut: [String]
     /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
@@ -84,6 +86,7 @@ public struct Manifest: Sendable, Equatable {
         object["tensors"] = inventory?.tensorsJSON ?? .null
         if version < 5, steps.residual.form != nil { object["residual"] = .string(steps.residual.rawValue) }
         if let untied { object["untied"] = untied.json }
+        if let card { object["card"] = card.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let assigned { object["assigned"] = .string(Data(assigned).base64EncodedString()) }
         if let balance { object["balance"] = .string(Data(balance).base64EncodedString()) }
@@ -147,6 +150,8 @@ public struct Manifest: Sendable, Equatable {
             try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
         }
         untied = try root["untied"].map { try required(UntiedHead($0), "untied") }
+        // Earlier versions have no key to prove a card with.
+        card = version < 3 ? nil : try root["card"].map { try required(ModelCard($0), "card") }
         (balance, gains, assigned) = (try data("balance"), try data("gains"), try data("assigned"))
         leftOut = (root["left_out"]?.array ?? []).compactMap(\.string)
         blas = try string("blas")
@@ -162,7 +167,7 @@ public struct Manifest: Sendable, Equatable {
     init(
         nonce: ProtectionNonce, steps: ProtectionSteps, family: String, siteCount: Int, keyIdentifier: String,
         roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, assigned: [UInt8]?,
-        untied: UntiedHead?, leftOut: [String], inventory: Inventory
+        untied: UntiedHead?, card: ModelCard?, leftOut: [String], inventory: Inventory
     ) {
         version = Self.version(steps)
         self.nonce = nonce
@@ -172,6 +177,7 @@ public struct Manifest: Sendable, Equatable {
         self.keyIdentifier = keyIdentifier
         self.roundingMultiple = roundingMultiple
         (self.balance, self.gains, self.assigned, self.untied) = (balance, gains, assigned, untied)
+        self.card = card
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType

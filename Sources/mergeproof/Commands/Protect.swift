@@ -75,6 +75,11 @@ struct Protect: ParsableCommand {
 
     @OptionGroup var cores: ThreadOptions
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Say in README.md, behind the publisher's own text, how the model was protected and what still works.")
+    var card = true
+
     @Flag(help: "Accept NaN and infinite weights.")
     var allowNonfinite = false
 
@@ -131,6 +136,7 @@ struct Protect: ParsableCommand {
         options.threads = cores.threads
         options.allowsNonFinite = allowNonfinite
         options.nonce = nonce
+        options.writesCard = card
         return options
     }
 

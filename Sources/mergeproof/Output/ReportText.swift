@@ -25,7 +25,7 @@ enum ReportText {
               sites      \(report.sites) in \(report.rewrittenTensors) tensors (\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes)))
               rounding   about \(fixed(manifest.roundingMultiple, 1)) x that of storing the original
               time       \(fixed(seconds, 2)) s, \(ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6))))/s; OpenBLAS kernels: \(manifest.coreType)
-            \(whatNoLongerFits(manifest))\(whatWasUntied(manifest))
+            \(whatNoLongerFits(manifest))\(whatWasUntied(manifest))\(whatTheCardSays(manifest))
             This lock does not stop an attacker who aligns the weights to the public base model.
             """
     }
@@ -34,6 +34,11 @@ enum ReportText {
         manifest.untied.map {
             "\nThe head was the table of tokens and is stored apart now, as \(PrintableText.line($0.head)); config.json says so (\(UntiedHead.key): false)."
         } ?? ""
+    }
+
+    private static func whatTheCardSays(_ manifest: Manifest) -> String {
+        manifest.card == nil
+            ? "" : "\n\(ModelCard.fileName) says how the model was protected, what still works and what does not."
     }
 
     private static func whatNoLongerFits(_ manifest: Manifest) -> String {
@@ -60,9 +65,17 @@ enum ReportText {
                 : "config.json is as mergeproof protect wrote it"
         guard !proof.isBitForBit else {
             return
-                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)"
+                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are the original's; \(files)\(card(proof, report.manifest))"
         }
         return
-            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)"
+            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are the original's to the bit, the others come from unchanged ones and are rounded; \(files)\(card(proof, report.manifest))"
+    }
+
+    /// What became of the model card; of one that was changed a warning tells.
+    private static func card(_ proof: RestorationProof, _ manifest: Manifest) -> String {
+        guard let card = manifest.card, !proof.changes.contains(where: \.isOfCard) else { return "" }
+        return card.extendsAnother
+            ? "; \(ModelCard.fileName) is the original's again"
+            : "; \(ModelCard.fileName) was mergeproof's alone and is gone"
     }
 }
