@@ -58,7 +58,7 @@ let package = Package(
             name: "Verification",
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Verification"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Verification", crypto], swiftSettings: strict),
         .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging"], swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],

@@ -57,7 +57,19 @@ public struct Manifest: Sendable, Equatable {
     /// Over everything else.
     private var tag: AuthenticationTag?
 
-    private var json: JSONValue {
+    /// The steps as version 5 lists them.
+    var stepsJSON: JSONValue {
+        .array(
+            steps.all.map { step in
+                var own = JSONObject()
+                step.describe(in: &own)
+                if step.isAssigned { own["assigned"] = .bool(true) }
+                if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
+                return .object(own)
+            })
+    }
+
+    var json: JSONValue {
         var object: JSONObject = [
             "format": .string("\(Self.format)\(version)"),
             "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
@@ -65,14 +77,7 @@ public struct Manifest: Sendable, Equatable {
         if version < 5 {
             steps.all[0].describe(in: &object)
         } else {
-            object["steps"] = .array(
-                steps.all.map { step in
-                    var own = JSONObject()
-                    step.describe(in: &own)
-                    if step.isAssigned { own["assigned"] = .bool(true) }
-                    if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
-                    return .object(own)
-                })
+            object["steps"] = stepsJSON
         }
         object["architecture"] = .string(family)
         object["site_count"] = .int(siteCount)
@@ -113,7 +118,7 @@ public struct Manifest: Sendable, Equatable {
         return try Manifest(document.root, path: path)
     }
 
-    private init(_ root: JSONValue, path: String) throws {
+    init(_ root: JSONValue, path: String) throws {
         func string(_ field: String) throws -> String {
             guard let value = root[field]?.string else { throw ProtectionError.manifest(path: path, field: field) }
             return value

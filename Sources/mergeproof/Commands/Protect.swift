@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import Checkpoints
+import Evaluation
 import Protections
 import Symmetries
 
@@ -80,6 +81,12 @@ struct Protect: ParsableCommand {
         help: "Say in README.md, behind the publisher's own text, how the model was protected and what still works.")
     var card = true
 
+    @Option(
+        help:
+            "A receipt to make once the output is there (`mergeproof receipt`), verified by the weights, outside of both models."
+    )
+    var receipt: String?
+
     @Flag(help: "Accept NaN and infinite weights.")
     var allowNonfinite = false
 
@@ -90,6 +97,7 @@ struct Protect: ParsableCommand {
             let secret = try key.read()
             let source = try openModel(model, including: copying.include)
             try source.refuseKey(at: key.path)
+            if let receipt { try Receipt.checkPlace(receipt, outside: [output, source.path]) }
             var options = options
             options.base = try base.map { try openModel($0, including: []) }
             try AddressSpace.require(threads: cores.threads)
@@ -102,6 +110,7 @@ struct Protect: ParsableCommand {
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }
             try show(report, seconds: elapsed)
+            if let receipt { try write(receipt, of: source, key: secret) }
         }
     }
 
@@ -138,6 +147,19 @@ struct Protect: ParsableCommand {
         options.nonce = nonce
         options.writesCard = card
         return options
+    }
+
+    private func write(_ path: String, of source: Checkpoint, key: SecretKey) throws {
+        let receipt: Receipt
+        do {
+            receipt = try Receipts.write(
+                source, Checkpoint(opening: output), key: key, to: path, weightsOnly: true, threads: cores.threads)
+        } catch {
+            warn("\(output) is complete, but no receipt was made of it; `mergeproof receipt make` does that")
+            throw error
+        }
+        guard !display.json else { return try Receipts.checkVerdict(of: receipt) }
+        try Receipts.show(receipt, path: path, json: false)
     }
 
     private func show(_ report: Protector.Report, seconds: Double) throws {
