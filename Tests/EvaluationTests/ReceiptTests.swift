@@ -276,7 +276,13 @@ import Verification
             try Files.write(text, to: folder("t"))
             #expect(throws: CheckpointError.self, "\(number)") { try Receipt(readingFrom: folder("t")) }
         }
-        #expect(throws: CheckpointError.self) { try Receipt(readingFrom: folder("p")) }
+        try #require(mkfifo(folder("pipe"), 0o600) == 0)
+        for name in ["p", "pipe"] {
+            #expect(throws: ReceiptError.notAReceipt(file: folder(name))) { try Receipt(readingFrom: folder(name)) }
+        }
+        try Files.write("", to: folder("large"))
+        truncate(folder("large"), 65 << 20)
+        #expect(throws: ReceiptError.notAReceipt(file: folder("large"))) { try Receipt(readingFrom: folder("large")) }
     }
 
     /// Every object, with a way to give it one more member.

@@ -10,6 +10,8 @@ import Verification
 public struct Receipt: Sendable, Equatable {
     static let statementType = "https://in-toto.io/Statement/v1"
     static let predicateType = "urn:mergeproof:receipt:1"
+    /// No receipt is larger: that of a file takes some hundred bytes.
+    private static let maximumBytes = 64 << 20
 
     /// Every file of the protected directory.
     public let subject: [FileDigest]
@@ -99,7 +101,12 @@ extension Receipt {
     /// - Throws: `CheckpointError` for what is no JSON, `ReceiptError` for what is no receipt.
     public init(readingFrom path: String) throws {
         var bytes: [UInt8] = []
-        try FileTree.read(path) { bytes += $0 }
+        do {
+            try FileTree.read(path) { chunk in
+                guard bytes.count + chunk.count <= Self.maximumBytes else { throw ReceiptError.notAReceipt(file: path) }
+                bytes += chunk
+            }
+        } catch CheckpointError.notAFileOrDirectory { throw ReceiptError.notAReceipt(file: path) }
         let document: JSONDocument
         do throws(JSONFault) { document = try JSONDocument(parsing: bytes) } catch {
             throw CheckpointError.json(file: path, error)

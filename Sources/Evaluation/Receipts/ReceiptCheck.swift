@@ -114,7 +114,7 @@ public struct ReceiptCheck: Sendable, Encodable {
         failures += differences.map { "the receipt says otherwise than \(Manifest.fileName): \($0)" }
         if differences.isEmpty {
             checked.append(
-                "methods, key_id and all else that the receipt says of the protection stand in \(Manifest.fileName), too"
+                "\((Manifest.claimNames + ["key_id"]).joined(separator: ", ")) are those of \(Manifest.fileName)"
             )
         }
     }

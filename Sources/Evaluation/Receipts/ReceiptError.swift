@@ -1,5 +1,7 @@
 /// Why a receipt cannot be made or read.
 public enum ReceiptError: Error, Sendable, Equatable {
+    /// A directory, a pipe, or more than any receipt holds.
+    case notAReceipt(file: String)
     /// A statement, or a predicate, of another kind.
     case otherKind(file: String, found: String)
     case field(file: String, field: String)
@@ -12,6 +14,8 @@ public enum ReceiptError: Error, Sendable, Equatable {
 extension ReceiptError: CustomStringConvertible {
     public var description: String {
         switch self {
+        case .notAReceipt(let file):
+            "\(file): no receipt; give the file that `mergeproof receipt make` wrote"
         case .otherKind(let file, let found):
             "\(file): \(found) is no receipt of this version; give the file that `mergeproof receipt make` wrote"
         case .field(let file, let field):
