@@ -61,7 +61,7 @@ let package = Package(
             name: "Verification",
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
-        .target(name: "Evaluation", dependencies: ["Verification", "Rewriting"], swiftSettings: strict),
+        .target(name: "Evaluation", dependencies: ["Verification", "Rewriting", crypto], swiftSettings: strict),
         .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging"], swiftSettings: strict),
         .executableTarget(
             name: "mergeproof", dependencies: ["Evaluation", argumentParser],

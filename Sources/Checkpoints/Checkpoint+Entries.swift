@@ -86,6 +86,14 @@ extension Checkpoint {
         return entries.first { $0.status.isSameFile(as: status) }?.relativePath
     }
 
+    /// A file's bytes, if it is the very one that was judged when the checkpoint was opened.
+    package func bytes(ofUnchanged entry: DirectoryEntry) throws(CheckpointError) -> [UInt8] {
+        let file = try MappedFile(path: path + "/" + entry.relativePath, system: system)
+        try file.check(against: entry.status)
+        defer { withExtendedLifetime(file) {} }
+        return Array(file.bytes)
+    }
+
     /// A file's bytes.
     package func withBytes<Result>(
         of entry: DirectoryEntry, _ body: (UnsafeRawBufferPointer) throws -> Result

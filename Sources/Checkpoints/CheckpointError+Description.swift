@@ -12,6 +12,7 @@ extension CheckpointError: CustomStringConvertible {
             "\(model): no such directory, and not in the Hugging Face cache \(cache); check the path, or download it with `hf download \(model)`"
         case .notAFileOrDirectory(let path):
             "\(path): neither a model directory nor a .safetensors file; give one of the two"
+        case .notADirectory(let path): "\(path): not a directory; give the model's directory"
         case .noWeights(let directory):
             "\(directory): found neither model.safetensors nor model.safetensors.index.json, nor one safetensors file beside a config.json; give a Hugging Face model directory"
         case .pickleOnly(let directory, let file):
@@ -28,6 +29,8 @@ extension CheckpointError: CustomStringConvertible {
         case .outputOverlapsInput(let output, let input):
             "\(output): the output lies inside the input \(input) or the other way round; choose a path beside it"
         case .outputParentMissing(let path): "\(path): the directory to write into does not exist; create it first"
+        case .privateFileInside(let path, let directory):
+            "\(path): lies inside the model \(directory) and would be published with it; choose a path outside"
         case .outputBusy(let path): "\(path): another run is writing this output; wait for it or choose another path"
         case .partialOutput(let path):
             "\(path): another run left this or is at work on it, and the file system has no locks to tell; remove it if no run is, or choose another output"

@@ -9,6 +9,7 @@ public enum CheckpointError: Error, Sendable, Equatable {
     /// An `org/name` that is neither a path nor in the Hugging Face cache.
     case notInCache(model: String, cache: String)
     case notAFileOrDirectory(path: String)
+    case notADirectory(path: String)
     case noWeights(directory: String)
     /// Only pickled weights: loading those would run code from the checkpoint.
     case pickleOnly(directory: String, file: String)
@@ -22,6 +23,8 @@ public enum CheckpointError: Error, Sendable, Equatable {
     case outputExists(path: String)
     case outputOverlapsInput(output: String, input: String)
     case outputParentMissing(path: String)
+    /// What is its owner's alone would be published with a model.
+    case privateFileInside(path: String, directory: String)
     case outputBusy(path: String)
     /// What another run left or is at work on, where the file system has no locks to tell.
     case partialOutput(path: String)

@@ -8,6 +8,8 @@ public enum Change: Sendable, Equatable {
     case file(String)
     case missingFile(String)
     case addedFile(String)
+    /// The model card, after it was written; it comes back as it is now, without what protect put in.
+    case editedCard
     /// The texts in the header of a safetensors file.
     case headerMetadata(shard: String)
     /// A tensor that is as protect wrote it and did not come back as the original was.
@@ -18,9 +20,14 @@ public enum Change: Sendable, Equatable {
     public var isGrave: Bool {
         switch self {
         case .file(let path), .missingFile(let path), .addedFile(let path): !Self.isDocument(path)
-        case .headerMetadata: false
+        case .headerMetadata, .editedCard: false
         default: true
         }
+    }
+
+    /// Whether it is a change of the model card.
+    public var isOfCard: Bool {
+        [.editedCard, .file(ModelCard.fileName), .missingFile(ModelCard.fileName)].contains(self)
     }
 
     private static func isDocument(_ path: String) -> Bool {
@@ -39,6 +46,8 @@ extension Change: CustomStringConvertible {
         case .file(let path): "file \(path) was changed"
         case .missingFile(let path): "file \(path) is missing"
         case .addedFile(let path): "file \(path) was added"
+        case .editedCard:
+            "\(ModelCard.fileName) was edited since it was written: it is kept as it is now, without mergeproof's section"
         case .headerMetadata(let shard): "the header's metadata of \(shard) was changed"
         case .unrestored(let tensor): "tensor \(tensor) did not come back as the original was"
         }

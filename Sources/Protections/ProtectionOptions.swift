@@ -20,6 +20,11 @@ public struct StepOptions: Sendable {
     public var parameters: [MethodParameter: Double] = [:]
 
     public init(method: ProtectionMethod) { self.method = method }
+
+    /// Whether weights are changed before any element acts.
+    public var changesWeights: Bool {
+        method.change != nil && method.changesGiven.map { parameters[$0] != nil } ?? true
+    }
 }
 
 /// What the user chose.
@@ -38,12 +43,21 @@ public struct ProtectionOptions: Sendable {
     /// Nil for all cores.
     public var threads: Int?
     public var allowsNonFinite = false
+    /// Whether README.md tells of the protection, the publisher's own text before it.
+    public var writesCard = true
     /// Nil for a fresh one; a nonce that is said again repeats an output to the byte.
     public var nonce: ProtectionNonce?
 
     public init(method: ProtectionMethod) { self.init(StepOptions(method: method)) }
 
     public init(_ first: StepOptions, then others: [StepOptions] = []) { steps = [first] + others }
+
+    /// Takes layers out of the steps that mask task vectors (MergeGuard).
+    public mutating func leaveAlone(_ layers: [Int], of count: Int) {
+        for number in steps.indices where steps[number].method == .mergeguard {
+            steps[number].layers = (steps[number].layers ?? Array(0..<count)).filter { !layers.contains($0) }
+        }
+    }
 
     /// Whether no step's condition number was named.
     var namesNoCondition: Bool { steps.allSatisfy { $0.condition == nil } }

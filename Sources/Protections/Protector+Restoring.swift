@@ -18,17 +18,20 @@ extension Protector {
         guard manifest.keyIdentifier == derivation.keyIdentifier else {
             throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
         }
+        let authenticator = Authenticator(derivation)
+        let card = try manifest.card?.restored(from: source, authenticator)
         let output = OutputPlan.keepingShards(
-            of: source, adding: [manifest.untied?.originalConfig].compactMap(\.self), dropping: [Manifest.fileName],
+            of: source, adding: [manifest.untied?.originalConfig, card?.file].compactMap(\.self),
+            dropping: card == nil ? [Manifest.fileName] : [Manifest.fileName, ModelCard.fileName],
             without: Set([manifest.untied?.head].compactMap(\.self)))
         @Sendable func stop(at changes: [Change]) throws {
             let grave = changes.filter(\.isGrave)
             guard grave.isEmpty || acceptsChanges else { throw ProtectionError.changed(path: source.path, grave) }
         }
-        let authenticator = Authenticator(derivation)
         let earlier =
             try manifest.inventory.map {
                 try RestorationProof.earlyChanges(manifest, $0, source, files: output.sidecars, authenticator)
+                    + [card?.change].compactMap(\.self)
             } ?? []
         try stop(at: earlier)
         let architecture = try Architecture.resolve(source)

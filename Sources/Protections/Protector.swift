@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundation
 import Rewriting
 
 /// Protects a checkpoint and restores it: the same act with an element and with its inverse.
@@ -55,6 +56,17 @@ public struct Protector: Sendable {
         }
     }
 
+    /// The weights that the steps' changes leave, before any lock: made when they are read, and nothing is written.
+    public static func changing(_ source: Checkpoint, _ options: ProtectionOptions) throws -> Checkpoint {
+        let architecture = try Architecture.resolve(source)
+        let plan = try ProtectionPlan(options, architecture: architecture, checkpoint: source)
+        let derivation = Derivation(
+            key: SecretKey(bytes: [UInt8](repeating: 0, count: 32)), nonce: options.nonce ?? .zero, steps: plan.steps)
+        let weights = try ChangedWeights(
+            plan.steps, of: source, architecture, options: options, by: derivation, scratch: NSTemporaryDirectory())
+        return weights.map { Checkpoint(source, making: $0) } ?? source
+    }
+
     private func protect(
         _ source: Checkpoint, _ architecture: Architecture, to path: String, key: SecretKey, options: ProtectionOptions,
         plan: ProtectionPlan, scalesWereDropped: Bool
@@ -69,14 +81,18 @@ public struct Protector: Sendable {
             steps, of: source, architecture, options: options, by: derivation, scratch: folder)
         let source = weights.map { Checkpoint(source, making: $0) } ?? source
         let untied = script.untied.map { UntiedHead($0, in: source) }
+        let prediction = try PredictedRounding(
+            script.sites, in: source, steps: steps, threads: options.threads)
+        let changedBy = (options.adapter == nil ? [] : ["adapter"]) + steps.changing.map(\.method.name)
+        let text = CardText(
+            steps: steps, roundingMultiple: prediction.multiple, untied: untied?.head, changedBy: changedBy)
+        let card = options.writesCard ? try ModelCard.write(text.markdown, for: source, authenticator) : nil
         func layout(_ made: [OutputPlan.Generated]) -> OutputPlan {
-            let made = made + [untied?.config].compactMap(\.self)
+            let made = made + [untied?.config, card?.file].compactMap(\.self)
             return options.maximumShardSize.map {
                 OutputPlan.resharded(source, maximumShardSize: $0, adding: made, tensors: script.added)
             } ?? OutputPlan.keepingShards(of: source, adding: made, tensors: script.added)
         }
-        let prediction = try PredictedRounding(
-            script.sites, in: source, steps: steps, threads: options.threads)
         let gains = try FoldedGains(script.sites, in: source)
         let solved = try SolvedElements.sealed(
             steps, script.sites, of: source, base: options.base, by: derivation, threads: options.threads)
@@ -86,8 +102,8 @@ public struct Protector: Sendable {
             keyIdentifier: derivation.keyIdentifier, roundingMultiple: prediction.multiple,
             balance: try BalanceTable.seal(prediction.exponents, of: script.sites, by: derivation),
             gains: try gains.sealed(script.sites, by: derivation),
-            solved: solved, changed: weights?.names ?? [],
-            changedBy: (options.adapter == nil ? [] : ["adapter"]) + steps.changing.map(\.method.name), untied: untied, leftOut: source.leftOut,
+            solved: solved, changed: weights?.names ?? [], changedBy: changedBy, untied: untied, card: card?.card,
+            leftOut: source.leftOut,
             inventory: Inventory(layout([]), of: source.tensors.values + script.added, source, isRewritten: isRewritten)
         )
         @Sendable func sealed(_ found: Inventory) -> Manifest {

@@ -27,7 +27,7 @@ public struct AlgebraicVerification: Sendable {
         let (original, protected, architecture) = (pair.original, pair.protected, pair.architecture)
         let (manifest, allowance, sums, outer) = (pair.manifest, pair.allowance, pair.sums, pair.outer)
         let inner = architecture.sites.map(pair.sketch.site)
-        let files = try FileComparison(original, protected, isUntied: !pair.sketch.untied.isEmpty)
+        let files = try FileComparison(original, protected, isUntied: !pair.sketch.untied.isEmpty, card: manifest?.card)
         let sites = inner + outer.sites
         let kinds = Self.kinds(of: sites)
         let coverage = SiteCoverage(

@@ -27,6 +27,24 @@ public struct VerificationReport: Sendable {
     public var holds: Bool { problems.isEmpty && sites.allSatisfy(\.holds) }
     public var failures: [SiteResult] { sites.filter { !$0.holds } }
     public var unmoved: [SiteResult] { sites.filter { !$0.isMoved } }
+    /// What was found at the sites of one kind.
+    public struct KindSummary: Sendable {
+        public let kind: Site.Kind
+        public let count, moved: Int
+        /// The site with the largest error.
+        public let worst: SiteResult
+    }
+
+    /// Kind by kind, those that the model has.
+    public var kinds: [KindSummary] {
+        Site.Kind.allCases.compactMap { kind in
+            let sites = sites.filter { $0.kind == kind }
+            return sites.max { $0.invariantError < $1.invariantError }.map {
+                KindSummary(kind: kind, count: sites.count, moved: sites.filter(\.isMoved).count, worst: $0)
+            }
+        }
+    }
+
     /// Sites whose products vanish: nothing is proved there.
     public var zero: [SiteResult] { sites.filter(\.isZero) }
     /// The site with the largest error in units of its tolerance.

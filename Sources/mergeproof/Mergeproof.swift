@@ -19,7 +19,8 @@ struct Mergeproof: ParsableCommand {
             """,
         version: version,
         subcommands: [
-            Inspect.self, Keygen.self, Protect.self, Restore.self, Adapt.self, Verify.self, Evaluate.self,
+            Inspect.self, Keygen.self, Protect.self, Restore.self, Adapt.self, Verify.self, Receipts.self,
+            Evaluate.self,
             Generate.self,
             Outputs.self, Families.self, Doctor.self, Demo.self, Bench.self,
         ])

@@ -32,7 +32,7 @@ import Testing
                 == "method sampler condition needs default sites rewritten_bytes predicted_rounding_multiple")
         #expect(
             keys(try report("protect", model, "-o", locked, "--method", "full", "--key", key))
-                == "output method sampler condition steps residual changed key_id nonce sites rewritten_tensors rewritten_bytes "
+                == "output method sampler condition steps residual changed cost key_id nonce sites rewritten_tensors rewritten_bytes "
                 + "tensor_bytes predicted_rounding_multiple powers_of_two_dropped left_out seconds core_type")
         #expect(
             keys(try report("restore", locked, "-o", folder("back"), "--key", key))

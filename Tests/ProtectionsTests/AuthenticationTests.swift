@@ -107,9 +107,9 @@ import Testing
 
     @Test func documentsAreNamedAndNoHindrance() throws {
         try protect(.lossless)
-        try Files.write("# Locked", to: folder("p") + "/README.md")
+        try Files.write("# Locked", to: folder("p") + "/USE_POLICY.md")
         let proof = try #require(try restore().proof)
-        #expect(proof.isBitForBit && proof.changes == [.addedFile("README.md")])
+        #expect(proof.isBitForBit && proof.changes == [.addedFile("USE_POLICY.md")])
     }
 
     @Test func olderVersionsProveNothing() throws {

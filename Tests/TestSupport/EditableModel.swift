@@ -27,6 +27,15 @@ public struct EditableModel {
         self.config = config
     }
 
+    /// The tensors of one file, without a configuration.
+    public init(readingTensors path: String) throws {
+        let file = try Checkpoint(opening: path)
+        tensors = file.tensors.values.map {
+            Tensor(name: $0.name, type: $0.type, shape: $0.shape, bytes: Array(file.bytes(of: $0)))
+        }
+        config = JSONObject()
+    }
+
     public func index(_ name: String) throws -> Int {
         guard let index = tensors.firstIndex(where: { $0.name == name }) else { throw TestFailure("no tensor \(name)") }
         return index

@@ -131,7 +131,9 @@ import Verification
             options: ProtectionOptions(method: .lossless))
         let report = try verify()
         #expect(report.holds && report.problems.isEmpty, "\(report.problems)")
-        #expect(report.differences.count == 4)
+        #expect(
+            report.differences.count == 5
+                && report.differences.contains { $0.hasPrefix("README.md is the original's but") })
         let manifest = protected + "/mergeproof.json"
         let text = String(decoding: try Files.read(manifest), as: UTF8.self)
         try Files.write(
@@ -139,6 +141,29 @@ import Verification
             to: manifest)
         unlink(protected + "/tokenizer.json")
         #expect(try verify().problems.contains { $0.hasPrefix("tokenizer.json is missing") })
+    }
+
+    /// A model card is told of as what it is: an addition where it is one, and else a difference.
+    @Test func modelCardsAreNoFault() throws {
+        func verify(_ edit: (String) throws -> Void = { _ in }) throws -> String? {
+            Files.remove(protected)
+            _ = try Protector.unsynchronized.protect(
+                Checkpoint(opening: original), to: protected, key: SecretKey(bytes: [UInt8](0..<32)),
+                options: ProtectionOptions(method: .lossless))
+            try edit(protected + "/README.md")
+            let report = try self.verify()
+            #expect(report.holds, "\(report.problems)")
+            return report.differences.first { $0.hasPrefix("README.md") }
+        }
+        let added = "README.md is the original's but for what mergeproof.json says was added as its model card"
+        #expect(try verify() == added)
+        #expect(try verify { try Files.write(Files.read($0) + [0x0a], to: $0) } == "README.md differs")
+        #expect(try verify { Files.remove($0) }?.hasPrefix("README.md is missing") == true)
+        #expect(try verify { try Files.write("# A model\n", to: $0) } == nil)
+        Files.remove(original + "/README.md")
+        let own = "README.md is not in \(original)"
+        #expect(try verify() == own + ": mergeproof.json says that all of it was written as its model card")
+        #expect(try verify { try Files.write("# Mine\n", to: $0) } == own)
     }
 
     /// Every member of config.json takes part, but for what transformers overwrites when it loads.

@@ -29,6 +29,11 @@ public struct OutputPlan: Sendable {
 
         public init(name: String, bytes: [UInt8]) { self.init(name: name, bytes: bytes, mode: nil) }
 
+        /// - Parameter former: what it takes the place of and has the permissions of.
+        package init(name: String, bytes: [UInt8], replacing former: DirectoryEntry?) {
+            self.init(name: name, bytes: bytes, mode: former.map { $0.status.mode & 0o777 | 0o600 })
+        }
+
         init(name: String, bytes: [UInt8], mode: mode_t?) {
             (self.name, self.bytes, self.mode) = (name, bytes, mode)
         }

@@ -24,15 +24,17 @@ package struct Derivation: Sendable {
 
     /// - Parameters:
     ///   - nonce: of the protection; ignored before version 3.
+    ///   - steps: nil where only what depends on key and nonce alone is asked for.
     ///   - version: of the manifest's format.
-    package init(key: SecretKey, nonce: ProtectionNonce, steps: ProtectionSteps, version: Int = 3) {
+    package init(key: SecretKey, nonce: ProtectionNonce, steps: ProtectionSteps?, version: Int = 3) {
         self.key = key
         root = key.root(salt: nonce.bytes, info: Self.prefix)
         isBare = version < 3
-        contexts = steps.all.enumerated().map { number, step in
+        let all = steps?.all ?? []
+        contexts = all.enumerated().map { number, step in
             let digits = String(step.condition.bitPattern, radix: 16)
             let bits = String(repeating: "0", count: 16 - digits.count) + digits
-            let prefix = steps.all.count > 1 ? "\(Self.prefixOfSteps)/\(number)" : Self.prefix
+            let prefix = all.count > 1 ? "\(Self.prefixOfSteps)/\(number)" : Self.prefix
             return "\(prefix)/\(step.method.name)/\(step.sampler.rawValue)/\(bits)/"
         }
     }

@@ -52,20 +52,7 @@ extension SecretKey {
     /// Writes a new file that only its owner can read; an existing file is never replaced.
     public func write(to path: String, system: any SystemCalls = PosixSystemCalls()) throws {
         let text = fileText
-        let descriptor: Int32
-        do { descriptor = try system.open(path, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600) } catch {
-            guard case .systemCall(_, _, EEXIST) = error else { throw error }
-            throw CheckpointError.outputExists(path: path)
-        }
-        defer { system.close(descriptor) }
-        do {
-            try system.changeMode(descriptor, mode: 0o600, path: path)
-            try system.write(descriptor, text.bytes, offset: 0, path: path)
-            try system.synchronize(descriptor, path: path)
-        } catch {
-            try? system.unlink(path)
-            throw error
-        }
+        try withExtendedLifetime(text) { try PrivateFile.write(text.bytes, to: path, system: system) }
     }
 
     private var fileText: SecretBytes {

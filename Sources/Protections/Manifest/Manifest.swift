@@ -48,6 +48,8 @@ public struct Manifest: Sendable, Equatable {
     public let changedBy: [String]
     /// A head that was stored apart from its table; nil where none was.
     public let untied: UntiedHead?
+    /// What was added to the model card; nil where none was written.
+    public let card: ModelCard?
     /// Weights in other formats that lay beside the original and were not copied.
     public let leftOut: [String]
     /// OpenBLAS's version and kernels, on which the last bits of dense products depend.
@@ -60,7 +62,20 @@ public struct Manifest: Sendable, Equatable {
     /// Over everything else.
     private var tag: AuthenticationTag?
 
-    private var json: JSONValue {
+    /// The steps as version 5 lists them.
+    var stepsJSON: JSONValue {
+        .array(
+            steps.all.map { step in
+                var own = JSONObject()
+                step.describe(in: &own)
+                if step.isAssigned { own["assigned"] = .bool(true) }
+                if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
+                if !step.parameters.isEmpty { own["parameters"] = step.parametersJSON }
+                return .object(own)
+            })
+    }
+
+    var json: JSONValue {
         var object: JSONObject = [
             "format": .string("\(Self.format)\(version)"),
             "nonce": nonce.map { .string($0.hexadecimal) } ?? .null,
@@ -68,15 +83,7 @@ public struct Manifest: Sendable, Equatable {
         if version < 5 {
             steps.all[0].describe(in: &object)
         } else {
-            object["steps"] = .array(
-                steps.all.map { step in
-                    var own = JSONObject()
-                    step.describe(in: &own)
-                    if step.isAssigned { own["assigned"] = .bool(true) }
-                    if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
-                    if !step.parameters.isEmpty { own["parameters"] = step.parametersJSON }
-                    return .object(own)
-                })
+            object["steps"] = stepsJSON
         }
         object["architecture"] = .string(family)
         object["site_count"] = .int(siteCount)
@@ -90,6 +97,7 @@ public struct Manifest: Sendable, Equatable {
         object["tensors"] = inventory?.tensorsJSON ?? .null
         if version < 5, steps.residual.form != nil { object["residual"] = .string(steps.residual.rawValue) }
         if let untied { object["untied"] = untied.json }
+        if let card { object["card"] = card.json }
         if let gains { object["gains"] = .string(Data(gains).base64EncodedString()) }
         if let solved { object[solvedField] = .string(Data(solved).base64EncodedString()) }
         if !changed.isEmpty {
@@ -122,7 +130,7 @@ public struct Manifest: Sendable, Equatable {
         return try Manifest(document.root, path: path)
     }
 
-    private init(_ root: JSONValue, path: String) throws {
+    init(_ root: JSONValue, path: String) throws {
         func string(_ field: String) throws -> String {
             guard let value = root[field]?.string else { throw ProtectionError.manifest(path: path, field: field) }
             return value
@@ -159,6 +167,8 @@ public struct Manifest: Sendable, Equatable {
             try root[field].map { Array(try required($0.string.flatMap { Data(base64Encoded: $0) }, field)) }
         }
         untied = try root["untied"].map { try required(UntiedHead($0), "untied") }
+        // Earlier versions have no key to prove a card with.
+        card = version < 3 ? nil : try root["card"].map { try required(ModelCard($0), "card") }
         (balance, gains) = (try data("balance"), try data("gains"))
         solved = try data(version < 6 ? "assigned" : "solved")
         func words(_ field: String) throws -> [String] {
@@ -180,8 +190,7 @@ public struct Manifest: Sendable, Equatable {
     init(
         nonce: ProtectionNonce, steps: ProtectionSteps, family: String, siteCount: Int, keyIdentifier: String,
         roundingMultiple: Double, balance: [UInt8]?, gains: [UInt8]?, solved: [UInt8]?, changed: [String],
-        changedBy: [String],
-        untied: UntiedHead?, leftOut: [String], inventory: Inventory
+        changedBy: [String], untied: UntiedHead?, card: ModelCard?, leftOut: [String], inventory: Inventory
     ) {
         version = Self.version(steps, hasChanges: !changed.isEmpty)
         self.nonce = nonce
@@ -192,6 +201,7 @@ public struct Manifest: Sendable, Equatable {
         self.roundingMultiple = roundingMultiple
         (self.balance, self.gains, self.solved, self.untied) = (balance, gains, solved, untied)
         (self.changed, self.changedBy) = (changed, changedBy)
+        self.card = card
         self.leftOut = leftOut
         blas = BLASInfo.version
         coreType = BLASInfo.coreType

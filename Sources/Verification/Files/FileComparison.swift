@@ -14,10 +14,12 @@ struct FileComparison {
     private let protected: Checkpoint
     /// Whether the protected model is to keep a head of its own, and config.json to say so.
     private let isUntied: Bool
+    /// What a manifest says of a model card.
+    private let card: ModelCard?
 
     /// - Throws: `CheckpointError` for a file that cannot be read.
-    init(_ original: Checkpoint, _ protected: Checkpoint, isUntied: Bool = false) throws {
-        (self.original, self.protected, self.isUntied) = (original, protected, isUntied)
+    init(_ original: Checkpoint, _ protected: Checkpoint, isUntied: Bool = false, card: ModelCard? = nil) throws {
+        (self.original, self.protected, self.isUntied, self.card) = (original, protected, isUntied, card)
         compareLayout()
         guard !original.isSingleFile, !protected.isSingleFile else { return }
         let (before, after) = (Self.byPath(original.entries), Self.byPath(protected.entries))
@@ -59,7 +61,10 @@ struct FileComparison {
         let name = entry.relativePath
         guard name != Checkpoint.manifestName else { return }
         if try HarmlessFile.holds(entry, in: protected) {
-            differences.append("\(name) is not in \(original.path)")
+            let isCard = try name == ModelCard.fileName && withoutCard(entry)?.isEmpty == true
+            differences.append(
+                "\(name) is not in \(original.path)"
+                    + (isCard ? ": \(Manifest.fileName) says that all of it was written as its model card" : ""))
         } else {
             faults.append("\(name) is not in \(original.path), and a loader may read or run it")
         }
@@ -84,10 +89,20 @@ struct FileComparison {
         } else if name == Checkpoint.manifestName {
             differences.append("\(name) differs")
         } else if try HarmlessFile.holds(before, in: original), try HarmlessFile.holds(after, in: protected) {
-            differences.append("\(name) differs")
+            let text = name == ModelCard.fileName ? try withoutCard(after) : nil
+            let isExtended = try text.map { text in try original.withBytes(of: before) { $0.elementsEqual(text) } }
+            differences.append(
+                isExtended == true
+                    ? "\(name) is the original's but for what \(Manifest.fileName) says was added as its model card"
+                    : "\(name) differs")
         } else {
             try compareText(before, after)
         }
+    }
+
+    /// The protected model's card without what its manifest says was added.
+    private func withoutCard(_ entry: DirectoryEntry) throws -> [UInt8]? {
+        try card.flatMap { card in try protected.withBytes(of: entry) { card.undone(Array($0)) } }
     }
 
     /// Names what differs where both files are JSON.

@@ -2,15 +2,15 @@ import Checkpoints
 import Foundations
 
 /// What two JSON values say differently, whatever their order and spelling: `rope_scaling.factor is 8.0, expected 4.0`.
-struct JSONComparison {
+package struct JSONComparison {
     private static let limit = 20
 
     /// At most twenty, one sentence each.
-    private(set) var differences: [String] = []
+    package private(set) var differences: [String] = []
     private let ignored: Set<String>
 
     /// - Parameter ignored: keys of members that are passed over at every depth.
-    init(_ original: JSONValue, _ found: JSONValue, without ignored: Set<String> = []) {
+    package init(_ original: JSONValue, _ found: JSONValue, without ignored: Set<String> = []) {
         self.ignored = ignored
         compare(original, found, path: "")
     }

@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import Checkpoints
+import Evaluation
 import ForwardPass
 import Protections
 import Symmetries
@@ -36,6 +37,18 @@ struct Protect: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Labelled examples, or texts for a language model, on which the cost of changed weights is measured and --critical looks: as evaluate reads them.",
+            valueName: "file"))
+    var examples: String?
+
+    @Option(
+        help:
+            "For mergeguard: share of the layers that are left alone, those whose training the examples can least do without; none unless given."
+    )
+    var critical: Double?
+
+    @Option(
+        help: ArgumentHelp(
             "A LoRA adapter of the model, as PEFT writes it, that goes into the weights first.", valueName: "directory")
     )
     var adapter: String?
@@ -54,6 +67,17 @@ struct Protect: ParsableCommand {
 
     @OptionGroup var cores: ThreadOptions
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Say in README.md, behind the publisher's own text, how the model was protected and what still works.")
+    var card = true
+
+    @Option(
+        help:
+            "A receipt to make once the output is there (`mergeproof receipt`), verified by the weights, outside of both models."
+    )
+    var receipt: String?
+
     @Flag(help: "Accept NaN and infinite weights.")
     var allowNonfinite = false
 
@@ -64,6 +88,7 @@ struct Protect: ParsableCommand {
             let secret = try key.read()
             let source = try openModel(model, including: copying.include)
             try source.refuseKey(at: key.path)
+            if let receipt { try Receipt.checkPlace(receipt, outside: [output, source.path]) }
             let recipe = try chosen.recipe.map(Recipe.init(reading:))
             var options = options(recipe)
             options.adapter = try adapter.map { try LoRAAdapter(opening: $0, for: source) }
@@ -72,6 +97,8 @@ struct Protect: ParsableCommand {
                 $0.hasSuffix(".safetensors") ? try ModelInputs(reading: $0) : try ModelInputs(readingLines: $0)
             }
             try AddressSpace.require(threads: cores.threads)
+            let cost = try ChangeCost(
+                of: source, &options, examples: examples, critical: critical, quiet: display.quiet)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
             let report = try Protector(notice: { warn("\($0)") }) { bar.update(done: $0, of: $1) }
@@ -80,7 +107,8 @@ struct Protect: ParsableCommand {
             let elapsed = seconds(ContinuousClock.now - started)
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }
-            try show(report, seconds: elapsed)
+            try show(report, cost, seconds: elapsed)
+            if let receipt { try write(receipt, of: source, key: secret) }
         }
     }
 
@@ -92,17 +120,32 @@ struct Protect: ParsableCommand {
         options.threads = cores.threads
         options.allowsNonFinite = allowNonfinite || recipe?.allowsNonFinite == true
         options.nonce = nonce ?? recipe?.nonce
+        options.writesCard = card
         return options
     }
 
-    private func show(_ report: Protector.Report, seconds: Double) throws {
+    private func write(_ path: String, of source: Checkpoint, key: SecretKey) throws {
+        let receipt: Receipt
+        do {
+            receipt = try Receipts.write(
+                source, Checkpoint(opening: output), key: key, to: path, weightsOnly: true, threads: cores.threads)
+        } catch {
+            warn("\(output) is complete, but no receipt was made of it; `mergeproof receipt make` does that")
+            throw error
+        }
+        guard !display.json else { return try Receipts.checkVerdict(of: receipt) }
+        try Receipts.show(receipt, path: path, json: false)
+    }
+
+    private func show(_ report: Protector.Report, _ cost: ChangeCost?, seconds: Double) throws {
         if report.scalesWereDropped {
             warn("powers of two would have lost bits in some weight and were left out; signs and permutations remain")
         }
         if display.json {
-            try print(json: ProtectReport(report, output: output, seconds: seconds))
+            try print(json: ProtectReport(report, cost, output: output, seconds: seconds))
         } else {
             print(ReportText.protected(report, output: output, seconds: seconds))
+            if let cost { print(cost.text) }
         }
     }
 }

@@ -91,14 +91,11 @@ struct Verify: ParsableCommand {
 
     private func text(_ report: VerificationReport) -> [String] {
         var rows = [["site", "count", "moved", "worst invariant error", "tolerance", "displacement"]]
-        for kind in Site.Kind.allCases {
-            let sites = report.sites.filter { $0.kind == kind }
-            guard let worst = sites.max(by: { $0.invariantError < $1.invariantError }) else { continue }
-            rows.append([
-                kind.rawValue, "\(sites.count)", "\(sites.filter(\.isMoved).count)",
-                scientific(worst.invariantError), scientific(worst.tolerance),
-                fixed(report.displacementByKind[kind] ?? 0, 3),
-            ])
+        rows += report.kinds.map { kind in
+            [
+                kind.kind.rawValue, "\(kind.count)", "\(kind.moved)", scientific(kind.worst.invariantError),
+                scientific(kind.worst.tolerance), fixed(report.displacementByKind[kind.kind] ?? 0, 3),
+            ]
         }
         var lines =
             table(rows) + [

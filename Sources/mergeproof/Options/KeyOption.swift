@@ -9,7 +9,9 @@ struct KeyOption: ParsableArguments {
     var path: String
 
     /// Reads the key, and warns when others than its owner can read its file.
-    func read() throws -> SecretKey {
+    func read() throws -> SecretKey { try Self.read(path) }
+
+    static func read(_ path: String) throws -> SecretKey {
         try SecretKey(readingFrom: path) {
             warn("\(path): others than you can read this key; run chmod 600 on it")
         }

@@ -27,12 +27,13 @@ struct ProtectReport: Encodable {
     let scalesWereDropped: Bool
     /// Tensors whose weights were changed, so that the function is not the original's.
     let changed: [String]
+    let cost: ChangeCost?
     let leftOut: [String]
     let seconds: Double
     let coreType: String
 
     enum CodingKeys: String, CodingKey {
-        case output, method, sampler, condition, steps, residual, changed
+        case output, method, sampler, condition, steps, residual, changed, cost
         case keyIdentifier = "key_id"
         case nonce, sites
         case rewrittenTensors = "rewritten_tensors"
@@ -45,7 +46,7 @@ struct ProtectReport: Encodable {
         case coreType = "core_type"
     }
 
-    init(_ report: Protector.Report, output: String, seconds: Double) {
+    init(_ report: Protector.Report, _ cost: ChangeCost?, output: String, seconds: Double) {
         let manifest = report.manifest
         self.output = output
         method = manifest.steps.name
@@ -60,7 +61,7 @@ struct ProtectReport: Encodable {
         tensorBytes = report.tensorBytes
         roundingMultiple = manifest.roundingMultiple
         scalesWereDropped = report.scalesWereDropped
-        changed = manifest.changed
+        (changed, self.cost) = (manifest.changed, cost)
         leftOut = manifest.leftOut
         self.seconds = seconds
         coreType = manifest.coreType

@@ -41,10 +41,17 @@ enum ReportText {
             )
         }
         guard report.sites > 0 else {
-            lines.append("No lock was put on: whoever averages this model merges it with what is left.")
+            lines.append(
+                "No lock was put on: whoever averages this model merges it with what is left."
+                    + whatTheCardSays(manifest))
             return lines.joined(separator: "\n")
         }
-        lines.append(whatNoLongerFits(manifest) + whatWasUntied(manifest))
+        lines.append(whatNoLongerFits(manifest) + whatWasUntied(manifest) + whatTheCardSays(manifest))
+        if manifest.steps.all.contains(where: { $0.method == .decoy }) {
+            lines.append(
+                "A decoy stops fits of the protected rows onto the base's alone: fits of the base onto them, of output columns, or weighted by activations still align the model."
+            )
+        }
         if !manifest.steps.all.contains(where: \.method.isKeyed) {
             lines.append("Nothing about this lock is secret: what was mirrored can be read off the protected weights.")
         }
@@ -64,6 +71,11 @@ enum ReportText {
         manifest.untied.map {
             "\nThe head was the table of tokens and is stored apart now, as \(PrintableText.line($0.head)); config.json says so (\(UntiedHead.key): false)."
         } ?? ""
+    }
+
+    private static func whatTheCardSays(_ manifest: Manifest) -> String {
+        manifest.card == nil
+            ? "" : "\n\(ModelCard.fileName) says how the model was protected, what still works and what does not."
     }
 
     private static func whatNoLongerFits(_ manifest: Manifest) -> String {
@@ -95,9 +107,17 @@ enum ReportText {
             ? "" : "\nnot the original: \(count(changed)) keep what \(changing(report.manifest)) changed"
         guard !proof.isBitForBit else {
             return
-                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are \(owner); \(files)\(kept)"
+                "restored \(PrintableText.line(output)) bit for bit \(size)\nproved: all \(proof.tensors) tensors are \(owner); \(files)\(card(proof, report.manifest))\(kept)"
         }
         return
-            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are \(owner) to the bit, the others come from unchanged ones and are rounded; \(files)\(kept)"
+            "restored \(PrintableText.line(output)) to rounding \(size)\nproved: \(proof.identicalTensors) of \(proof.tensors) tensors are \(owner) to the bit, the others come from unchanged ones and are rounded; \(files)\(card(proof, report.manifest))\(kept)"
+    }
+
+    /// What became of the model card; of one that was changed a warning tells.
+    private static func card(_ proof: RestorationProof, _ manifest: Manifest) -> String {
+        guard let card = manifest.card, !proof.changes.contains(where: \.isOfCard) else { return "" }
+        return card.extendsAnother
+            ? "; \(ModelCard.fileName) is the original's again"
+            : "; \(ModelCard.fileName) was mergeproof's alone and is gone"
     }
 }
