@@ -27,6 +27,8 @@ public struct Receipt: Sendable, Equatable {
 
     /// Both proofs found the two models to compute the same, as far as they were made.
     public var sameFunction: Bool { figures.hold }
+    /// Outputs were evaluated, too.
+    public var isEvaluated: Bool { figures.outputs != nil }
 
     /// As JSON, indented.
     public var text: String { statement.serialized(indented: true) }

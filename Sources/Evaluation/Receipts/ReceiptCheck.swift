@@ -47,7 +47,7 @@ public struct ReceiptCheck: Sendable, Encodable {
         if !receipt.sameFunction {
             failures.append("by the receipt's own figures the two models do not compute the same function")
         }
-        let proofs = receipt.figures.outputs == nil ? "their weights" : "their weights and outputs"
+        let proofs = receipt.isEvaluated ? "their weights and outputs" : "their weights"
         unchecked.append("that the two models compute the same function: the receipt tells what was found of \(proofs)")
     }
 
@@ -57,14 +57,18 @@ public struct ReceiptCheck: Sendable, Encodable {
         let before = failures.count
         compare(receipt.subject, found, in: directory)
         let listed = Self.names(receipt.subject)
-        for file in found where !listed.contains(Array(file.name.utf8)) {
-            failures.append("\(file.name) is in \(directory) and not in the receipt")
-        }
+        let added = found.filter { !listed.contains(Array($0.name.utf8)) }.map(\.name)
+        // What hubs and version control put there.
+        let kept = added.filter(HarmlessFile.isBookkeeping)
+        failures += added.filter { !kept.contains($0) }.map { "\($0) is in \(directory) and not in the receipt" }
         failures += tree.others.map { "\($0) in \(directory) is no file, and not in the receipt" }
         if failures.count == before {
+            let others = kept.isEmpty ? "there are no others" : "no loader reads what else there is"
             checked.append(
-                "all \(found.count) files of \(directory) are as the receipt lists them, and there are no others")
+                "all \(receipt.subject.count) files that the receipt lists are in \(directory) as it lists them, and \(others)"
+            )
         }
+        unchecked += kept.map { "\($0) in \(directory), which is not in the receipt" }
         unchecked += tree.toolFolders.map { "what lies in \(directory)/\($0)" }
     }
 

@@ -1,7 +1,7 @@
 import Checkpoints
 
 /// Files that no loader reads: papers, pictures, what tools keep for themselves. Everything else may be read or run.
-enum HarmlessFile {
+package enum HarmlessFile {
     private static let paperNames = [
         "readme", "license", "licence", "notice", "copying", "citation", "authors", "contributing", "code_of_conduct",
         "use_policy", "usage_policy", "acceptable_use", "changelog", "model_card", "security",
@@ -27,7 +27,7 @@ enum HarmlessFile {
     }
 
     /// Hidden files and directories of version control and editors.
-    static func isBookkeeping(_ relativePath: String) -> Bool {
+    package static func isBookkeeping(_ relativePath: String) -> Bool {
         bookkeeping.contains(relativePath.split(separator: "/").last.map(String.init) ?? relativePath)
     }
 }

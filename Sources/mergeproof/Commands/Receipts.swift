@@ -122,7 +122,7 @@ struct Receipts: ParsableCommand {
         } else {
             print([
                 "wrote \(path): \(receipt.subject.count) files out, \(receipt.materials.count) files in",
-                "same function: \(receipt.sameFunction ? "yes" : "NO")",
+                "same function: \(receipt.sameFunction ? "yes" : "NO")\(receipt.isEvaluated ? "" : ", by the weights alone")",
             ])
         }
         try checkVerdict(of: receipt)
