@@ -45,7 +45,7 @@ logging.getLogger("transformers").setLevel(logging.ERROR)
 METHODS = [("mergelock", "dq"), ("mergelock", "conditioned"), ("mergelock", "orthogonal"), ("mergelock", "gaussian"), ("lossless", None),
            ("lossless --sites all", None), ("full", "dq"), ("full", "gaussian"), ("full --residual hadamard", "dq"),
            ("full --residual rotation", "dq"), ("params", "diagonal"), ("params", "symmetric"), ("params", "nonsymmetric"),
-           ("mergelock+params", None), ("full+lossless", None)]
+           ("mergelock+params", None), ("full+lossless", None), ("mergebarrier", "reflection")]
 ONLY_METHODS = set()
 # What elements of a sampler add to the rounding of storing the original, about: the condition is 10 and, for gaussian, 100, or 20 where
 # weights are stored in bf16: beyond that `verify` calls the damage no rounding.

@@ -105,6 +105,8 @@ struct BenchDisplacement: ParsableCommand {
                 entry.measured = try table.row(source, lock.options, inputs: inputs) { WorkFolder.remove($0) }
             } catch ProtectionError.noTurning(_, _, let reason) {
                 entry.reason = reason
+            } catch ProtectionError.noSites {
+                entry.reason = "it finds no site to act on"
             }
             return entry
         }

@@ -55,7 +55,9 @@ struct BenchProtect: ParsableCommand {
             let checkpoint = try Checkpoint(opening: source)
             let architecture = try Architecture.resolve(checkpoint)
             let refusal = architecture.residualStreams.compactMap(\.turnLimit).first
-            let locks = MeasuredLock.all.filter { !$0.turnsStreams || refusal == nil }
+            let locks = try MeasuredLock.all.filter {
+                try (!$0.turnsStreams || refusal == nil) && $0.findsSites(in: architecture)
+            }
             let work = RotationWork(checkpoint, architecture)
             let results = try measure(source: source, key: key, output: folder + "/out", locks, work)
             if display.json {

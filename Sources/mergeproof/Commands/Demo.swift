@@ -47,10 +47,14 @@ struct Demo: ParsableCommand {
                 ]
             ]
             for method in ProtectionMethod.locks {
-                rows.append(
-                    try row(
-                        method, source: source, evaluates: architecture.isEvaluable, inputs: inputs, key: key,
-                        folder: folder + "/" + method.rawValue))
+                do {
+                    rows.append(
+                        try row(
+                            method, source: source, evaluates: architecture.isEvaluable, inputs: inputs, key: key,
+                            folder: folder + "/" + method.rawValue))
+                } catch ProtectionError.noSites {
+                    rows.append([method.rawValue] + Array(repeating: "-", count: 9) + ["finds no site"])
+                }
             }
             print(table(rows))
             print(

@@ -3,6 +3,8 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Foundation
+import Foundations
+import Protections
 
 struct Families: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,8 +18,15 @@ struct Families: ParsableCommand {
     @Argument(help: "Directory of recorded models.")
     var models: String?
 
+    @Flag(
+        help:
+            "Lock, verify and restore each of MODELS by every lock instead, and print what it does to outputs and weights."
+    )
+    var locks = false
+
     func run() throws {
         try reportingErrors {
+            if locks, let models { return print(try locked(models)) }
             guard let models else {
                 var rows = [["family", "model_type"]]
                 for (family, types) in try Architecture.supported() {
@@ -39,6 +48,39 @@ struct Families: ParsableCommand {
             }
             print(try markdown(rows.map(text) + undescribed(in: models, beside: names)))
         }
+    }
+
+    /// Every lock of every model in a directory.
+    private func locked(_ models: String) throws -> [String] {
+        let scratch = try WorkFolder(in: FileManager.default.temporaryDirectory.path, for: "locks")
+        defer { scratch.remove() }
+        let table = DisplacementTable(scratch: scratch.path + "/model", keys: 1, threads: nil)
+        var reasons: [String] = []
+        func refused(_ reason: String) -> String {
+            if !reasons.contains(reason) { reasons.append(reason) }
+            return "refused (\((reasons.firstIndex(of: reason) ?? 0) + 1))"
+        }
+        let names = try PosixSystemCalls().list(models).sorted().filter {
+            FileManager.default.fileExists(atPath: "\(models)/\($0)/config.json")
+        }
+        let rows = try names.map { name in
+            let source = try Checkpoint(opening: "\(models)/\(name)")
+            let cells = try MeasuredLock.all.map { lock in
+                do {
+                    let row = try table.row(source, lock.options, inputs: nil) { WorkFolder.remove($0) }
+                    let outputs = row.outputs.map { "outputs \(scientific($0))" } ?? "by weights"
+                    let back = row.isRestoredBitForBit ? "bit for bit" : "back to \(scientific(row.restorationError))"
+                    return row.isSameFunction ? "\(outputs), \(back)" : "NOT THE SAME"
+                } catch ProtectionError.noTurning(_, _, let reason) { return refused(reason) } catch ProtectionError
+                    .noSites
+                { return refused("its norms or gates leave nothing for this lock to act on") }
+            }
+            return "| \(([name] + cells).joined(separator: " | ")) |"
+        }
+        let header = ["model"] + MeasuredLock.all.map(\.name)
+        return [
+            "| \(header.joined(separator: " | ")) |", "|" + String(repeating: "---|", count: header.count),
+        ] + rows + [""] + reasons.enumerated().map { "\($0.offset + 1). \(PrintableText.line($0.element))" }
     }
 
     private func text(_ row: FamilyTable.Row) -> String {

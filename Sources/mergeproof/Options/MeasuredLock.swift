@@ -1,3 +1,4 @@
+import Architectures
 import Protections
 import Symmetries
 
@@ -24,6 +25,17 @@ struct MeasuredLock {
         case .full:
             [MeasuredLock(method)] + [.hadamard, .rotation].map { MeasuredLock(method, residual: $0) }
         default: [MeasuredLock(method)]
+        }
+    }
+
+    /// Whether it acts on anything in a model.
+    func findsSites(in architecture: Architecture) throws -> Bool {
+        try options.steps.contains { options in
+            let sampler = options.method.defaultSampler
+            let step = ProtectionStep(
+                method: options.method, sampler: sampler, condition: sampler.defaultCondition,
+                siteKinds: options.siteKinds)
+            return !step.sites(of: architecture).isEmpty
         }
     }
 
