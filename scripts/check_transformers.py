@@ -339,6 +339,8 @@ def check(name, original, binary, key, scratch, summary):
             faults.append(str(fault))
             if "--residual" in method and "the residual stream cannot be turned" in str(fault):
                 continue  # the reason why a stream may not be turned, which is no failure
+            if method == "mergebarrier" and "finds no site to act on" in str(fault):
+                continue  # norms of queries and keys may leave nothing to mirror
         failures += bool(faults)
         print(f"{name:20} {method:24} {sampler or '-':12} {line}  {'FAILED: ' + '; '.join(faults) if faults else 'ok'}", flush=True)
         for directory in (protected, restored):

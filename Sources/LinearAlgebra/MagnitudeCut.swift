@@ -27,31 +27,38 @@ public struct MagnitudeCut: Sendable {
                 }
             }
         }
+        /// How many magnitudes fall into each of 2^16 classes, read once.
+        func counts(_ add: (UnsafeMutableBufferPointer<Float>, UnsafeMutablePointer<UInt64>) -> Void) throws -> [UInt64]
+        {
+            var counts = [UInt64](repeating: 0, count: 1 << 16)
+            try counts.withUnsafeMutableBufferPointer { counts in
+                guard let counts = counts.baseAddress else { return }
+                try scan { _, part in
+                    add(part, counts)
+                    return true
+                }
+            }
+            return counts
+        }
         var remaining = min(count, total)
         /// The highest class at which as many as are still to be taken have been counted.
-        func place(_ counts: [Int]) -> Int {
+        func place(_ counts: [UInt64]) -> Int {
             var place = counts.count - 1
-            while place > 0, counts[place] < remaining {
-                remaining -= counts[place]
+            while place > 0, counts[place] < UInt64(remaining) {
+                remaining -= Int(counts[place])
                 place -= 1
             }
             return place
         }
-        var counts = [Int](repeating: 0, count: 1 << 16)
-        try scan { _, part in
-            for value in part { counts[Int(value.bitPattern >> 16)] += 1 }
-            return true
+        let high = UInt32(
+            place(try counts { part, counts in for value in part { counts[Int(value.bitPattern >> 16)] &+= 1 } }))
+        let fine = try counts { part, counts in
+            for value in part where value.bitPattern >> 16 == high { counts[Int(value.bitPattern & 0xFFFF)] &+= 1 }
         }
-        let high = UInt32(place(counts))
-        counts = [Int](repeating: 0, count: 1 << 16)
-        try scan { _, part in
-            for value in part where value.bitPattern >> 16 == high { counts[Int(value.bitPattern & 0xFFFF)] += 1 }
-            return true
-        }
-        let low = place(counts)
+        let low = place(fine)
         let cut = high << 16 | UInt32(low)
         var last = total - 1
-        if counts[low] > remaining {
+        if fine[low] > UInt64(remaining) {
             try scan { start, part in
                 for (place, value) in part.enumerated() where value.bitPattern == cut {
                     remaining -= 1

@@ -17,7 +17,7 @@ import Testing
 
     @Test(arguments: [
         (1, "mergelock", "bert"), (2, "mergelock", "llama_classifier"), (3, "mergelock", "llama_classifier"),
-        (3, "full", "mixtral"), (4, "full", "llama_tied"),
+        (3, "full", "mixtral"), (4, "full", "llama_tied"), (5, "params+lossless", "stablelm"), (6, "mergebarrier", "bert_classifier"),
     ])
     func othersComeBackToRounding(version: Int, method: String, model: String) throws {
         try restore(version, "\(method)-\(model)")
@@ -30,11 +30,26 @@ import Testing
         }
     }
 
-    private func restore(_ version: Int, _ name: String) throws {
+    /// What changed weights is kept, and the lock behind it undone to the bit.
+    @Test func changedWeightsComeBackAsTheyWereLocked() throws {
+        let report = try restore(6, "mergeguard+lossless-stablelm")
+        #expect(report.proof?.isBitForBit == true && report.manifest.changedBy == ["mergeguard"])
+        let (original, restored) = (
+            try EditableModel(reading: Fixtures.path("stablelm")), try EditableModel(reading: folder("r"))
+        )
+        let differing = original.tensors.filter { tensor in
+            !restored.tensors.contains { $0.name == tensor.name && $0.bytes == tensor.bytes }
+        }
+        #expect(Set(differing.map(\.name)) == Set(report.manifest.changed))
+    }
+
+    @discardableResult
+    private func restore(_ version: Int, _ name: String) throws -> Protector.Report {
         let path = Fixtures.path("version-\(version)")
         let key = try SecretKey(readingFrom: path + "/key")
         let report = try Protector().restore(Checkpoint(opening: path + "/" + name), to: folder("r"), key: key)
         // Tags came with version 3.
         #expect(report.proof?.holds == (version < 3 ? nil : true))
+        return report
     }
 }

@@ -27,12 +27,23 @@ struct Masking: WeightChange {
                 largest: Int((share * Double(tensor.elementCount)).rounded()), of: tensor.elementCount
             ) { range, importance in
                 try Interruption.check()
-                guard let a = content.bytes.baseAddress, let b = before.bytes.baseAddress else { return }
-                let own = scratch.buffer(0, of: Double.self, count: range.count)
-                let base = scratch.buffer(1, of: Double.self, count: range.count)
-                tensor.type.widen(a + range.lowerBound * width, into: own, range.count)
-                other.type.widen(b + range.lowerBound * width, into: base, range.count)
-                for place in 0..<range.count { importance[place] = Mask.importance(own[place], base[place]) }
+                guard let a = content.bytes.baseAddress, let b = before.bytes.baseAddress,
+                    let target = importance.baseAddress
+                else { return }
+                let (first, second) = (a + range.lowerBound * width, b + range.lowerBound * width)
+                // What 16 bits hold differs by the same number in f32 as in f64.
+                if width == 2 {
+                    let base = scratch.buffer(1, of: Float.self, count: range.count)
+                    tensor.type.widen(first, into: target, range.count)
+                    other.type.widen(second, into: base, range.count)
+                    for place in 0..<range.count { target[place] = (target[place] - base[place]).magnitude }
+                } else {
+                    let own = scratch.buffer(0, of: Double.self, count: range.count)
+                    let base = scratch.buffer(1, of: Double.self, count: range.count)
+                    tensor.type.widen(first, into: own, range.count)
+                    other.type.widen(second, into: base, range.count)
+                    for place in 0..<range.count { target[place] = Mask.importance(own[place], base[place]) }
+                }
             }
             context.model.releasePages(of: tensor)
             base.releasePages(of: other)
@@ -48,11 +59,11 @@ struct Masking: WeightChange {
         static func importance(_ own: Double, _ base: Double) -> Float { Float((own - base).magnitude) }
 
         func apply(from start: Int, to values: UnsafeMutableBufferPointer<Double>, base: UnsafePointer<Double>?) {
-            guard let base else { return }
-            for place in values.indices {
-                let added = values[place] - base[place]
-                guard cut.takes(Self.importance(values[place], base[place]), at: start + place) else { continue }
-                values[place] -= strength * added
+            guard let base, let own = values.baseAddress else { return }
+            for place in 0..<values.count {
+                let added = own[place] - base[place]
+                let isMasked = cut.takes(Float(added.magnitude), at: start + place)
+                own[place] -= isMasked ? strength * added : 0
             }
         }
     }
