@@ -85,7 +85,7 @@ extension ProtectionError: CustomStringConvertible {
         case .unlikeBase(let path, let tensor, let expected, let found):
             "\(path): tensor \(tensor) of the base: expected \(expected) as in the model, found \(found); give the model that this one was trained from, in the same type"
         case .baseIsModel(let path):
-            "\(path): the base is equal to the model wherever hidden channels are made; give the model that this one was trained from"
+            "\(path): the base is equal to the model wherever the two are compared; give the model that this one was trained from"
         case .notSolved(let site, let paths):
             "site \(site): weights of \(paths.joined(separator: " or ")) are no numbers, or too large to be compared; choose other sites or another method"
         case .noUseOfBase(let methods):

@@ -104,6 +104,25 @@ import Testing
         #expect(try restore("p").model.tensors.map(\.bytes) != back.tensors.map(\.bytes))
     }
 
+    /// Each change sees what those before it leave, rounded as it is stored.
+    @Test func changesFollowOneAnother() throws {
+        let (own, base) = try models("llama", .bf16)
+        var twice = ProtectionOptions(halved, then: [halved])
+        (twice.nonce, twice.base) = (.zero, base)
+        let chained = try protect(own, to: "p", twice)
+        var once = ProtectionOptions(halved)
+        (once.nonce, once.base, once.writesCard) = (.zero, base, false)
+        try protect(own, to: "g", once).write(to: folder("half"))
+        let again = try protect(try Checkpoint(opening: folder("half")), to: "h", once)
+        #expect(chained.tensors.map(\.bytes) == again.tensors.map(\.bytes))
+    }
+
+    private var halved: StepOptions {
+        var step = StepOptions(method: .mergeguard)
+        step.parameters = [.masked: 0.3, .beta: 0.37]
+        return step
+    }
+
     /// Restoring a chain gives what its changes alone give.
     @Test(arguments: ["llama_sharded", "bert", "gpt2", "qwen3_moe", "llama_bf16"])
     func locksActOnWhatWasChanged(name: String) throws {

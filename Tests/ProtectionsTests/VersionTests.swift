@@ -17,7 +17,8 @@ import Testing
 
     @Test(arguments: [
         (1, "mergelock", "bert"), (2, "mergelock", "llama_classifier"), (3, "mergelock", "llama_classifier"),
-        (3, "full", "mixtral"), (4, "full", "llama_tied"), (5, "params+lossless", "stablelm"), (6, "mergebarrier", "bert_classifier"),
+        (3, "full", "mixtral"), (4, "full", "llama_tied"), (5, "params+lossless", "stablelm"),
+        (6, "mergebarrier", "bert_classifier"),
     ])
     func othersComeBackToRounding(version: Int, method: String, model: String) throws {
         try restore(version, "\(method)-\(model)")

@@ -22,8 +22,7 @@ final class ChangedWeights: TensorSource {
     /// - Returns: nil where nothing is changed.
     convenience init?(
         _ steps: ProtectionSteps, of model: Checkpoint, _ architecture: Architecture, options: ProtectionOptions,
-        by derivation: Derivation,
-        scratch: String
+        by derivation: Derivation, scratch: String
     ) throws {
         let (base, threads) = (options.base, options.threads)
         var changes = try options.adapter?.changes().mapValues { [$0] } ?? [:]
@@ -84,10 +83,12 @@ final class ChangedWeights: TensorSource {
             base.tensors[tensor.name].flatMap { widen($0, of: base, values, scratch, 1) }
         }
         let changed = UnsafeMutableBufferPointer(start: own, count: values.count)
-        for change in changes[tensor.name] ?? [] {
+        for (number, change) in (changes[tensor.name] ?? []).enumerated() {
+            // Each was planned on what those before it leave as it is stored.
+            if number > 0 { tensor.type.widen(target, into: own, values.count) }
             change.apply(from: values.lowerBound, to: changed, base: other.map { UnsafePointer($0) })
+            tensor.type.narrow(UnsafePointer(own), into: target, values.count)
         }
-        tensor.type.narrow(UnsafePointer(own), into: target, values.count)
     }
 
     private func widen(
