@@ -43,7 +43,7 @@ enum ReportText {
         guard report.sites > 0 else {
             lines.append(
                 "No lock was put on: whoever averages this model merges it with what is left."
-                    + whatTheCardSays(manifest))
+                    + (manifest.card == nil ? "" : "\n\(ModelCard.fileName) says how the weights were changed."))
             return lines.joined(separator: "\n")
         }
         lines.append(whatNoLongerFits(manifest) + whatWasUntied(manifest) + whatTheCardSays(manifest))
