@@ -28,6 +28,7 @@ public struct CriticalLayers: Sendable, Encodable {
         (accuracy, loss) = try Self.scores(model, examples, threads)
         var layers: [Layer] = []
         for layer in 0..<architecture.layerCount {
+            defer { progress?(layer + 1, architecture.layerCount) }
             var step = StepOptions(method: .mergeguard)
             (step.parameters, step.layers) = ([.masked: 1, .beta: 1], [layer])
             var options = ProtectionOptions(step)
@@ -40,7 +41,6 @@ public struct CriticalLayers: Sendable, Encodable {
             }
             let (accuracy, loss) = try Self.scores(masked, examples, threads)
             layers.append(Layer(layer: layer, accuracy: accuracy, loss: loss))
-            progress?(layer + 1, architecture.layerCount)
         }
         ranking = layers.sorted { ($0.accuracy, $1.loss, $0.layer) < ($1.accuracy, $0.loss, $1.layer) }
     }

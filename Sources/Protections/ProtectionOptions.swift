@@ -22,9 +22,7 @@ public struct StepOptions: Sendable {
     public init(method: ProtectionMethod) { self.method = method }
 
     /// Whether weights are changed before any element acts.
-    public var changesWeights: Bool {
-        method.change != nil && method.changesGiven.map { parameters[$0] != nil } ?? true
-    }
+    public var changesWeights: Bool { method.change(given: parameters) != nil }
 }
 
 /// What the user chose.

@@ -29,9 +29,7 @@ public struct ProtectionStep: Sendable, Equatable {
     }
 
     /// What it does to weights before any element acts.
-    public var change: (any WeightChange)? {
-        method.changesGiven.map { parameters[$0] != nil } ?? true ? method.change : nil
-    }
+    public var change: (any WeightChange)? { method.change(given: parameters) }
 
     /// The sites that it acts on.
     public func sites(of architecture: Architecture) -> [Site] {

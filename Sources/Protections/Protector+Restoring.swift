@@ -14,10 +14,7 @@ extension Protector {
         _ source: Checkpoint, to path: String, key: SecretKey, threads: Int? = nil, acceptsChanges: Bool = false
     ) throws -> Report {
         let manifest = try Manifest.read(from: source)
-        let derivation = Derivation(key: key, manifest: manifest)
-        guard manifest.keyIdentifier == derivation.keyIdentifier else {
-            throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
-        }
+        let derivation = try Derivation(checking: key, against: manifest)
         let authenticator = Authenticator(derivation)
         let card = try manifest.card?.restored(from: source, authenticator)
         let output = OutputPlan.keepingShards(

@@ -18,14 +18,12 @@ extension Model {
     /// - Parameter tensors: which are wanted; maps of routed experts are passed over.
     package func grams(of tensors: Set<String>, on inputs: ModelInputs, _ use: (Readers) throws -> Void) throws {
         try withoutActuallyEscaping(use) { use in
-            var ends: [ActivationPoint: Int] = [:]
             var groups: [[String]: (gram: GramSink, end: ActivationPoint)] = [:]
             for stack in architecture.stacks {
                 for (number, layer) in stack.layers.enumerated() {
                     for sublayer in layer.sublayers {
                         let end = ActivationPoint.block(
                             stack: stack.name, layer: number, name: sublayer.operation.shortName)
-                        ends[end] = ends.count
                         for readers in sublayer.operation.readers {
                             var seen: Set<String> = []
                             let names = readers.map(\.weight).filter {
@@ -75,13 +73,10 @@ extension Sublayer.Operation {
     fileprivate var readers: [[Projection]] {
         switch self {
         case .attention(let block):
-            let queries = block.queryLatent == nil ? [block.query] : []
-            let others = block.keyValueLatent == nil ? [block.key, block.value] : []
-            let apart =
-                [block.queryLatent.map { _ in block.query }].compactMap { $0.map { [$0] } }
-                + (block.keyValueLatent == nil ? [] : [[block.key, block.value]])
-            // Where keys and values come from the encoder, queries do not.
-            return (block.readsEncoder ? [queries, others] : [queries + others]) + apart
+            // Latents lie between, and an encoder's states are not the queries' own.
+            let apart = block.queryLatent != nil || block.keyValueLatent != nil || block.readsEncoder
+            return apart
+                ? [[block.query], [block.key, block.value]] : [[block.query, block.key, block.value]]
         case .mlp(let block): return [[block.gate, block.up].compactMap(\.self).filter { $0.expert == nil }]
         case .experts(let block):
             return block.shared.map { [[$0.gate, $0.up].compactMap(\.self).filter { $0.expert == nil }] } ?? []

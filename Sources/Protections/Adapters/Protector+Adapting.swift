@@ -13,10 +13,7 @@ extension Protector {
         _ adapterPath: String, to path: String, protected: Checkpoint, key: SecretKey, threads: Int? = nil
     ) throws -> Int {
         let manifest = try Manifest.read(from: protected)
-        let derivation = Derivation(key: key, manifest: manifest)
-        guard manifest.keyIdentifier == derivation.keyIdentifier else {
-            throw ProtectionError.wrongKey(expected: manifest.keyIdentifier, found: derivation.keyIdentifier)
-        }
+        let derivation = try Derivation(checking: key, against: manifest)
         guard manifest.inventory.map({ _ in manifest.isAuthentic(Authenticator(derivation)) }) ?? true else {
             throw ProtectionError.changed(path: protected.path, [.manifest])
         }

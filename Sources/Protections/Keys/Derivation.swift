@@ -44,6 +44,15 @@ package struct Derivation: Sendable {
         self.init(key: key, nonce: manifest.nonce ?? .zero, steps: manifest.steps, version: manifest.version)
     }
 
+    /// The same, under the key that the manifest was written with.
+    /// - Throws: `ProtectionError.wrongKey` for any other.
+    init(checking key: SecretKey, against manifest: Manifest) throws(ProtectionError) {
+        self.init(key: key, manifest: manifest)
+        guard manifest.keyIdentifier == keyIdentifier else {
+            throw .wrongKey(expected: manifest.keyIdentifier, found: keyIdentifier)
+        }
+    }
+
     /// Names key and nonce together without telling the key, so that restoring knows a wrong one: 8 bytes in hexadecimal. It
     /// does not link the models of one key.
     package var keyIdentifier: String {

@@ -57,6 +57,11 @@ public struct ProtectionMethod: Sendable {
     public var defaultSampler: Sampler { samplers.first ?? .exact }
     /// Whether elements move bits alone, whatever the user chooses.
     public var isExact: Bool { samplers.allSatisfy { $0 == .exact } }
+    /// What it does to weights before any element acts, where these parameters hold.
+    func change(given parameters: [MethodParameter: Double]) -> (any WeightChange)? {
+        changesGiven.map { parameters[$0] != nil } ?? true ? change : nil
+    }
+
     /// Whether its elements depend on the key; those that follow from the weights alone can be found by anybody.
     public var isKeyed: Bool { samplers.contains { $0 != .reflection } }
     /// Whether it draws no elements, so that the protected model is another one and stays so.
