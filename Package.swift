@@ -53,7 +53,7 @@ let package = Package(
         .target(
             name: "Protections",
             dependencies: ["Rewriting", "Symmetries", "ForwardPass", "Checkpoints", "CKernels", crypto],
-            swiftSettings: strict),
+            exclude: ["Polynomials/modeling_mergebarrier.py"], swiftSettings: strict, plugins: ["EmbedTexts"]),
         .target(
             name: "Merging", dependencies: ["Foundations", "Checkpoints", "Architectures"],
             swiftSettings: strict),

@@ -28,6 +28,8 @@ public struct Architecture: Sendable, Equatable {
     public let hasTiedHead: Bool
     /// What is copied and not understood; a model that has such a part is protected around it, and not evaluated.
     public let opaqueParts: [OpaquePart]
+    /// What stands for the activations of its MLPs; nil where they are the family's.
+    public let polynomials: PolynomialActivations?
     /// Whether modules stand behind the model that read its hidden states (modules.json of sentence-transformers).
     public let hasModules: Bool
     /// What a user should know of this checkpoint, one sentence each.
@@ -41,8 +43,10 @@ public struct Architecture: Sendable, Equatable {
     init(
         family: String, modelType: String, dimensions: OrderedDictionary<String, Int>, stacks: [Stack], head: Head,
         roles: OrderedDictionary<String, TensorRole>, hasTiedHead: Bool,
-        opaqueParts: [OpaquePart] = [], hasModules: Bool, notes: [String] = []
+        opaqueParts: [OpaquePart] = [], polynomials: PolynomialActivations? = nil, hasModules: Bool,
+        notes: [String] = []
     ) {
+        self.polynomials = polynomials
         self.family = family
         self.modelType = modelType
         self.dimensions = dimensions
@@ -106,9 +110,11 @@ public struct Architecture: Sendable, Equatable {
 
     private static func reading(_ checkpoint: Checkpoint) throws(ArchitectureError) -> Architecture {
         let path = checkpoint.path
-        guard let config = checkpoint.config?.root else { throw .noConfig(path: path) }
+        guard let whole = checkpoint.config?.root else { throw .noConfig(path: path) }
+        let (config, polynomials) = try PolynomialActivations.split(whole, path: path)
         var notes: [String] = []
         if let note = try Quantization.note(config: config, checkpoint: checkpoint) { notes.append(note) }
+        if let polynomials { notes.append(polynomials.note) }
         if checkpoint.config?.hasByteOrderMark == true {
             notes.append(
                 "config.json begins with a byte order mark, which transformers does not read; save it without one")
@@ -119,7 +125,11 @@ public struct Architecture: Sendable, Equatable {
         let spelling = try Spelling(
             config, modelType: modelType, path: path, texts: Set(candidates.compactMap(\.text).flatMap(\.modelTypes)))
         var readers: [ConfigReader] = []
-        for candidate in candidates { readers.append(try ConfigReader(spelling, candidate, modelType, path: path)) }
+        for candidate in candidates {
+            var reader = try ConfigReader(spelling, candidate, modelType, path: path)
+            reader.polynomials = polynomials
+            readers.append(reader)
+        }
         if let reader = readers.first, !readers.contains(where: \.matches) { throw reader.unmatched() }
         guard let reader = readers.first(where: \.matches) else {
             if let refused = library.flatMap(\.refusedTypes).first(where: { $0.modelType == modelType }) {

@@ -17,6 +17,8 @@ struct ConfigReader {
     var standards: JSONObject = [:]
     /// All of config.json, where `config` is a part of it.
     var whole: JSONValue?
+    /// What it says of activations that are not the family's.
+    var polynomials: PolynomialActivations?
 
     func dimensions() throws(ArchitectureError) -> OrderedDictionary<String, Int> {
         var values: OrderedDictionary<String, Int> = [:]

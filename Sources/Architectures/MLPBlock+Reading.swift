@@ -30,6 +30,24 @@ extension MLPBlock {
         } else {
             activation = try f.familyActivation()
         }
+        series = try f.series(of: (self.gate ?? up).weight, channels: size)
+    }
+}
+
+extension Fields {
+    /// The polynomials of the MLP whose first map has this weight, where config.json says that it has some.
+    fileprivate func series(of weight: String, channels: Int) throws(ArchitectureError) -> String? {
+        guard !isProbe, place.expert == nil, let polynomials = scope.subject?.reader.polynomials,
+            let module = PolynomialActivations.module(of: weight),
+            let stated = polynomials.modules.first(where: { $0.path == module })
+        else { return nil }
+        guard stated.channels == channels else {
+            throw invalid(
+                "\(PolynomialActivations.key).modules", "\(stated.channels) channels for \(module)", "\(channels)")
+        }
+        return try tensor(
+            "^" + PolynomialActivations.series(of: module), "series", [channels, polynomials.columns],
+            isPrefixed: false)
     }
 }
 

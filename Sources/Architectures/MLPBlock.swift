@@ -14,6 +14,8 @@ public struct MLPBlock: Sendable, Equatable {
     public let down: Projection
     public let activation: Activation
     public let clamp: Clamp?
+    /// The tensor of the polynomials that stand for the activation (`PolynomialActivations`); nil where it is the activation itself.
+    public let series: String?
 }
 
 /// A mixture of experts: `Σ_e w_e(x)·expert_e(x)` over the experts that a router chooses, and perhaps one that is always there.

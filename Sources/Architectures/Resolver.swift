@@ -27,6 +27,17 @@ struct Resolver {
         do throws(ArchitectureError) { return try body() } catch { throw error.inside(reader.place) }
     }
 
+    /// Every module that config.json names holds an MLP that is not an expert.
+    private func checkPolynomials(of architecture: Architecture) throws(ArchitectureError) {
+        guard let polynomials = architecture.polynomials else { return }
+        let found = Set(architecture.mlp.compactMap(\.series))
+        for module in polynomials.modules where !found.contains(PolynomialActivations.series(of: module.path)) {
+            throw .invalidConfigValue(
+                path: checkpoint.path, key: "\(PolynomialActivations.key).modules", found: "\"\(module.path)\"",
+                expected: "modules with the first map of an MLP")
+        }
+    }
+
     private func resolveModel() throws(ArchitectureError) -> Architecture {
         let dimensions = try reader.dimensions()
         let (description, prefix, records) = try nearestLayout(dimensions)
@@ -43,10 +54,12 @@ struct Resolver {
         let opaque = try opaqueParts(of: description, claims)
         let roles = try claims.roles(of: checkpoint, description)
         let isTied = try reader.tiedHead()
-        return Architecture(
+        let architecture = Architecture(
             family: description.family, modelType: modelType, dimensions: dimensions, stacks: stacks, head: head,
             roles: roles, hasTiedHead: isTied && !roles.values.contains { $0.name == "head" }, opaqueParts: opaque,
-            hasModules: checkpoint.hasModules, notes: claims.notes)
+            polynomials: reader.polynomials, hasModules: checkpoint.hasModules, notes: claims.notes)
+        try checkPolynomials(of: architecture)
+        return architecture
     }
 
     /// The layout and the prefix under which most tensors are found, the first of several; and the tensors under the layout's names.

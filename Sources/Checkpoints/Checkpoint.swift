@@ -38,8 +38,10 @@ public final class Checkpoint: Sendable {
     package let memo = Memo()
     /// Tensors that are kept in memory; their records name no shard.
     private let memory: TensorMemory?
-    /// Tensors that are made in the place of stored ones.
+    /// Tensors that are made in the place of stored ones, or beside them.
     private let made: MadeTensors?
+    /// How the model is stated where that is not as its files do; nil as they do.
+    package let restatement: Restatement?
 
     /// - Parameter patterns: files to be copied although they look like weights in another form or are hidden; see
     ///   `InclusionPatterns`.
@@ -48,7 +50,7 @@ public final class Checkpoint: Sendable {
     ) throws(CheckpointError) {
         self.path = path
         self.system = system
-        (memory, made) = (nil, nil)
+        (memory, made, restatement) = (nil, nil, nil)
         let status = try system.status(path)
         guard status.kind != .other else { throw .notAFileOrDirectory(path: path) }
         isSingleFile = status.kind == .file
@@ -86,14 +88,19 @@ public final class Checkpoint: Sendable {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
         tensors = base.tensors.merging(memory.records.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }) { $1 }
-        (self.memory, made) = (memory, base.made)
+        (self.memory, made, restatement) = (memory, base.made, base.restatement)
     }
 
     /// A checkpoint in which some tensors are made, in the place of the other's, when they are asked for.
-    package init(_ base: Checkpoint, making source: any TensorSource) {
+    ///
+    /// - Parameter restatement: what there is besides, and what stands for config.json; the source makes its tensors, too.
+    package init(_ base: Checkpoint, making source: any TensorSource, restatedAs restatement: Restatement? = nil) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
-        (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
-        (tensors, memory, made) = (base.tensors, base.memory, MadeTensors(source))
+        (entries, folders, mode, index) = (base.entries, base.folders, base.mode, base.index)
+        (memory, made, self.restatement) = (base.memory, MadeTensors(source), restatement)
+        config = restatement?.config ?? base.config
+        let added = restatement?.tensors.map { ($0.record.name, $0.record) } ?? []
+        tensors = base.tensors.merging(added) { $1 }
     }
 
     /// A tensor's bytes, which may be made now.

@@ -64,7 +64,7 @@ public struct ModelEvaluation: Sendable {
         var unit = "next tokens"
         if case .classifier = model.architecture.head { unit = "examples" }
         if metric == .perplexity, unit == "examples" { throw EvaluationError.noPerplexity }
-        for batch in batches(examples) {
+        for batch in model.architecture.batches(examples.map(\.inputs)) {
             for (number, (kind, scores)) in zip(
                 batch, try scores(ModelInputs(joining: batch.map { examples[$0].inputs })))
             {
@@ -92,25 +92,6 @@ public struct ModelEvaluation: Sendable {
             case .perplexity: exp(mean)
             }
         return Result(metric: metric, value: value, count: count, unit: unit)
-    }
-
-    /// Runs of examples that are evaluated together, so that weights are read once for all of them; as many as keep activations and
-    /// scores within some hundred megabytes.
-    private func batches(_ examples: [Example]) -> [Range<Int>] {
-        let (mostPositions, mostScores) = (4096, 1 << 25)
-        var columns = 1
-        if case .language(let head) = model.architecture.head { columns = max(head.head.outputCount, 1) }
-        var batches: [Range<Int>] = []
-        var (start, positions) = (0, 0)
-        for (number, example) in examples.enumerated() {
-            let own = model.architecture.positions(of: example.inputs)
-            if number > start, positions + own > min(mostPositions, mostScores / columns) {
-                batches.append(start..<number)
-                (start, positions) = (number, 0)
-            }
-            positions += own
-        }
-        return start < examples.count ? batches + [start..<examples.count] : batches
     }
 
     /// One matrix of scores for each example.
@@ -141,6 +122,25 @@ public struct ModelEvaluation: Sendable {
 }
 
 extension Architecture {
+    /// Runs of examples that are evaluated together, so that weights are read once for all of them; as many as keep activations and
+    /// scores within some hundred megabytes.
+    func batches(_ examples: [ModelInputs]) -> [Range<Int>] {
+        let (mostPositions, mostScores) = (4096, 1 << 25)
+        var columns = 1
+        if case .language(let language) = head { columns = max(language.head.outputCount, 1) }
+        var batches: [Range<Int>] = []
+        var (start, positions) = (0, 0)
+        for (number, example) in examples.enumerated() {
+            let own = self.positions(of: example)
+            if number > start, positions + own > min(mostPositions, mostScores / columns) {
+                batches.append(start..<number)
+                (start, positions) = (number, 0)
+            }
+            positions += own
+        }
+        return start < examples.count ? batches + [start..<examples.count] : batches
+    }
+
     /// Rows of the longest residual stream that one example makes.
     fileprivate func positions(of inputs: ModelInputs) -> Int {
         var longest = max(inputs.tokens.first?.count ?? 0, inputs.decoderTokens.first?.count ?? 0, 1)

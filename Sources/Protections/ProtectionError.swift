@@ -33,6 +33,11 @@ public enum ProtectionError: Error, Sendable, Equatable {
     /// Too few positions for what is to be estimated from them.
     case tooFewInputs(tensor: String, found: Int, needed: Int)
     case inputsNotFinite(tensor: String)
+    /// Activations cannot be stated as polynomials.
+    case noPolynomials(path: String, reason: String)
+    case statesNoPolynomials(method: String)
+    case orderWithoutPolynomials
+    case seriesNotFinite(tensor: String, channel: Int, order: Int)
     /// What changes weights would come after what locks them.
     case changesTooLate(method: String)
     /// Nothing was done that can be undone.
@@ -100,6 +105,14 @@ extension ProtectionError: CustomStringConvertible {
             "tensor \(tensor): the calibration data gives it \(found) positions, expected \(needed) at least; give more data"
         case .inputsNotFinite(let tensor):
             "tensor \(tensor): what it reads on the calibration data is not finite; choose other data, or look for infinite weights"
+        case .noPolynomials(let path, let reason):
+            "\(path): activations cannot be stated as polynomials: \(reason)"
+        case .statesNoPolynomials(let method):
+            "the method \(method) states no activation as a polynomial; mergebarrier does"
+        case .orderWithoutPolynomials:
+            "order: mergebarrier leaves activations as they are unless it is told how polynomials are found; choose fit or taylor, or leave the order out"
+        case .seriesNotFinite(let tensor, let channel, let order):
+            "tensor \(tensor): the series of channel \(channel) to order \(order) leaves the range of f32; choose a lower order, or fitted polynomials"
         case .changesTooLate(let method):
             "the method \(method) changes weights and must come before those that lock them; put it first"
         case .nothingToUndo(let path, let methods):

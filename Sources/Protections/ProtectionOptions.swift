@@ -1,3 +1,4 @@
+import Architectures
 import Checkpoints
 import ForwardPass
 import Symmetries
@@ -18,11 +19,13 @@ public struct StepOptions: Sendable {
     public var layers: [Int]?
     /// What is said of the method's parameters.
     public var parameters: [MethodParameter: Double] = [:]
+    /// How the activations of MLPs are stated as polynomials (MergeBarrier); nil where they stay.
+    public var ffn: PolynomialActivations.Form?
 
     public init(method: ProtectionMethod) { self.method = method }
 
     /// Whether weights are changed before any element acts.
-    public var changesWeights: Bool { method.change(given: parameters) != nil }
+    public var changesWeights: Bool { method.change(given: parameters) != nil || ffn != nil }
 }
 
 /// What the user chose.

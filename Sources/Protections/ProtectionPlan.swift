@@ -20,23 +20,25 @@ struct ProtectionPlan: Sendable {
         if options.base == nil, let needy = chosen.first(where: { $0.change?.needsBase == true }) {
             throw ProtectionError.needsBase(method: needy.method.name)
         }
-        if options.calibration == nil, let needy = chosen.first(where: { $0.change?.needsInputs == true }) {
+        if options.calibration == nil, let needy = chosen.first(where: \.needsInputs) {
             throw ProtectionError.needsInputs(method: needy.method.name)
         }
-        if options.calibration != nil, !chosen.contains(where: { $0.change?.needsInputs == true }) {
+        if options.calibration != nil, !chosen.contains(where: \.needsInputs) {
             throw ProtectionError.noUseOfInputs(methods: options.steps.map(\.method.name))
         }
         if let late = chosen.drop(while: \.method.onlyChangesWeights).first(where: \.method.onlyChangesWeights) {
             throw ProtectionError.changesTooLate(method: late.method.name)
+        }
+        if chosen.filter({ $0.ffn != nil }).count > 1 {
+            throw ProtectionError.noPolynomials(
+                path: checkpoint.path, reason: "two steps would state them; leave one without")
         }
         let turning = chosen.filter { $0.siteKinds.contains(.residual) }
         if turning.count > 1, let turned = turning.first(where: { $0.residual.form != nil }) {
             throw ProtectionError.turnedTwice(transform: turned.residual.rawValue)
         }
         try self.init(ProtectionSteps(chosen[0], chosen.dropFirst()), architecture, checkpoint)
-        for step in steps.all where !step.method.onlyChangesWeights && !sites.contains(where: step.acts) {
-            throw ProtectionError.noSites(path: checkpoint.path, method: step.method.name)
-        }
+        try requireSites(in: checkpoint)
         if options.namesNoCondition { try refuseCostlyRounding() }
     }
 
@@ -52,7 +54,16 @@ struct ProtectionPlan: Sendable {
         }
         let condition = options.condition ?? sampler.defaultCondition
         guard condition.isFinite, condition >= 1 else { throw ProtectionError.invalidCondition(condition) }
-        let parameters = try method.values(options.parameters)
+        var parameters = try method.values(options.parameters)
+        if options.ffn != nil {
+            guard method.statesPolynomials else { throw ProtectionError.statesNoPolynomials(method: method.name) }
+            guard architecture.polynomials == nil else {
+                throw ProtectionError.noPolynomials(path: checkpoint.path, reason: "they are polynomials already")
+            }
+            parameters[.order] = parameters[.order] ?? ProtectionStep.standardOrder
+        } else if parameters[.order] != nil {
+            throw ProtectionError.orderWithoutPolynomials
+        }
         if let stray = options.layers?.first(where: { $0 < 0 || $0 >= architecture.layerCount }) {
             throw ProtectionError.layerOutOfRange(layer: stray, stacks: architecture.layerRanges)
         }
@@ -74,7 +85,8 @@ struct ProtectionPlan: Sendable {
         return ProtectionStep(
             method: method, sampler: sampler, condition: condition, siteKinds: kinds, residual: options.residual,
             layers: options.layers.map { Array(Set($0)).sorted() },
-            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp), parameters: parameters)
+            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp), parameters: parameters,
+            ffn: options.ffn)
     }
 
     /// Why no residual stream may be moved, if so.
@@ -107,7 +119,7 @@ struct ProtectionPlan: Sendable {
         try agree("architecture", manifest.family, architecture.family)
         try self.init(manifest.steps, architecture, checkpoint)
         try agree("site_count", "\(manifest.siteCount)", "\(sites.count)")
-        guard !steps.all.allSatisfy(\.method.onlyChangesWeights) else {
+        guard !steps.all.allSatisfy({ $0.method.onlyChangesWeights || $0.ffn != nil && $0.siteKinds.isEmpty }) else {
             throw ProtectionError.nothingToUndo(path: checkpoint.path, methods: steps.name)
         }
         guard !sites.isEmpty else { throw ProtectionError.manifest(path: checkpoint.path, field: "site_count") }
@@ -116,6 +128,20 @@ struct ProtectionPlan: Sendable {
     private init(_ steps: ProtectionSteps, _ architecture: Architecture, _ checkpoint: Checkpoint) throws {
         self.steps = steps.resolved(architecture)
         script = try EditScript(steps.sites(of: architecture), of: checkpoint)
+    }
+
+    /// The same for a model that was stated in another form, which may have fewer sites.
+    func restated(in checkpoint: Checkpoint) throws -> ProtectionPlan {
+        let plan = try ProtectionPlan(steps, try Architecture.resolve(checkpoint), checkpoint)
+        try plan.requireSites(in: checkpoint)
+        return plan
+    }
+
+    private func requireSites(in checkpoint: Checkpoint) throws {
+        for step in steps.all
+        where !step.method.onlyChangesWeights && step.ffn == nil && !sites.contains(where: step.acts) {
+            throw ProtectionError.noSites(path: checkpoint.path, method: step.method.name)
+        }
     }
 
     /// General matrices of a large condition number spoil 16-bit weights; that takes the user's word.

@@ -17,19 +17,32 @@ public struct ProtectionStep: Sendable, Equatable {
     public let isAssigned: Bool
     /// Of the method's parameters those that hold.
     public let parameters: [MethodParameter: Double]
+    /// How the activations of MLPs are stated as polynomials; nil where they stay.
+    public let ffn: PolynomialActivations.Form?
 
     public init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>? = nil,
         residual: ResidualTransform = .permutation, layers: [Int]? = nil, isAssigned: Bool = false,
-        parameters: [MethodParameter: Double] = [:]
+        parameters: [MethodParameter: Double] = [:], ffn: PolynomialActivations.Form? = nil
     ) {
-        (self.isAssigned, self.parameters) = (isAssigned, parameters)
+        (self.isAssigned, self.parameters, self.ffn) = (isAssigned, parameters, ffn)
         (self.method, self.sampler, self.condition) = (method, sampler, condition)
         (self.siteKinds, self.residual, self.layers) = (siteKinds ?? method.siteKinds, residual, layers)
     }
 
     /// What it does to weights before any element acts.
     public var change: (any WeightChange)? { method.change(given: parameters) }
+
+    /// Its parameters as reports write them, `order 8`.
+    public var settings: [String] {
+        (parameters.map { "\($0.key.name) \($0.key.spelled($0.value))" } + (ffn.map { ["ffn \($0.rawValue)"] } ?? []))
+            .sorted()
+    }
+
+    /// Whether the model computes something else afterwards.
+    var changesWeights: Bool { change != nil || ffn != nil }
+    /// Whether it looks at activations.
+    var needsInputs: Bool { change?.needsInputs == true || ffn != nil }
 
     /// The sites that it acts on.
     public func sites(of architecture: Architecture) -> [Site] {

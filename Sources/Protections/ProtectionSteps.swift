@@ -13,7 +13,7 @@ public struct ProtectionSteps: Sendable, Equatable {
     public var name: String { all.map(\.method.name).joined(separator: ProtectionMethod.separator) }
     public var siteKinds: Set<Site.Kind> { all.reduce(into: []) { $0.formUnion($1.siteKinds) } }
     /// Those that change weights, which nothing undoes.
-    public var changing: [ProtectionStep] { all.filter { $0.change != nil } }
+    public var changing: [ProtectionStep] { all.filter(\.changesWeights) }
     /// Whether undoing the elements gives back every bit that they moved.
     public var isExact: Bool { all.allSatisfy { $0.sampler == .exact } }
     /// What is done to residual streams where they are acted on.

@@ -64,22 +64,23 @@ public struct Protector: Sendable {
             key: SecretKey(bytes: [UInt8](repeating: 0, count: 32)), nonce: options.nonce ?? .zero, steps: plan.steps)
         let weights = try ChangedWeights(
             plan.steps, of: source, architecture, options: options, by: derivation, scratch: NSTemporaryDirectory())
-        return weights.map { Checkpoint(source, making: $0) } ?? source
+        return weights?.checkpoint ?? source
     }
 
     private func protect(
         _ source: Checkpoint, _ architecture: Architecture, to path: String, key: SecretKey, options: ProtectionOptions,
         plan: ProtectionPlan, scalesWereDropped: Bool
     ) throws -> Report {
-        let (steps, script) = (plan.steps, plan.script)
         let folder = try CheckpointWriter.parent(
             ofOutput: path, reading: [source] + [options.base].compactMap(\.self), system: system)
         let nonce = options.nonce ?? ProtectionNonce()
-        let derivation = Derivation(key: key, nonce: nonce, steps: steps)
+        let derivation = Derivation(key: key, nonce: nonce, steps: plan.steps)
         let authenticator = Authenticator(derivation)
         let weights = try ChangedWeights(
-            steps, of: source, architecture, options: options, by: derivation, scratch: folder)
-        let source = weights.map { Checkpoint(source, making: $0) } ?? source
+            plan.steps, of: source, architecture, options: options, by: derivation, scratch: folder)
+        let source = weights?.checkpoint ?? source
+        let plan = source.restatement == nil ? plan : try plan.restated(in: source)
+        let (steps, script) = (plan.steps, plan.script)
         let untied = script.untied.map { UntiedHead($0, in: source) }
         let prediction = try PredictedRounding(
             script.sites, in: source, steps: steps, threads: options.threads)
@@ -110,6 +111,11 @@ public struct Protector: Sendable {
             var sealed = manifest
             sealed.inventory?.tensors = found.tensors
             sealed.inventory?.files = found.files
+            for file in source.restatement?.files ?? [] where file.name != untied?.config.name {
+                sealed.inventory?.files[file.name] = file.bytes.withUnsafeBytes {
+                    authenticator.tag(file: file.name, $0)
+                }
+            }
             return sealed
         }
         @Sendable func file(_ manifest: Manifest) -> OutputPlan.Generated {

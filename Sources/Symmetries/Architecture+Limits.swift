@@ -49,6 +49,7 @@ extension AttentionBlock {
 
 extension MLPBlock {
     fileprivate var limits: [String] {
+        if series != nil { return ["hidden channels with polynomials of their own stay where they are"] }
         if clamp != nil { return ["gate and up are clamped: channels are permuted, never scaled"] }
         if gate != nil { return ["the gate's nonlinearity: scales on up and down alone"] }
         if activation.isPositivelyHomogeneous { return ["\(activation.rawValue): positive scales alone"] }

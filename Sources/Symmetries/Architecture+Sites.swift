@@ -136,6 +136,8 @@ extension AttentionBlock {
 
 extension MLPBlock {
     public var site: Site? {
+        // Each channel has a polynomial of its own, which stays with it.
+        guard series == nil else { return nil }
         var slices: [Site.Slice] = []
         let scales: Group.ChannelScales =
             clamp != nil ? .unit : gate != nil ? .signed : activation.isPositivelyHomogeneous ? .positive : .unit

@@ -130,7 +130,9 @@ import Testing
             }
         }
         options.parameters = [.beta: 1]
-        refused(.unknownParameter(method: "mergebarrier", parameter: "beta", known: ["reflected"]), options, source)
+        refused(
+            .unknownParameter(method: "mergebarrier", parameter: "beta", known: ["reflected", "order"]), options, source
+        )
         options.parameters = [:]
         options.calibration = ModelInputs(tokens: [[1]])
         refused(.noUseOfInputs(methods: ["mergebarrier"]), options, source)

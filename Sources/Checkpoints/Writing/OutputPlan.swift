@@ -72,6 +72,9 @@ public struct OutputPlan: Sendable {
     }
 
     init(_ source: Checkpoint, files: [File], dropping dropped: Set<String>, generated: [Generated]) {
+        let own = Set(generated.map(\.name))
+        let restated = source.restatement?.files.filter { !own.contains($0.name) && !dropped.contains($0.name) } ?? []
+        let generated = restated + generated
         let replaced = Set(generated.map(\.name)).union(dropped)
         self.source = source
         self.files = files
@@ -110,8 +113,9 @@ public struct OutputPlan: Sendable {
         of source: Checkpoint, adding generated: [Generated] = [], dropping dropped: Set<String> = [],
         tensors: [TensorRecord] = [], without gone: Set<String> = []
     ) -> OutputPlan {
+        let restated = source.restatement?.tensors ?? []
         let files = source.shards.enumerated().map { number, shard in
-            let new = tensors.filter { $0.shard == number }
+            let new = tensors.filter { $0.shard == number } + restated.filter { $0.home == number }.map(\.record)
             guard new.isEmpty, !shard.header.tensors.contains(where: { gone.contains($0.name) }) else {
                 let kept = shard.header.tensors.filter { !gone.contains($0.name) } + new
                 return file(
@@ -125,7 +129,7 @@ public struct OutputPlan: Sendable {
                 },
                 size: shard.size, mode: shard.mode | 0o600, mirroredShard: number)
         }
-        let isSame = tensors.isEmpty && gone.isEmpty
+        let isSame = tensors.isEmpty && gone.isEmpty && restated.isEmpty
         let index = isSame ? source.index.map { Self.index(source, $0.bytes) } : Self.index(of: files, source)
         return OutputPlan(source, files: files, dropping: dropped, generated: [index].compactMap(\.self) + generated)
     }

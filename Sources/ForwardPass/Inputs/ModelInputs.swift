@@ -44,6 +44,9 @@ extension ModelInputs {
             decoderTokens: examples.flatMap(\.decoderTokens), pixels: examples.flatMap(\.pixels))
     }
 
+    /// One example after the other.
+    package var examples: [ModelInputs] { (0..<max(tokens.count, pixels.count, decoderTokens.count)).map(example) }
+
     /// One example alone.
     public func example(_ number: Int) -> ModelInputs {
         func one<Item>(_ items: [Item]) -> [Item] { number < items.count ? [items[number]] : [] }

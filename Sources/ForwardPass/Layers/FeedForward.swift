@@ -15,15 +15,20 @@ struct FeedForwardRunner<Real: ComputeScalar>: Sendable {
             if let clamp = block.clamp {
                 Self.clamped(g, u, clamp)
             } else {
-                block.activation.apply(g.base, g.count)
+                try activate(block, g)
                 Real.multiply(g.base, by: u.base, g.count)
             }
             hidden = g
         } else {
             hidden = try maps.apply(block.up, to: x)
-            block.activation.apply(hidden.base, hidden.count)
+            try activate(block, hidden)
         }
         return try maps.apply(block.down, to: hidden)
+    }
+
+    private func activate(_ block: MLPBlock, _ z: States<Real>) throws {
+        guard let series = block.series else { return block.activation.apply(z.base, z.count) }
+        ChannelPolynomials<Real>(try maps.weights.values(series), channels: block.intermediateSize).apply(to: z)
     }
 
     private func gateAndUp(

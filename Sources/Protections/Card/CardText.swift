@@ -11,12 +11,12 @@ struct CardText {
     let changedBy: [String]
 
     var markdown: String {
-        let locks = steps.all.contains { !$0.method.onlyChangesWeights }
+        let locks = steps.all.contains { !$0.method.onlyChangesWeights && !$0.siteKinds.isEmpty }
         let parts: [String?] =
             locks
-            ? [title, methods.joined(separator: "\n"), changes, outputs, whatWorks, whatBreaks]
+            ? [title, methods.joined(separator: "\n"), changes, code, outputs, whatWorks, whatBreaks]
                 + [untied.map(Self.headApart), limits, citation]
-            : [changedTitle, methods.joined(separator: "\n"), changes, citation]
+            : [changedTitle, methods.joined(separator: "\n"), changes, code, citation]
         return parts.compactMap(\.self).joined(separator: "\n\n")
     }
 
@@ -47,15 +47,27 @@ struct CardText {
             "**Another function.** \(names) changed weights before anything else was done: outputs are not those of the original, and nothing in this directory gives the original's weights back."
     }
 
+    /// How a model is loaded that needs code of its own.
+    private var code: String? {
+        guard hasPolynomials else { return nil }
+        return """
+            **Code of its own.** The activations of MLPs are polynomials here, which approximate the original's over the range that some calibration \
+            data fill. transformers loads the model with `trust_remote_code=True`, by `modeling_mergebarrier.py` beside the weights; programs that know the \
+            original's architecture alone do not compute it. Nothing about the polynomials is secret.
+            """
+    }
+
+    private var hasPolynomials: Bool { steps.all.contains { $0.ffn != nil } }
+
     private var methods: [String] {
         steps.all.map { step in
             let origin = step.method.reference.map { " (\(Self.link($0)))" } ?? ""
             let layers = step.layers.map { " in layers \($0.map(String.init).joined(separator: ", "))" } ?? ""
             let assigned =
                 step.isAssigned ? "; hidden channels lie as far from a base model's as a permutation can send them" : ""
-            let parameters = step.parameters.map { "\($0.key.name) \($0.value)" }.sorted().joined(separator: ", ")
-            let said = parameters.isEmpty ? "" : " (\(parameters))"
-            guard !step.method.onlyChangesWeights else {
+            let settings = step.settings.joined(separator: ", ")
+            let said = settings.isEmpty ? "" : " (\(settings))"
+            guard !step.method.onlyChangesWeights, !step.siteKinds.isEmpty else {
                 return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary)\(layers)."
             }
             return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary). Here it acts on "
@@ -94,7 +106,7 @@ struct CardText {
 
     private var whatWorks: String {
         """
-        **What still works.** Inference, with the same code as before; fine-tuning of this model, whole or with adapters that are trained on it \
+        **What still works.** Inference, \(hasPolynomials ? "with the code beside the weights" : "with the same code as before"); fine-tuning of this model, whole or with adapters that are trained on it \
         (another learning rate may suit it); quantisation of the whole model (its error may differ from that of the quantised \
         original).
         """

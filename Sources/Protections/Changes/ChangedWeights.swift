@@ -11,10 +11,15 @@ final class ChangedWeights: TensorSource {
     private let base: Checkpoint?
     /// In the order in which they act.
     private let changes: [String: [any TensorChange]]
+    /// What the model has besides; nil where only weights change.
+    private let restatement: Restatement?
     private let threads: Int
 
-    init(_ model: Checkpoint, base: Checkpoint?, changes: [String: [any TensorChange]], threads: Int?) {
-        (self.model, self.base, self.changes) = (model, base, changes)
+    init(
+        _ model: Checkpoint, base: Checkpoint?, changes: [String: [any TensorChange]],
+        restatedAs restatement: Restatement? = nil, threads: Int?
+    ) {
+        (self.model, self.base, self.changes, self.restatement) = (model, base, changes, restatement)
         self.threads = WorkerThreads.count(threads)
     }
 
@@ -26,12 +31,14 @@ final class ChangedWeights: TensorSource {
     ) throws {
         let (base, threads) = (options.base, options.threads)
         var changes = try options.adapter?.changes().mapValues { [$0] } ?? [:]
-        for (number, step) in steps.all.enumerated() {
-            guard let change = step.change else { continue }
-            let seen =
-                changes.isEmpty
+        func changed() -> Checkpoint {
+            changes.isEmpty
                 ? model
                 : Checkpoint(model, making: ChangedWeights(model, base: base, changes: changes, threads: threads))
+        }
+        for (number, step) in steps.all.enumerated() {
+            guard let change = step.change else { continue }
+            let seen = changed()
             let context = ChangeContext(
                 model: seen, base: base, architecture: architecture, step: step, inputs: options.calibration,
                 threads: threads, scratch: scratch
@@ -41,16 +48,35 @@ final class ChangedWeights: TensorSource {
             }
             for (name, planned) in try change.plan(context) { changes[name, default: []].append(planned) }
         }
+        // Polynomials come last, as they are stated for what all other changes leave.
+        var restatement: Restatement?
+        if let (number, step) = steps.all.enumerated().first(where: { $0.element.ffn != nil }),
+            let inputs = options.calibration
+        {
+            let polynomials = try Polynomials(step, of: changed(), architecture, inputs: inputs, threads: threads) {
+                derivation.stream(site: $0, step: number)
+            }
+            for (name, change) in polynomials.changes { changes[name, default: []].append(change) }
+            restatement = polynomials.restatement
+        }
         guard !changes.isEmpty else { return nil }
-        self.init(model, base: base, changes: changes, threads: threads)
+        self.init(model, base: base, changes: changes, restatedAs: restatement, threads: threads)
     }
 
-    var others: [Checkpoint] { [base].compactMap(\.self) }
-    var names: [String] { changes.keys.sorted() }
+    /// The model with these weights.
+    var checkpoint: Checkpoint { Checkpoint(model, making: self, restatedAs: restatement) }
 
-    func makes(_ name: String) -> Bool { changes[name] != nil }
+    var others: [Checkpoint] { [base].compactMap(\.self) }
+    var names: [String] { (Array(changes.keys) + (restatement?.tensors.map(\.record.name) ?? [])).sorted() }
+
+    func makes(_ name: String) -> Bool { changes[name] != nil || added(name) != nil }
+
+    private func added(_ name: String) -> Restatement.Tensor? {
+        restatement?.tensors.first { $0.record.name == name }
+    }
 
     func fill(_ tensor: TensorRecord, _ output: UnsafeMutableRawBufferPointer) {
+        if let added = added(tensor.name) { return output.copyBytes(from: added.bytes) }
         let count = tensor.elementCount
         let width = tensor.type.bitWidth / 8
         let target = Target(output)
@@ -102,6 +128,7 @@ final class ChangedWeights: TensorSource {
 
     /// What makes a tensor that changes and that no element acts on; nil for any other.
     func producer(of tensor: TensorSpec) -> (any TensorProducer)? {
+        if let added = added(tensor.name) { return StoredProducer(added.bytes) }
         guard makes(tensor.name), let record = model.tensors[tensor.name] else { return nil }
         return ChangeProducer(record, of: self, inputs: [model] + others)
     }
@@ -123,6 +150,24 @@ private final class ChangeProducer: TensorProducer {
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
         let width = tensor.type.bitWidth / 8
         weights.write(tensor, tile.lowerBound / width..<tile.upperBound / width, into: output, scratch)
+    }
+
+    func finish() {}
+}
+
+/// Writes bytes that are there.
+private final class StoredProducer: TensorProducer {
+    let inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] = []
+    let tiles: [Range<Int>]
+    private let bytes: [UInt8]
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        tiles = bytes.isEmpty ? [] : [0..<bytes.count]
+    }
+
+    func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
+        output.copyBytes(from: bytes[tile])
     }
 
     func finish() {}

@@ -9,7 +9,7 @@ import Symmetries
 public struct Manifest: Sendable, Equatable {
     public static let fileName = Checkpoint.manifestName
     private static let format = "mergeproof-protection/"
-    private static let newest = 6
+    private static let newest = 7
     private static let tagField = "tag"
 
     /// The version of the format, which says how elements follow from the key.
@@ -18,8 +18,9 @@ public struct Manifest: Sendable, Equatable {
     var avoidsIdentity: Bool { version > 1 }
 
     /// Version 4 tells of a residual stream that was turned, version 5 of several steps or of assigned channels, version 6 of parameters and
-    /// of changed weights; each is written for such alone: what does not know it must not restore it.
+    /// of changed weights, version 7 of polynomials; each is written for such alone: what does not know it must not restore it.
     private static func version(_ steps: ProtectionSteps, hasChanges: Bool) -> Int {
+        if steps.all.contains(where: { $0.ffn != nil }) { return 7 }
         if hasChanges || steps.all.contains(where: { !$0.parameters.isEmpty }) { return 6 }
         return steps.all.count > 1 || steps.all.contains(where: \.isAssigned) ? 5 : steps.residual.form != nil ? 4 : 3
     }
@@ -71,6 +72,7 @@ public struct Manifest: Sendable, Equatable {
                 if step.isAssigned { own["assigned"] = .bool(true) }
                 if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
                 if !step.parameters.isEmpty { own["parameters"] = step.parametersJSON }
+                if let ffn = step.ffn { own["ffn"] = .string(ffn.rawValue) }
                 return .object(own)
             })
     }
@@ -249,6 +251,6 @@ extension ProtectionStep {
                         member.value.double.flatMap { parameter.admits($0) ? $0 : nil }, "parameters")
                 }
                 return values
-            } ?? [:])
+            } ?? [:], ffn: try json["ffn"].map { try word("ffn", $0) })
     }
 }

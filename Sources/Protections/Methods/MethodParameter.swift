@@ -7,13 +7,26 @@ public struct MethodParameter: Sendable, Hashable {
     /// What holds where nothing is said; nil where the method then does without.
     public let standard: Double?
     public let least, most: Double
+    /// Whether nothing between whole numbers will do.
+    public let isWhole: Bool
 
     public init(_ name: String, _ summary: String, standard: Double? = nil, _ range: ClosedRange<Double>) {
         (self.name, self.summary, self.standard) = (name, summary, standard)
-        (least, most) = (range.lowerBound, range.upperBound)
+        (least, most, isWhole) = (range.lowerBound, range.upperBound, false)
     }
 
-    func admits(_ value: Double) -> Bool { value >= least && value <= most }
+    /// A whole number, which has no value where nothing is said.
+    public init(_ name: String, _ summary: String, wholeIn range: ClosedRange<Int>) {
+        (self.name, self.summary, standard) = (name, summary, nil)
+        (least, most, isWhole) = (Double(range.lowerBound), Double(range.upperBound), true)
+    }
+
+    /// A value as reports write it.
+    public func spelled(_ value: Double) -> String { isWhole ? "\(Int(value))" : "\(value)" }
+
+    func admits(_ value: Double) -> Bool {
+        value >= least && value <= most && (!isWhole || value == value.rounded())
+    }
 }
 
 extension MethodParameter {

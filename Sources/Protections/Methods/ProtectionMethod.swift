@@ -25,6 +25,8 @@ public struct ProtectionMethod: Sendable {
     /// Whether, given the base that a model was trained from, it moves hidden channels as far from the base's as a permutation can,
     /// instead of drawing one.
     public let assignsChannels: Bool
+    /// Whether it can state the activations of MLPs as polynomials.
+    public let statesPolynomials: Bool
 
     /// A method whose elements act at sites.
     /// - Parameters:
@@ -32,10 +34,10 @@ public struct ProtectionMethod: Sendable {
     ///   - samplers: one at least.
     public init(
         name: String, summary: String, reference: String? = nil, siteKinds: Set<Site.Kind>,
-        assignsChannels: Bool = false, parameters: [MethodParameter] = [],
+        assignsChannels: Bool = false, statesPolynomials: Bool = false, parameters: [MethodParameter] = [],
         change: (any WeightChange, given: MethodParameter)? = nil, samplers first: Sampler, _ others: Sampler...
     ) {
-        self.assignsChannels = assignsChannels
+        (self.assignsChannels, self.statesPolynomials) = (assignsChannels, statesPolynomials)
         (self.name, self.summary, self.reference, self.siteKinds) = (name, summary, reference, siteKinds)
         (self.parameters, self.change, changesGiven) = (parameters, change?.0, change?.given)
         samplers = [first] + others
@@ -47,7 +49,7 @@ public struct ProtectionMethod: Sendable {
     ) {
         (self.name, self.summary, self.reference, siteKinds) = (name, summary, reference, [])
         (self.parameters, self.change, changesGiven) = (parameters, change, nil)
-        (assignsChannels, samplers) = (false, [])
+        (assignsChannels, statesPolynomials, samplers) = (false, false, [])
     }
 
     /// Stands between the names of methods that act one after the other.

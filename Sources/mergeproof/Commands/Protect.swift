@@ -31,7 +31,7 @@ struct Protect: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What activations are taken on, for decoy: JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
+            "What activations are taken on, for decoy and --ffn: JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
             valueName: "file"))
     var calibration: String?
 

@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Protections
 import Symmetries
@@ -45,6 +46,12 @@ struct MethodOptions: ParsableArguments {
     )
     var layers: LayerList?
 
+    @Option(
+        help:
+            "For mergebarrier: what stands for the activations of MLPs: none (unless said otherwise), or polynomials of every channel, its taylor series or a fit over its range on the calibration data, which changes the function; transformers then loads the model with trust_remote_code."
+    )
+    var ffn: FeedForwardForm?
+
     @OptionGroup(title: "Parameters of methods")
     var parameters: ParameterOptions
 
@@ -53,7 +60,8 @@ struct MethodOptions: ParsableArguments {
             throw ValidationError("Give --method or --recipe, and one of them alone.")
         }
         if recipe != nil {
-            let isBare = sampler == nil && condition == nil && sites == nil && residual == nil && layers == nil
+            let isBare =
+                sampler == nil && condition == nil && sites == nil && residual == nil && layers == nil && ffn == nil
             guard isBare, !keepHiddenStates, parameters.values.isEmpty else {
                 throw ValidationError("A recipe says for each step what these options say; leave them out.")
             }
@@ -64,6 +72,9 @@ struct MethodOptions: ParsableArguments {
         for parameter in parameters.values.keys
         where !isOnly && !methods.contains(where: { $0.parameters.contains(parameter) }) {
             throw ValidationError("None of the methods takes --\(parameter.name).")
+        }
+        if ffn != nil, !isOnly, !methods.contains(where: \.statesPolynomials) {
+            throw ValidationError("None of the methods takes --ffn.")
         }
         if keepHiddenStates, let residual, residual != .none {
             throw ValidationError(
@@ -83,6 +94,7 @@ struct MethodOptions: ParsableArguments {
             if isOnly || method.samplers.contains(where: { $0 == sampler }) { step.sampler = sampler }
             if isOnly || !method.isExact { step.condition = condition }
             step.parameters = parameters.values.filter { isOnly || method.parameters.contains($0.key) }
+            if isOnly || method.statesPolynomials { step.ffn = ffn?.form }
             step.siteKinds = sites?.kinds
             let actsOnStreams = (sites?.kinds ?? method.siteKinds).contains(.residual)
             step.residual =
@@ -91,4 +103,12 @@ struct MethodOptions: ParsableArguments {
             return step
         }
     }
+}
+
+/// What stands for the activations of MLPs.
+enum FeedForwardForm: String, CaseIterable, ExpressibleByArgument {
+    case none, taylor, fit
+
+    /// Nil where they stay.
+    var form: PolynomialActivations.Form? { PolynomialActivations.Form(rawValue: rawValue) }
 }

@@ -18,10 +18,14 @@ struct ParameterOptions: ParsableArguments {
     @Option(help: ParameterOptions.help(.strength))
     var strength: Double?
 
+    @Option(help: ParameterOptions.help(.order))
+    var order: Double?
+
     /// Those that were given.
     var values: [MethodParameter: Double] {
         let given: [(MethodParameter, Double?)] = [
             (.reflected, reflected), (.prune, prune), (.masked, masked), (.beta, beta), (.strength, strength),
+            (.order, order),
         ]
         return Dictionary(uniqueKeysWithValues: given.compactMap { parameter, value in value.map { (parameter, $0) } })
     }

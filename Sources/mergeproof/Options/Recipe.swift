@@ -6,7 +6,7 @@ import Symmetries
 
 /// The steps of a protection and what goes with them, as a YAML file says.
 struct Recipe {
-    private static let stepKeys = ["method", "sampler", "condition", "sites", "residual", "layers"]
+    private static let stepKeys = ["method", "sampler", "condition", "sites", "residual", "layers", "ffn"]
 
     private(set) var steps: [StepOptions] = []
     private(set) var base, calibration: String?
@@ -75,6 +75,9 @@ struct Recipe {
             case "layers":
                 step.layers = try need(
                     Self.words(value).flatMap(LayerList.init(argument:))?.layers, value, "layers: such as 0-11,23")
+            case "ffn":
+                let words = FeedForwardForm.allCases.map(\.rawValue).joined(separator: ", ")
+                step.ffn = try need(value.text.flatMap(FeedForwardForm.init(rawValue:)), value, "ffn: \(words)").form
             default:
                 guard let parameter = step.method.parameters.first(where: { $0.name == key }) else {
                     throw YAMLFault(line: value.line, reason: "the method \(step.method.name) takes no \(key)")

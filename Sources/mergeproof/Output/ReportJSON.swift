@@ -7,9 +7,12 @@ struct ProtectReport: Encodable {
         let method, sampler: String
         let condition: Double
         let parameters: [String: Double]
+        /// How activations were stated as polynomials; absent where they stay.
+        let ffn: String?
 
         init(_ step: ProtectionStep) {
             (method, sampler, condition) = (step.method.name, step.sampler.rawValue, step.condition)
+            ffn = step.ffn?.rawValue
             parameters = Dictionary(uniqueKeysWithValues: step.parameters.map { ($0.key.name, $0.value) })
         }
     }

@@ -19,8 +19,7 @@ enum ReportText {
                 : step.sampler == .exact
                     ? ["exact elements"]
                     : ["sampler \(step.sampler.rawValue), condition number \(fixed(step.condition, 1))"]
-            let parameters = step.parameters.map { "\($0.key.name) \($0.value)" }.sorted()
-            return ([step.method.name] + drawn + parameters).joined(separator: ", ")
+            return ([step.method.name] + drawn + step.settings).joined(separator: ", ")
         }
         let rate = ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6)))
         let rewritten = "\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes))"
@@ -38,6 +37,11 @@ enum ReportText {
         if !manifest.changed.isEmpty {
             lines.append(
                 "\(changing(manifest)) changed the weights of \(count(manifest.changed)): the function is not the original's, and nothing gives it back. Evaluate both models to see what it costs."
+            )
+        }
+        if manifest.steps.all.contains(where: { $0.ffn != nil }) {
+            lines.append(
+                "transformers loads it with trust_remote_code alone, and programs that know the native architecture do not compute it. Nothing about the polynomials is secret: the activation that each stands for is known, and gives the map behind it back."
             )
         }
         guard report.sites > 0 else {
