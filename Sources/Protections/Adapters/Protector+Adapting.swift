@@ -20,6 +20,12 @@ extension Protector {
         let architecture = try Architecture.resolve(protected)
         let plan = try ProtectionPlan(manifest, architecture: architecture, checkpoint: protected)
         let adapter = try LoRAAdapter(opening: adapterPath, for: protected)
+        let scaled = Set(architecture.mlp.filter { $0.series != nil }.map(\.down.weight))
+        if let pair = adapter.pairs.first(where: { scaled.contains($0.tensor.name) }) {
+            throw AdapterError.cannotFollow(
+                path: adapterPath, tensor: pair.tensor.name,
+                reason: "what it reads was scaled when activations were stated as polynomials")
+        }
         let moved = try adapter.sites(plan.sites)
         let rewriter = try Rewriter(
             EditScript(moved, of: adapter.weights), of: adapter.weights,
