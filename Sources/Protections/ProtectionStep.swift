@@ -15,15 +15,17 @@ public struct ProtectionStep: Sendable, Equatable {
     public let layers: [Int]?
     /// Whether the permutations of hidden channels were solved for against a base, and not drawn.
     public let isAssigned: Bool
+    /// Whether it looked at activations although it can do without.
+    public let isCalibrated: Bool
     /// Of the method's parameters those that hold.
     public let parameters: [MethodParameter: Double]
 
     public init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>? = nil,
         residual: ResidualTransform = .permutation, layers: [Int]? = nil, isAssigned: Bool = false,
-        parameters: [MethodParameter: Double] = [:]
+        isCalibrated: Bool = false, parameters: [MethodParameter: Double] = [:]
     ) {
-        (self.isAssigned, self.parameters) = (isAssigned, parameters)
+        (self.isAssigned, self.isCalibrated, self.parameters) = (isAssigned, isCalibrated, parameters)
         (self.method, self.sampler, self.condition) = (method, sampler, condition)
         (self.siteKinds, self.residual, self.layers) = (siteKinds ?? method.siteKinds, residual, layers)
     }

@@ -29,6 +29,8 @@ public struct Protector: Sendable {
         public let scalesWereDropped: Bool
         /// What restoring checked; nil for a protection, and for a model that was protected before there was anything to check.
         public let proof: RestorationProof?
+        /// What is to be known of how weights were changed.
+        public var notes: [String] = []
     }
 
     /// Writes the protected model to a new directory.
@@ -125,7 +127,10 @@ public struct Protector: Sendable {
         try write(
             layout([file(manifest)]).making { rewriter.producer(of: $0) ?? weights?.producer(of: $0) }, to: path,
             threads: options.threads, observer: observer)
-        return report(sealed(observer.inventory), script, source, scalesWereDropped: scalesWereDropped, proof: nil)
+        var report = report(
+            sealed(observer.inventory), script, source, scalesWereDropped: scalesWereDropped, proof: nil)
+        report.notes = weights?.notes ?? []
+        return report
     }
 
     func report(

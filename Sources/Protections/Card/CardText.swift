@@ -53,10 +53,11 @@ struct CardText {
             let layers = step.layers.map { " in layers \($0.map(String.init).joined(separator: ", "))" } ?? ""
             let assigned =
                 step.isAssigned ? "; hidden channels lie as far from a base model's as a permutation can send them" : ""
+            let weighted = step.isCalibrated ? " Here importance was weighted by activations on calibration data." : ""
             let parameters = step.parameters.map { "\($0.key.name) \($0.value)" }.sorted().joined(separator: ", ")
             let said = parameters.isEmpty ? "" : " (\(parameters))"
             guard !step.method.onlyChangesWeights else {
-                return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary)\(layers)."
+                return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary)\(layers).\(weighted)"
             }
             return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary). Here it acts on "
                 + "\(Self.list(places(step)))\(layers)\(assigned)."

@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import Foundations
+import Synchronization
 
 /// A model's weights with some tensors changed: everything that looks at weights afterwards sees these.
 final class ChangedWeights: TensorSource {
@@ -12,9 +13,14 @@ final class ChangedWeights: TensorSource {
     /// In the order in which they act.
     private let changes: [String: [any TensorChange]]
     private let threads: Int
+    /// What users are to be told of the changes.
+    let notes: [String]
 
-    init(_ model: Checkpoint, base: Checkpoint?, changes: [String: [any TensorChange]], threads: Int?) {
-        (self.model, self.base, self.changes) = (model, base, changes)
+    init(
+        _ model: Checkpoint, base: Checkpoint?, changes: [String: [any TensorChange]], threads: Int?,
+        notes: [String] = []
+    ) {
+        (self.model, self.base, self.changes, self.notes) = (model, base, changes, notes)
         self.threads = WorkerThreads.count(threads)
     }
 
@@ -25,6 +31,7 @@ final class ChangedWeights: TensorSource {
         by derivation: Derivation, scratch: String
     ) throws {
         let (base, threads) = (options.base, options.threads)
+        let notes = Mutex<[String]>([])
         var changes = try options.adapter?.changes().mapValues { [$0] } ?? [:]
         for (number, step) in steps.all.enumerated() {
             guard let change = step.change else { continue }
@@ -34,7 +41,7 @@ final class ChangedWeights: TensorSource {
                 : Checkpoint(model, making: ChangedWeights(model, base: base, changes: changes, threads: threads))
             let context = ChangeContext(
                 model: seen, base: base, architecture: architecture, step: step, inputs: options.calibration,
-                threads: threads, scratch: scratch
+                threads: threads, scratch: scratch, note: { text in notes.withLock { $0.append(text) } }
             ) { derivation.stream(site: $0, step: number) }
             if change.needsBase, let base {
                 try BaseModel.check(base, against: seen, for: Set(change.tensors(context).map(\.name)))
@@ -42,7 +49,7 @@ final class ChangedWeights: TensorSource {
             for (name, planned) in try change.plan(context) { changes[name, default: []].append(planned) }
         }
         guard !changes.isEmpty else { return nil }
-        self.init(model, base: base, changes: changes, threads: threads)
+        self.init(model, base: base, changes: changes, threads: threads, notes: notes.withLock(\.self))
     }
 
     var others: [Checkpoint] { [base].compactMap(\.self) }
@@ -78,26 +85,22 @@ final class ChangedWeights: TensorSource {
         _ tensor: TensorRecord, _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer,
         _ scratch: WorkerScratch
     ) {
-        guard let target = output.baseAddress, let own = widen(tensor, of: model, values, scratch, 0) else { return }
+        let offset = values.lowerBound * tensor.type.bitWidth / 8
+        guard let target = output.baseAddress, let stored = model.bytes(of: tensor).baseAddress else { return }
         let other = base.flatMap { base in
-            base.tensors[tensor.name].flatMap { widen($0, of: base, values, scratch, 1) }
+            base.tensors[tensor.name].flatMap {
+                $0.type == tensor.type && $0.shape == tensor.shape ? base.bytes(of: $0).baseAddress : nil
+            }
         }
-        let changed = UnsafeMutableBufferPointer(start: own, count: values.count)
+        // Each was planned on what those before it leave as it is stored.
         for (number, change) in (changes[tensor.name] ?? []).enumerated() {
-            // Each was planned on what those before it leave as it is stored.
-            if number > 0 { tensor.type.widen(target, into: own, values.count) }
-            change.apply(from: values.lowerBound, to: changed, base: other.map { UnsafePointer($0) })
-            tensor.type.narrow(UnsafePointer(own), into: target, values.count)
+            change.rewrite(
+                StoredRun(
+                    type: tensor.type, start: values.lowerBound, count: values.count,
+                    own: number > 0 ? UnsafeRawPointer(target) : stored + offset, base: other.map { $0 + offset },
+                    target: target),
+                scratch)
         }
-    }
-
-    private func widen(
-        _ tensor: TensorRecord, of checkpoint: Checkpoint, _ values: Range<Int>, _ scratch: WorkerScratch, _ number: Int
-    ) -> UnsafeMutablePointer<Double>? {
-        guard let bytes = checkpoint.bytes(of: tensor).baseAddress else { return nil }
-        let target = scratch.buffer(number, of: Double.self, count: values.count)
-        tensor.type.widen(bytes + values.lowerBound * tensor.type.bitWidth / 8, into: target, values.count)
-        return target
     }
 
     /// What makes a tensor that changes and that no element acts on; nil for any other.

@@ -8,7 +8,7 @@ extension Manifest {
     ]
     /// Of the members of a step.
     package static let stepNames = ["method", "sampler", "condition", "sites", "layers"]
-    package static let optionalStepNames = ["assigned", "residual", "parameters"]
+    package static let optionalStepNames = ["assigned", "calibrated", "residual", "parameters"]
 
     /// The same for one step as for several.
     package var claims: JSONObject {

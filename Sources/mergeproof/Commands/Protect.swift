@@ -31,7 +31,7 @@ struct Protect: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What activations are taken on, for decoy: JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
+            "What activations are taken on: decoy needs them, and mergeguard masks by |task vector| x activations with them and by |task vector| without. JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
             valueName: "file"))
     var calibration: String?
 
@@ -105,6 +105,7 @@ struct Protect: ParsableCommand {
                 .protect(source, to: output, key: secret, options: options)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
+            for note in report.notes { warn(note) }
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }
             try show(report, cost, seconds: elapsed)

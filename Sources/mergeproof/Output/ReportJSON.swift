@@ -6,10 +6,13 @@ struct ProtectReport: Encodable {
     struct Step: Encodable {
         let method, sampler: String
         let condition: Double
+        /// Whether it looked at activations although it can do without.
+        let calibrated: Bool
         let parameters: [String: Double]
 
         init(_ step: ProtectionStep) {
             (method, sampler, condition) = (step.method.name, step.sampler.rawValue, step.condition)
+            calibrated = step.isCalibrated
             parameters = Dictionary(uniqueKeysWithValues: step.parameters.map { ($0.key.name, $0.value) })
         }
     }

@@ -20,7 +20,8 @@ enum ReportText {
                     ? ["exact elements"]
                     : ["sampler \(step.sampler.rawValue), condition number \(fixed(step.condition, 1))"]
             let parameters = step.parameters.map { "\($0.key.name) \($0.value)" }.sorted()
-            return ([step.method.name] + drawn + parameters).joined(separator: ", ")
+            let weighted = step.isCalibrated ? ["weighted by activations"] : []
+            return ([step.method.name] + drawn + weighted + parameters).joined(separator: ", ")
         }
         let rate = ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6)))
         let rewritten = "\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes))"
