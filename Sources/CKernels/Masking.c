@@ -2,7 +2,7 @@
 
 // Magnitudes are compared by their bits, which order them. A sign, which a NaN may have, is not looked at.
 #define MAGNITUDE 0x7fffffffu
-// Values of which none may be of a class are passed over together.
+// So many values of which none lies between are passed over together.
 #define BLOCK 16
 
 static inline uint32_t magnitude(float x) {
@@ -15,22 +15,28 @@ CLONES void mp_count_classes(uint64_t *restrict counts, const float *restrict x,
     for (size_t i = 0; i < n; i++) counts[magnitude(x[i]) >> shift]++;
 }
 
-CLONES void mp_count_within(uint64_t *restrict counts, const float *restrict x, size_t n, int shift, uint32_t which) {
-    uint32_t rest = (1u << shift) - 1;
-    size_t whole = n / BLOCK * BLOCK;
-    for (size_t i = 0; i < whole; i += BLOCK) {
-        uint32_t any = 0;
-        for (int l = 0; l < BLOCK; l++) any |= magnitude(x[i + l]) >> shift == which;
+CLONES size_t mp_count_between(uint64_t *restrict counts, const float *restrict x, size_t n, uint32_t first, uint32_t width) {
+    size_t above = 0, i = 0;
+    for (; i < n / BLOCK * BLOCK; i += BLOCK) {
+        uint32_t any = 0, more = 0;
+        for (int l = 0; l < BLOCK; l++) {
+            uint32_t bits = magnitude(x[i + l]);
+            any |= bits - first < width;
+            more += bits >= first + width;
+        }
+        above += more;
         if (any)
             for (int l = 0; l < BLOCK; l++) {
-                uint32_t bits = magnitude(x[i + l]);
-                if (bits >> shift == which) counts[bits & rest]++;
+                uint32_t place = magnitude(x[i + l]) - first;
+                if (place < width) counts[place]++;
             }
     }
-    for (size_t i = whole; i < n; i++) {
+    for (; i < n; i++) {
         uint32_t bits = magnitude(x[i]);
-        if (bits >> shift == which) counts[bits & rest]++;
+        if (bits - first < width) counts[bits - first]++;
+        above += bits >= first + width;
     }
+    return above;
 }
 
 CLONES size_t mp_count_equal(const float *x, size_t n, uint32_t bits) {

@@ -3,11 +3,11 @@ import CKernels
 /// Tells the largest of many magnitudes from the rest, exactly: of those that equal the smallest that is taken, the first are.
 public struct MagnitudeCut: Sendable {
     /// Magnitudes are compared by their bits, which order them: of the 31, the upper ones are a class, and the lower ones tell its members apart.
-    private static let (upper, lower) = (13, 18)
+    private static let (upper, lower) = (16, 15)
     /// No magnitude has these bits.
     private static let none: UInt32 = 1 << 31
-    /// One run in so many tells beforehand which class the cut probably falls into.
-    private static let sampled = 32
+    /// One run in so many foretells between which classes the cut falls, if there are no more than these.
+    private static let (sampled, classes) = (32, 16)
 
     /// The bits of the smallest that is taken.
     package let least: UInt32
@@ -37,29 +37,48 @@ public struct MagnitudeCut: Sendable {
                 }
             }
         }
-        /// How many fall into each class, and how many members of one class have each value of the lower bits.
-        func counts(every step: Int = 1, within guess: UInt32? = nil) throws -> (classes: [UInt64], members: [UInt64]) {
-            var classes = [UInt64](repeating: 0, count: 1 << Self.upper)
-            var members = [UInt64](repeating: 0, count: guess == nil ? 0 : 1 << Self.lower)
+        /// How many fall into each class.
+        func classCounts(every step: Int = 1) throws -> [UInt64] {
+            var counts = [UInt64](repeating: 0, count: 1 << Self.upper)
             try scan(every: step) { _, part in
-                mp_count_classes(&classes, part.baseAddress, part.count, Int32(Self.lower))
-                if let guess { mp_count_within(&members, part.baseAddress, part.count, Int32(Self.lower), guess) }
+                mp_count_classes(&counts, part.baseAddress, part.count, Int32(Self.lower))
                 return true
             }
-            return (classes, members)
+            return counts
+        }
+        /// How many have each bits of some classes, and how many lie above these.
+        func members(of classes: ClosedRange<Int>) throws -> (counts: [UInt64], above: Int) {
+            var counts = [UInt64](repeating: 0, count: classes.count << Self.lower)
+            var above = 0
+            let first = UInt32(classes.lowerBound << Self.lower)
+            try scan { _, part in
+                above += mp_count_between(&counts, part.baseAddress, part.count, first, UInt32(counts.count))
+                return true
+            }
+            return (counts, above)
         }
         let wanted = min(count, total)
-        var guess: UInt32?
-        if total / run >= 2 * Self.sampled {
-            let (classes, _) = try counts(every: Self.sampled)
-            let share = Double(wanted) / Double(total) * Double(classes.reduce(0, +))
-            guess = UInt32(Self.place(of: max(1, Int(share)), in: classes).place)
+        /// The first bits of some classes that hold the cut, their members, and how many of these are taken.
+        func narrowed() throws -> (first: Int, members: [UInt64], taken: Int) {
+            if total / run >= 2 * Self.sampled {
+                let counts = try classCounts(every: Self.sampled)
+                let guess = Double(wanted) / Double(total) * Double(counts.reduce(0, +))
+                let spread = 8 * (guess.squareRoot() + 1)
+                let ends = [guess + spread, guess - spread].map { Self.place(of: max(1, Int($0)), in: counts).place }
+                if ends[1] - ends[0] < Self.classes {
+                    let (members, above) = try members(of: ends[0]...ends[1])
+                    if above < wanted, wanted - above <= members.reduce(0, +) {
+                        return (ends[0] << Self.lower, members, wanted - above)
+                    }
+                }
+            }
+            let high = Self.place(of: wanted, in: try classCounts()).place
+            let (members, above) = try members(of: high...high)
+            return (high << Self.lower, members, wanted - above)
         }
-        var (classes, members) = try counts(within: guess)
-        let (high, beside) = Self.place(of: wanted, in: classes)
-        if guess != UInt32(high) { (_, members) = try counts(within: UInt32(high)) }
-        var (low, remaining) = Self.place(of: beside, in: members)
-        let cut = UInt32(high << Self.lower | low)
+        let (first, members, taken) = try narrowed()
+        var (low, remaining) = Self.place(of: taken, in: members)
+        let cut = UInt32(first + low)
         var end = total
         if members[low] > UInt64(remaining) {
             try scan { start, part in
@@ -80,7 +99,8 @@ public struct MagnitudeCut: Sendable {
         (least, endOfEqual) = (cut, end)
     }
 
-    /// The highest place at or above which as many have been counted as are wanted, and how many of them it must give.
+    /// The highest place at or above which as many have been counted as are wanted, and how many of them it must give; the first where
+    /// there are not as many.
     private static func place(of wanted: Int, in counts: [UInt64]) -> (place: Int, remaining: Int) {
         var (place, remaining) = (counts.count - 1, wanted)
         while place > 0, counts[place] < UInt64(remaining) {

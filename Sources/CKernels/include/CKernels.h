@@ -141,12 +141,12 @@ void mp_weighted_squares_by_column_f64(double *out, const double *m, size_t rows
                                        double floor);
 
 // Parts of masking task vectors. Magnitudes are told apart by their bits, without sign. count_classes: counts of bits >> shift.
-// count_within: of those whose bits >> shift are the class which, counts of the bits below. distances: |x - y|, rounded once to f32: the difference
+// count_between: counts of bits - first where that is less than width; returns how many bits lie above these. distances: |x - y|, rounded once to f32: the difference
 // of two values of f32 or less that is taken in f32 is that which is taken in f64 and rounded, as f64 is inexact only where the lesser
 // is below 2^-29 of the greater. Where the importance's bits are least or more, replace takes base and withdraw own - share (own - base) in
 // f64; elsewhere own is kept as it is. dst may be own.
 void mp_count_classes(uint64_t *counts, const float *x, size_t n, int shift);
-void mp_count_within(uint64_t *counts, const float *x, size_t n, int shift, uint32_t which);
+size_t mp_count_between(uint64_t *counts, const float *x, size_t n, uint32_t first, uint32_t width);
 size_t mp_count_equal(const float *x, size_t n, uint32_t bits);
 void mp_distances_bf16(float *dst, const mp_u16 *x, const mp_u16 *y, size_t n);
 void mp_withdraw_bf16(mp_u16 *dst, const mp_u16 *own, const mp_u16 *base, const float *importance, size_t n, uint32_t least, double share);
