@@ -29,6 +29,20 @@ import Testing
         }
     }
 
+    /// What methods take is foretold of all that need no data, and says more of more weights.
+    @Test func methodsTakeTimeAndMemory() throws {
+        let source = try Checkpoint(opening: Fixtures.path("mixtral"))
+        #expect(try Inspection(source).methods.allSatisfy { $0.forecast == nil })
+        let methods = try Inspection(source, threads: 2, forecastsFrom: 0.5).methods
+        let first = try #require(methods.first?.forecast)
+        #expect(first.seconds > 0.25 && first.seconds < 60 && first.peakBytes > source.tensorBytes)
+        #expect(methods.filter { $0.name == "decoy" }.allSatisfy { $0.forecast == nil })
+        for method in methods {
+            guard let forecast = method.forecast else { continue }
+            #expect(forecast.seconds.isFinite && forecast.seconds > 0.25 && forecast.peakBytes < 4 << 30)
+        }
+    }
+
     /// Groups of one kind are told apart, and their dimensions add up.
     @Test func sitesByGroup() throws {
         let source = try Checkpoint(opening: Fixtures.path("clip"))

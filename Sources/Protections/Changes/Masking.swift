@@ -10,7 +10,7 @@ import Synchronization
 /// 2511.11851). M is one for the share of a matrix with the largest importance: |τ'|, or where inputs are given |τ'_ij|·‖x_j‖₂ over what the matrix's
 /// input channel j reads on them, the score of Wanda (arXiv 2306.11695) on the task vector. Then experts that share a tensor are matrices of their own,
 /// and one that reads nothing is ranked by |τ'|. Where β is one, an entry becomes the base's, bit for bit.
-struct Masking: WeightChange {
+struct Masking: RehearsedChange {
     let needsBase = true
     let usesInputs = true
 
@@ -30,30 +30,33 @@ struct Masking: WeightChange {
             let (content, before) = (context.model.content(of: tensor), base.content(of: other))
             guard let own = content.bytes.baseAddress, let theirs = before.bytes.baseAddress
             else { return }
-            let width = tensor.type.bitWidth / 8
             let parts =
                 read[tensor.name]?.map { Importance($0) } ?? [
                     Importance(entries: 0..<tensor.elementCount, factors: nil)
                 ]
             let masked = try parts.map { importance in
-                let cut = try MagnitudeCut(
-                    largest: Int((share * Double(importance.entries.count)).rounded()), of: importance.entries.count
-                ) { range, target in
-                    try Interruption.check()
-                    let start = importance.entries.lowerBound + range.lowerBound
-                    guard let target = target.baseAddress else { return }
-                    importance.write(
-                        start..<start + range.count, tensor.type, own + start * width, theirs + start * width,
-                        into: target
-                    )
-                }
-                return Mask.Part(importance: importance, cut: cut)
+                try Mask.Part(importance, share: share, tensor.type, own: own, base: theirs)
             }
             context.model.releasePages(of: tensor)
             base.releasePages(of: other)
             found.withLock { $0[tensor.name] = Mask(parts: masked, strength: strength) }
         }
         return found.withLock(\.self)
+    }
+
+    package func rehearse(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) throws -> Int {
+        let width = type.bitWidth / 8
+        let count = bytes.count / width / 2
+        guard let own = bytes.baseAddress, count > 0 else { return 0 }
+        let (base, scratch) = (own + count * width, WorkerScratch())
+        let part = try Mask.Part(
+            Importance(entries: 0..<count, factors: nil), share: MethodParameter.masked.standard ?? 1, type, own: own,
+            base: base)
+        Mask(parts: [part], strength: 1).rewrite(
+            StoredRun(
+                type: type, start: 0, count: count, own: own, base: base,
+                target: scratch.buffer(1, of: UInt8.self, count: count * width)), scratch)
+        return count * width
     }
 
     /// What tensors' maps read on the inputs, if there are any.
@@ -93,6 +96,26 @@ private struct Mask: TensorChange {
     struct Part {
         let importance: Importance
         let cut: MagnitudeCut
+
+        /// - Parameters:
+        ///   - share: of the entries, that is to be masked.
+        ///   - own: the tensor's values as they are stored.
+        ///   - base: the base's likewise.
+        init(
+            _ importance: Importance, share: Double, _ type: ElementType, own: UnsafeRawPointer, base: UnsafeRawPointer
+        ) throws {
+            self.importance = importance
+            let (entries, width) = (importance.entries, type.bitWidth / 8)
+            cut = try MagnitudeCut(
+                largest: Int((share * Double(entries.count)).rounded()), of: entries.count
+            ) { range, target in
+                try Interruption.check()
+                let places = entries.lowerBound + range.lowerBound..<entries.lowerBound + range.upperBound
+                let offset = places.lowerBound * width
+                guard let target = target.baseAddress else { return }
+                importance.write(places, type, own + offset, base + offset, into: target)
+            }
+        }
     }
 
     /// Entries that are looked at at once.

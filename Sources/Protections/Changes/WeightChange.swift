@@ -36,6 +36,13 @@ extension WeightChange {
     }
 }
 
+/// A change that can be tried on any weights, for a forecast of what it takes.
+package protocol RehearsedChange: WeightChange {
+    /// Plans and changes some of a tensor's bytes; as many others stand for the base.
+    /// - Returns: bytes that were changed.
+    func rehearse(_ bytes: UnsafeRawBufferPointer, _ type: ElementType) throws -> Int
+}
+
 /// How the values of one tensor change.
 public protocol TensorChange: Sendable {
     /// Changes a run of a tensor's values in row-major order, each in f64.

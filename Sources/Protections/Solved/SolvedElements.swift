@@ -85,6 +85,14 @@ protocol ElementSolver: Sendable {
 }
 
 extension ProtectionStep {
+    /// Solves for the element of a site as protecting does, for a forecast of what that takes.
+    /// - Returns: false where it is drawn, or takes a base.
+    package func trySolving(at site: Site, of model: Checkpoint) throws -> Bool {
+        guard let solver = solver(at: site, base: nil), !solver.needsBase else { return false }
+        _ = try solver.solve(site, of: model)
+        return true
+    }
+
     /// Who solves for the element of a site; nil where it is drawn.
     fileprivate func solver(at site: Site, base: Checkpoint?) -> (any ElementSolver)? {
         guard acts(at: site) else { return nil }
