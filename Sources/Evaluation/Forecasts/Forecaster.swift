@@ -70,7 +70,7 @@ struct Forecaster {
 
     /// A method that changes some tensors and draws nothing; nil where it can't be tried without what the user gives.
     func forecast(_ change: any WeightChange, of tensors: [TensorRecord]) throws -> Forecast? {
-        guard let change = change as? any RehearsedChange, !trials.isOver,
+        guard let change = change as? any RehearsedChange,
             let largest = tensors.max(by: { $0.byteCount < $1.byteCount })
         else { return nil }
         let bytes = checkpoint.bytes(of: largest)

@@ -11,7 +11,7 @@ final class SampleElements: ElementProvider {
     }
 
     /// Some laws draw again and again until an element will do: the mean of so many draws is taken, or of as many as there is time for.
-    private static let (draws, patience) = (8, 0.004)
+    private static let (draws, patience) = (16, 0.01)
 
     let law: DrawLaw
     private let samples = Mutex<[String: Sample]>([:])

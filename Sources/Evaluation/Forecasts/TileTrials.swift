@@ -17,24 +17,24 @@ struct TileTrials {
 
     /// Bytes that are tried.
     private static let trial = 1 << 18
-    /// Trials stop after this; what is not known then is not foretold.
+    /// Trials end when they have taken this long; what is not known then is not foretold.
     private static let patience = Duration.milliseconds(200)
 
     private var known: [Kind: Double] = [:]
     /// Largest tiles.
     private(set) var tileBytes: [Kind: Int] = [:]
-    private let deadline = ContinuousClock.now + patience
+    private var taken = Duration.zero
     private let threads: Int
 
     init(threads: Int) { self.threads = threads }
-
-    var isOver: Bool { ContinuousClock.now >= deadline }
 
     subscript(_ kind: Kind) -> Double? { known[kind] }
 
     /// Tries what makes some tensors, one of each kind, in all threads at once.
     mutating func measure(_ producers: [(kind: Kind, producer: any TensorProducer)]) throws {
-        let deadline = deadline
+        let started = ContinuousClock.now
+        let deadline = started + Self.patience - taken
+        defer { taken += ContinuousClock.now - started }
         let found = Mutex<[Kind: (seconds: Double, tile: Int)]>([:])
         try WorkerThreads.forEach(producers.count, threads: threads) { number, scratch in
             guard ContinuousClock.now < deadline else { return }
