@@ -7,14 +7,21 @@ import Rewriting
 public struct Protector: Sendable {
     private let system: any SystemCalls
     private let notice: (@Sendable (FileSystemNotice) -> Void)?
+    private let solving: (@Sendable (_ done: Int, _ all: Int) -> Void)?
     private let progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)?
 
+    /// - Parameters:
+    ///   - notice: told once of each promise that the file system makes weaker.
+    ///   - progress: told of bytes that are written.
+    ///   - solving: told now and then, from any thread, how much of what is solved for is; last of all that everything is.
     public init(
         system: any SystemCalls = PosixSystemCalls(), notice: (@Sendable (FileSystemNotice) -> Void)? = nil,
-        progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)? = nil
+        progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)? = nil,
+        solving: (@Sendable (_ done: Int, _ all: Int) -> Void)? = nil
     ) {
         self.system = system
         self.notice = notice
+        self.solving = solving
         self.progress = progress
     }
 
@@ -97,7 +104,8 @@ public struct Protector: Sendable {
         }
         let gains = try FoldedGains(script.sites, in: source)
         let solved = try SolvedElements.sealed(
-            steps, script.sites, of: source, base: options.base, by: derivation, threads: options.threads)
+            steps, script.sites, of: source, base: options.base, by: derivation, threads: options.threads,
+            progress: solving)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { script.acts(on: $0.name) }
         let manifest = Manifest(
             nonce: nonce, steps: steps, family: architecture.family, siteCount: script.sites.count,
