@@ -30,8 +30,17 @@ struct Forecaster {
     }
 
     /// A method that acts at sites by one law.
-    /// - Returns: nil where trials took too long.
+    /// - Returns: nil where trials took too long, or cannot be made of these weights.
     mutating func forecast(_ step: ProtectionStep, _ sites: [Site]) throws -> Forecast? {
+        do { return try added(step, sites) } catch let stop as Interrupted { throw stop } catch RewritingError
+            .inexactScaling where step.condition > 1
+        {
+            // Protecting leaves powers of two out then.
+            return try forecast(ProtectionStep(method: step.method, sampler: step.sampler, condition: 1), sites)
+        } catch { return nil }
+    }
+
+    private mutating func added(_ step: ProtectionStep, _ sites: [Site]) throws -> Forecast? {
         let elements = SampleElements(DrawLaw(step.sampler, condition: step.condition))
         let kinds = try kinds(sites, elements)
         try measure(kinds, sites, elements)
