@@ -34,7 +34,7 @@ let package = Package(
         // Rooms, from the ground up: each imports only rooms above it in this list.
         .target(name: "Foundations", dependencies: ["CSystemShims", yams], swiftSettings: strict),
         .target(
-            name: "LinearAlgebra", dependencies: ["CSystemShims", crypto, cryptoExtras],
+            name: "LinearAlgebra", dependencies: ["CSystemShims", "CKernels", crypto, cryptoExtras],
             swiftSettings: strict),
         .target(
             name: "Checkpoints", dependencies: ["Foundations", "CSystemShims", "CKernels", collections],

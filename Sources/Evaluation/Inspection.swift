@@ -19,6 +19,8 @@ public struct Inspection: Sendable {
         public let bytes: Int
         /// Predicted cost of rounding, in multiples of rounding the original, at the site where it is largest.
         public let roundingMultiple: Double
+        /// What it takes of this machine; nil where that was not asked for or can't be foretold.
+        public fileprivate(set) var forecast: Forecast?
     }
 
     public struct FileRemark: Sendable {
@@ -51,7 +53,12 @@ public struct Inspection: Sendable {
     public let notes: [String]
     public let isProtected: Bool
 
-    public init(_ checkpoint: Checkpoint, threads: Int? = nil) throws {
+    /// - Parameters:
+    ///   - threads: nil for all cores.
+    ///   - starting: processor seconds that a program takes before it opens a model, for forecasts of what methods take of this machine, which cost
+    ///     trials of a fraction of a second; nil for none.
+    public init(_ checkpoint: Checkpoint, threads: Int? = nil, forecastsFrom starting: Double? = nil) throws {
+        let began = ProcessUsage.processSeconds
         let architecture = try Architecture.resolve(checkpoint)
         let all = architecture.allSites
         family = architecture.family
@@ -68,13 +75,20 @@ public struct Inspection: Sendable {
         limits = architecture.limits
         opaqueParts = architecture.opaqueParts
         isEvaluable = architecture.isEvaluable
+        let started = ProcessUsage.processSeconds
         let powers = try WeightPowers(of: all, in: checkpoint, threads: threads)
+        let measuring = ProcessUsage.processSeconds - started
+        var forecaster = try starting.map {
+            try Forecaster(
+                checkpoint, all, measuring: measuring, opening: $0 + started - began, threads: threads)
+        }
         methods = try ProtectionMethod.allCases.flatMap { method in
             try method.samplers.map { sampler in
                 let condition = sampler.defaultCondition
                 let touched = all.filter {
                     method.siteKinds.contains($0.kind) && $0.group.isMoved(by: sampler, condition: condition)
                 }
+                let step = ProtectionStep(method: method, sampler: sampler, condition: condition)
                 let tensors = Set(touched.flatMap { $0.slices.map(\.tensor) })
                 return MethodSummary(
                     name: method.name, sampler: sampler, condition: condition,
@@ -82,8 +96,8 @@ public struct Inspection: Sendable {
                     sites: touched.count, bytes: tensors.reduce(0) { $0 + (checkpoint.tensors[$1]?.byteCount ?? 0) },
                     roundingMultiple: try PredictedRounding(touched, powers: powers) { _ in
                         [DrawLaw(sampler, condition: condition)]
-                    }.multiple)
-            } + Self.changing(method, architecture, checkpoint)
+                    }.multiple, forecast: try forecaster?.forecast(step, touched))
+            } + Self.changing(method, architecture, checkpoint, &forecaster)
         }
         outputBytes = OutputPlan.keepingShards(of: checkpoint).totalBytes
         leftOut = checkpoint.entries.compactMap { entry in
@@ -98,15 +112,17 @@ public struct Inspection: Sendable {
 
     /// A method that changes weights and draws nothing.
     private static func changing(
-        _ method: ProtectionMethod, _ architecture: Architecture, _ checkpoint: Checkpoint
-    ) -> [MethodSummary] {
+        _ method: ProtectionMethod, _ architecture: Architecture, _ checkpoint: Checkpoint,
+        _ forecaster: inout Forecaster?
+    ) throws -> [MethodSummary] {
         guard method.onlyChangesWeights, let change = method.change else { return [] }
         let tensors = change.tensors(of: checkpoint, architecture, method)
         return [
             MethodSummary(
                 name: method.name, sampler: nil, condition: 1, isDefault: true,
                 needs: (change.needsBase ? ["base"] : []) + (change.needsInputs ? ["calibration"] : []),
-                sites: 0, bytes: tensors.reduce(0) { $0 + $1.byteCount }, roundingMultiple: 1)
+                sites: 0, bytes: tensors.reduce(0) { $0 + $1.byteCount }, roundingMultiple: 1,
+                forecast: try forecaster?.forecast(change, of: tensors))
         ]
     }
 }
@@ -136,6 +152,22 @@ extension Inspection.MethodSummary: Encodable {
         case sites
         case bytes = "rewritten_bytes"
         case roundingMultiple = "predicted_rounding_multiple"
+        case seconds = "predicted_compute_seconds"
+        case peakBytes = "predicted_peak_bytes"
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(sampler, forKey: .sampler)
+        try container.encode(condition, forKey: .condition)
+        try container.encode(needs, forKey: .needs)
+        try container.encode(isDefault, forKey: .isDefault)
+        try container.encode(sites, forKey: .sites)
+        try container.encode(bytes, forKey: .bytes)
+        try container.encode(roundingMultiple, forKey: .roundingMultiple)
+        try container.encode(forecast?.seconds, forKey: .seconds)
+        try container.encode(forecast?.peakBytes, forKey: .peakBytes)
     }
 }
 

@@ -13,7 +13,10 @@ struct ProtectionPlan: Sendable {
     /// Resolves the options against a model.
     /// - Throws: what is wrong with them, before anything is written.
     init(_ options: ProtectionOptions, architecture: Architecture, checkpoint: Checkpoint) throws {
-        let chosen = try options.steps.map { try Self.step($0, hasBase: options.base != nil, architecture, checkpoint) }
+        let chosen = try options.steps.map {
+            try Self.step(
+                $0, hasBase: options.base != nil, hasInputs: options.calibration != nil, architecture, checkpoint)
+        }
         if options.base != nil, !chosen.contains(where: { $0.isAssigned || $0.change?.needsBase == true }) {
             throw ProtectionError.noUseOfBase(methods: options.steps.map(\.method.name))
         }
@@ -23,7 +26,7 @@ struct ProtectionPlan: Sendable {
         if options.calibration == nil, let needy = chosen.first(where: \.needsInputs) {
             throw ProtectionError.needsInputs(method: needy.method.name)
         }
-        if options.calibration != nil, !chosen.contains(where: \.needsInputs) {
+        if options.calibration != nil, !chosen.contains(where: \.usesInputs) {
             throw ProtectionError.noUseOfInputs(methods: options.steps.map(\.method.name))
         }
         if let late = chosen.drop(while: \.method.onlyChangesWeights).first(where: \.method.onlyChangesWeights) {
@@ -44,7 +47,7 @@ struct ProtectionPlan: Sendable {
 
     /// What one step's options mean for a model.
     private static func step(
-        _ options: StepOptions, hasBase: Bool, _ architecture: Architecture, _ checkpoint: Checkpoint
+        _ options: StepOptions, hasBase: Bool, hasInputs: Bool, _ architecture: Architecture, _ checkpoint: Checkpoint
     ) throws -> ProtectionStep {
         let method = options.method
         let sampler = options.sampler ?? method.defaultSampler
@@ -82,10 +85,12 @@ struct ProtectionPlan: Sendable {
             }
             kinds.remove(.residual)
         }
+        let change = method.change(given: parameters)
         return ProtectionStep(
             method: method, sampler: sampler, condition: condition, siteKinds: kinds, residual: options.residual,
             layers: options.layers.map { Array(Set($0)).sorted() },
-            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp), parameters: parameters,
+            isAssigned: hasBase && method.assignsChannels && kinds.contains(.mlp),
+            isCalibrated: hasInputs && change.map { $0.usesInputs && !$0.needsInputs } ?? false, parameters: parameters,
             ffn: options.ffn)
     }
 

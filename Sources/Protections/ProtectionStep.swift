@@ -15,6 +15,8 @@ public struct ProtectionStep: Sendable, Equatable {
     public let layers: [Int]?
     /// Whether the permutations of hidden channels were solved for against a base, and not drawn.
     public let isAssigned: Bool
+    /// Whether it looked at activations although it can do without.
+    public let isCalibrated: Bool
     /// Of the method's parameters those that hold.
     public let parameters: [MethodParameter: Double]
     /// How the activations of MLPs are stated as polynomials; nil where they stay.
@@ -23,9 +25,9 @@ public struct ProtectionStep: Sendable, Equatable {
     public init(
         method: ProtectionMethod, sampler: Sampler, condition: Double, siteKinds: Set<Site.Kind>? = nil,
         residual: ResidualTransform = .permutation, layers: [Int]? = nil, isAssigned: Bool = false,
-        parameters: [MethodParameter: Double] = [:], ffn: PolynomialActivations.Form? = nil
+        isCalibrated: Bool = false, parameters: [MethodParameter: Double] = [:], ffn: PolynomialActivations.Form? = nil
     ) {
-        (self.isAssigned, self.parameters, self.ffn) = (isAssigned, parameters, ffn)
+        (self.isAssigned, self.isCalibrated, self.parameters, self.ffn) = (isAssigned, isCalibrated, parameters, ffn)
         (self.method, self.sampler, self.condition) = (method, sampler, condition)
         (self.siteKinds, self.residual, self.layers) = (siteKinds ?? method.siteKinds, residual, layers)
     }
@@ -43,6 +45,8 @@ public struct ProtectionStep: Sendable, Equatable {
     var changesWeights: Bool { change != nil || ffn != nil }
     /// Whether it looks at activations.
     var needsInputs: Bool { change?.needsInputs == true || ffn != nil }
+    /// Whether it can.
+    var usesInputs: Bool { change?.usesInputs == true || ffn != nil }
 
     /// The sites that it acts on.
     public func sites(of architecture: Architecture) -> [Site] {

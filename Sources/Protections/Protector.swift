@@ -7,14 +7,21 @@ import Rewriting
 public struct Protector: Sendable {
     private let system: any SystemCalls
     private let notice: (@Sendable (FileSystemNotice) -> Void)?
+    private let solving: (@Sendable (_ done: Int, _ all: Int) -> Void)?
     private let progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)?
 
+    /// - Parameters:
+    ///   - notice: told once of each promise that the file system makes weaker.
+    ///   - progress: told of bytes that are written.
+    ///   - solving: told now and then, from any thread, how much of what is solved for is; last of all that everything is.
     public init(
         system: any SystemCalls = PosixSystemCalls(), notice: (@Sendable (FileSystemNotice) -> Void)? = nil,
-        progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)? = nil
+        progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)? = nil,
+        solving: (@Sendable (_ done: Int, _ all: Int) -> Void)? = nil
     ) {
         self.system = system
         self.notice = notice
+        self.solving = solving
         self.progress = progress
     }
 
@@ -29,6 +36,8 @@ public struct Protector: Sendable {
         public let scalesWereDropped: Bool
         /// What restoring checked; nil for a protection, and for a model that was protected before there was anything to check.
         public let proof: RestorationProof?
+        /// What is to be known of how weights were changed.
+        public var notes: [String] = []
     }
 
     /// Writes the protected model to a new directory.
@@ -96,7 +105,8 @@ public struct Protector: Sendable {
         }
         let gains = try FoldedGains(script.sites, in: source)
         let solved = try SolvedElements.sealed(
-            steps, script.sites, of: source, base: options.base, by: derivation, threads: options.threads)
+            steps, script.sites, of: source, base: options.base, by: derivation, threads: options.threads,
+            progress: solving)
         let isRewritten: @Sendable (TensorRecord) -> Bool = { script.acts(on: $0.name) }
         let manifest = Manifest(
             nonce: nonce, steps: steps, family: architecture.family, siteCount: script.sites.count,
@@ -131,7 +141,10 @@ public struct Protector: Sendable {
         try write(
             layout([file(manifest)]).making { rewriter.producer(of: $0) ?? weights?.producer(of: $0) }, to: path,
             threads: options.threads, observer: observer)
-        return report(sealed(observer.inventory), script, source, scalesWereDropped: scalesWereDropped, proof: nil)
+        var report = report(
+            sealed(observer.inventory), script, source, scalesWereDropped: scalesWereDropped, proof: nil)
+        report.notes = weights?.notes ?? []
+        return report
     }
 
     func report(

@@ -19,16 +19,7 @@ public struct WeightPowers: Sendable {
 
     /// - Throws: `Interrupted` when a signal asks to stop.
     public init(of sites: [Site], in checkpoint: Checkpoint, threads: Int? = nil) throws {
-        var work: [(axis: Axis, tensor: TensorRecord)] = []
-        var seen: Set<Axis> = []
-        for site in sites where site.group.isSensitive {
-            for slice in site.slices {
-                let axis = Axis(tensor: slice.tensor, axis: slice.axis)
-                guard let tensor = checkpoint.tensors[slice.tensor], tensor.type.isComputable else { continue }
-                if seen.insert(axis).inserted { work.append((axis, tensor)) }
-            }
-        }
-        let jobs = work
+        let jobs = Self.axes(of: sites, in: checkpoint)
         let found = Mutex([Axis: [Double]]())
         try WorkerThreads.forEach(jobs.count, threads: WorkerThreads.count(threads)) { number, _ in
             let (axis, tensor) = jobs[number]
@@ -38,6 +29,24 @@ public struct WeightPowers: Sendable {
         }
         tensors = Dictionary(jobs.map { ($0.tensor.name, $0.tensor) }) { first, _ in first }
         squares = found.withLock { $0 }
+    }
+
+    private static func axes(of sites: [Site], in checkpoint: Checkpoint) -> [(axis: Axis, tensor: TensorRecord)] {
+        var axes: [(axis: Axis, tensor: TensorRecord)] = []
+        var seen: Set<Axis> = []
+        for site in sites where site.group.isSensitive {
+            for slice in site.slices {
+                let axis = Axis(tensor: slice.tensor, axis: slice.axis)
+                guard let tensor = checkpoint.tensors[slice.tensor], tensor.type.isComputable else { continue }
+                if seen.insert(axis).inserted { axes.append((axis, tensor)) }
+            }
+        }
+        return axes
+    }
+
+    /// Bytes that are read of these sites' weights, tensor by tensor.
+    package static func measuredBytes(_ sites: [Site], in checkpoint: Checkpoint) -> [Int] {
+        axes(of: sites, in: checkpoint).map(\.tensor.byteCount)
     }
 
     /// Both sides of a site; nil where nothing depends on them.

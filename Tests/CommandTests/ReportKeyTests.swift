@@ -29,7 +29,8 @@ import Testing
         #expect(keys(inspect["sites"]) == "kind count group parameters")
         #expect(
             keys(inspect["methods"])
-                == "method sampler condition needs default sites rewritten_bytes predicted_rounding_multiple")
+                == "method sampler condition needs default sites rewritten_bytes predicted_rounding_multiple "
+                + "predicted_compute_seconds predicted_peak_bytes")
         #expect(
             keys(try report("protect", model, "-o", locked, "--method", "full", "--key", key))
                 == "output method sampler condition steps residual changed cost key_id nonce sites rewritten_tensors rewritten_bytes "

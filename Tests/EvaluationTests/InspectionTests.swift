@@ -29,6 +29,41 @@ import Testing
         }
     }
 
+    /// What methods take is foretold of all that need no data, and says more of more weights.
+    @Test func methodsTakeTimeAndMemory() throws {
+        let source = try Checkpoint(opening: Fixtures.path("mixtral"))
+        #expect(try Inspection(source).methods.allSatisfy { $0.forecast == nil })
+        let methods = try Inspection(source, threads: 2, forecastsFrom: 0.5).methods
+        let first = try #require(methods.first?.forecast)
+        #expect(first.seconds > 0.25 && first.seconds < 60 && first.peakBytes > source.tensorBytes)
+        #expect(methods.filter { $0.name == "decoy" }.allSatisfy { $0.forecast == nil })
+        for method in methods {
+            guard let forecast = method.forecast else { continue }
+            #expect(forecast.seconds.isFinite && forecast.seconds > 0.25 && forecast.peakBytes < 4 << 30)
+        }
+    }
+
+    /// Weights of which no trial can be made, or that lose bits by powers of two, stop no inspection.
+    @Test func forecastsStopNoInspection() throws {
+        var model = try EditableModel(reading: Fixtures.path("llama_f16"))
+        for tensor in model.tensors where tensor.name.hasSuffix("proj.weight") {
+            // Odd multiples of the smallest number of f16.
+            try model.editFloats(tensor.name) { for place in $0.indices { $0[place] = 0x3p-24 } }
+        }
+        try model.write(to: folder("small"))
+        let small = try Inspection(Checkpoint(opening: folder("small")), forecastsFrom: 0).methods
+        let lossless = try #require(small.first { $0.name == "lossless" }?.forecast)
+        #expect(lossless.seconds > 0)
+        let report = try Protector.unsynchronized.protect(
+            Checkpoint(opening: folder("small")), to: folder("p"), key: SecretKey(bytes: [UInt8](0..<32)),
+            options: ProtectionOptions(repeatable: .lossless))
+        #expect(report.scalesWereDropped)
+        for name in ["llava", "nemotron_h", "clip", "t5", "vit"] {
+            let methods = try Inspection(Checkpoint(opening: Fixtures.path(name)), forecastsFrom: 0).methods
+            #expect(methods.contains { $0.forecast != nil }, "\(name)")
+        }
+    }
+
     /// Groups of one kind are told apart, and their dimensions add up.
     @Test func sitesByGroup() throws {
         let source = try Checkpoint(opening: Fixtures.path("clip"))

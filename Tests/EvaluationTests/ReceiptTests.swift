@@ -132,6 +132,48 @@ import Verification
         #expect(try !receipt.sameFunction && !check(receipt).holds)
     }
 
+    /// A base that was looked at is listed with its weights, and what changed weights is a claim like others.
+    @Test func theBaseAndWhatChangedWeightsAreListed() throws {
+        try EditableModel.base(of: folder("m")).write(to: folder("b"))
+        let base = try Checkpoint(opening: folder("b"))
+        func make(_ methods: ProtectionMethod..., listing base: Checkpoint?) throws -> Receipt {
+            Files.remove(folder("p"))
+            let steps = methods.map(StepOptions.init(method:))
+            var options = ProtectionOptions(steps[0], then: Array(steps.dropFirst()))
+            options.base = try Checkpoint(opening: folder("b"))
+            _ = try Protector.unsynchronized.protect(
+                Checkpoint(opening: folder("m")), to: folder("p"), key: key, options: options)
+            let pair = try ModelPair(Checkpoint(opening: folder("m")), Checkpoint(opening: folder("p")), threads: 1)
+            return try read(
+                Self.json(
+                    Receipt(
+                        pair, base: base, key: key, weights: AlgebraicVerification(threads: 1).verify(pair),
+                        outputs: nil, version: "1", threads: 1)))
+        }
+        func check(_ receipt: Receipt, base: String?) throws -> ReceiptCheck {
+            try ReceiptCheck(receipt, protected: folder("p"), original: folder("m"), base: base, key: key, threads: 1)
+        }
+        let receipt = try make(.params, listing: base)
+        let sum = try CommandRunner.shell("cd \(folder("b")) && sha256sum model.safetensors").output
+        #expect(receipt.base.map { $0.sha256 + "  " + $0.name + "\n" } == [sum])
+        let checked = try check(receipt, base: folder("b"))
+        #expect(checked.holds && checked.checked.count == 5, "\(checked)")
+        let less = try check(receipt, base: nil)
+        #expect(less.holds && less.unchecked.contains("the base's files, as no base was given"), "\(less)")
+        #expect(try !check(receipt, base: folder("m")).holds)
+        #expect(try Self.json(receipt)["predicate"]?["changed_by"] == nil)
+        let bare = try make(.params, listing: nil)
+        #expect(try check(bare, base: nil).holds && !check(bare, base: folder("b")).holds)
+        let masked = try make(.mergeguard, .lossless, listing: base)
+        let json = try Self.json(masked)
+        #expect(json["predicate"]?["changed_by"] == .array([.string("mergeguard")]))
+        var (whole, predicate) = (json.object ?? [:], json["predicate"]?.object ?? [:])
+        predicate["changed_by"] = .array([.string("decoy")])
+        whole["predicate"] = .object(predicate)
+        let failures = try check(read(.object(whole)), base: folder("b")).failures
+        #expect(failures.contains { $0.hasPrefix("the receipt says otherwise than mergeproof.json") }, "\(failures)")
+    }
+
     // MARK: What is told of
 
     private func fails(_ receipt: Receipt, _ phrase: String, key: SecretKey? = nil) throws {

@@ -34,6 +34,26 @@ import Testing
         }
     }
 
+    /// Of enough runs some are looked at beforehand: whether they foretell the class of the cut or not, it is the same.
+    @Test(arguments: [0, 1])
+    func samplesChangeNothing(kind: Int) {
+        var stream = KeyedRandomStream(secret: [8], info: "\(kind)")
+        let values = (0..<20_000).map { place in
+            // What is sampled, one run in 32, is unlike the rest in one case.
+            Float(stream.nextGaussian().magnitude) * (kind == 1 && place / 64 % 32 == 0 ? 1000 : 1)
+        }
+        for wanted in [1, 300, 2000, 19_000] { #expect(taken(values, wanted, run: 64) == sorted(values, wanted)) }
+    }
+
+    /// A NaN counts as the largest, whatever its sign, and reads nothing beyond the classes.
+    @Test func noNumberIsAmongTheLargest() {
+        let values: [Float] = [1, -Float.nan, 3, .infinity, 2]
+        let cut = MagnitudeCut(largest: 2, of: 5, run: 2) { range, target in
+            for (place, index) in range.enumerated() { target[place] = values[index] }
+        }
+        #expect(values.indices.filter { cut.takes(values[$0].magnitude, at: $0) } == [1, 3])
+    }
+
     @Test func equalsAreTakenInTheirOrder() {
         #expect(taken([1, 1, 1, 1, 1], 2, run: 2) == [0, 1])
         #expect(taken([0, 0, 3, 0], 2, run: 3) == [0, 2])

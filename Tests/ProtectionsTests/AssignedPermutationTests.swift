@@ -1,5 +1,6 @@
 import Checkpoints
 import Protections
+import Synchronization
 import TestSupport
 import Testing
 
@@ -39,6 +40,20 @@ import Testing
             }
         }
         return sum.squareRoot()
+    }
+
+    /// Who waits is told how far it is, and that it is done, before anything is written.
+    @Test func progressIsTold() throws {
+        let told = Mutex<[Int]>([])
+        let protector = Protector(
+            progress: { _, _ in told.withLock { $0.append(-1) } },
+            solving: { done, all in told.withLock { $0.append(done * 100 / all) } })
+        _ = try protector.protect(
+            Checkpoint(opening: Fixtures.path("llama")), to: folder("p"), key: key,
+            options: options(base: makeBase(of: "llama")))
+        let shares = told.withLock { $0.prefix { $0 >= 0 } }
+        #expect(shares.count >= 3 && shares.last == 100 && shares.filter { $0 == 100 }.count == 1)
+        #expect(told.withLock { !$0.dropFirst(shares.count).contains { $0 >= 0 } })
     }
 
     @Test(arguments: ["bert", "llama", "gpt2", "mixtral", "gpt_oss", "phi3", "t5", "qwen3_moe", "clip"])

@@ -17,6 +17,7 @@ import Testing
     private func models(_ name: String, _ type: ElementType = .f32) throws -> (own: Checkpoint, base: Checkpoint) {
         var own = try EditableModel(reading: Fixtures.path(name))
         try own.round(to: type)
+        for name in ["own", "base"] { Files.remove(folder(name)) }
         try own.write(to: folder("own"))
         try EditableModel.base(of: folder("own")).write(to: folder("base"))
         return (try Checkpoint(opening: folder("own")), try Checkpoint(opening: folder("base")))
@@ -50,11 +51,15 @@ import Testing
                 .flatMap { $0.slices.map(\.tensor) }.filter { model.tensors[$0]?.shape.count ?? 0 > 1 })
     }
 
-    @Test(arguments: ["llama", "bert", "gpt2", "mixtral"], [ElementType.f32, .bf16, .f16])
+    @Test(arguments: ["llama", "bert", "gpt2", "mixtral"], [ElementType.f32, .bf16, .f16, .f64])
     func theLargestEntriesAreMasked(name: String, type: ElementType) throws {
+        for beta in [0.5, 1] { try theLargestAreMasked(name, type, beta: beta) }
+    }
+
+    private func theLargestAreMasked(_ name: String, _ type: ElementType, beta: Double) throws {
         let (own, base) = try models(name, type)
         var options = options(.mergeguard, base: base)
-        options.parameters = [.masked: 0.2, .beta: 0.5]
+        options.parameters = [.masked: 0.2, .beta: beta]
         options.layers = [1]
         let masked = try protect(own, to: "p", options)
         let (before, other) = (try EditableModel(reading: own.path), try EditableModel(reading: base.path))
@@ -70,7 +75,9 @@ import Testing
             let chosen = importance.indices.sorted { (importance[$1], $0) < (importance[$0], $1) }
                 .prefix(Int((0.2 * Double(a.count)).rounded()))
             var expected = before
-            try expected.editFloats(tensor.name) { values in for i in chosen { values[i] -= 0.5 * (a[i] - b[i]) } }
+            try expected.editFloats(tensor.name) { values in
+                for i in chosen { values[i] = beta == 1 ? b[i] : values[i] - beta * (a[i] - b[i]) }
+            }
             #expect(try expected.floats(tensor.name) == masked.floats(tensor.name), "\(tensor.name)")
         }
     }

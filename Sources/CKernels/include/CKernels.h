@@ -140,4 +140,24 @@ void mp_weighted_squares_by_column_f32(double *out, const float *m, size_t rows,
 void mp_weighted_squares_by_column_f64(double *out, const double *m, size_t rows, size_t columns, const double *weight,
                                        double floor);
 
+// Parts of masking task vectors. Magnitudes are told apart by their bits, without sign. count_classes: counts of bits >> shift.
+// count_between: counts of bits - first where that is less than width; returns how many bits lie above these. distances: |x - y|, rounded once to f32: the difference
+// of two values of f32 or less that is taken in f32 is that which is taken in f64 and rounded, as f64 is inexact only where the lesser
+// is below 2^-29 of the greater. Where the importance's bits are least or more, replace takes base and withdraw own - share (own - base) in
+// f64; elsewhere own is kept as it is. dst may be own.
+void mp_count_classes(uint64_t *counts, const float *x, size_t n, int shift);
+size_t mp_count_between(uint64_t *counts, const float *x, size_t n, uint32_t first, uint32_t width);
+size_t mp_count_equal(const float *x, size_t n, uint32_t bits);
+void mp_distances_bf16(float *dst, const mp_u16 *x, const mp_u16 *y, size_t n);
+void mp_withdraw_bf16(mp_u16 *dst, const mp_u16 *own, const mp_u16 *base, const float *importance, size_t n, uint32_t least, double share);
+void mp_distances_f16(float *dst, const mp_u16 *x, const mp_u16 *y, size_t n);
+void mp_withdraw_f16(mp_u16 *dst, const mp_u16 *own, const mp_u16 *base, const float *importance, size_t n, uint32_t least, double share);
+void mp_distances_f32(float *dst, const mp_f32 *x, const mp_f32 *y, size_t n);
+void mp_withdraw_f32(mp_f32 *dst, const mp_f32 *own, const mp_f32 *base, const float *importance, size_t n, uint32_t least, double share);
+void mp_distances_f64(float *dst, const mp_f64 *x, const mp_f64 *y, size_t n);
+void mp_withdraw_f64(mp_f64 *dst, const mp_f64 *own, const mp_f64 *base, const float *importance, size_t n, uint32_t least, double share);
+void mp_replace_16(mp_u16 *dst, const mp_u16 *own, const mp_u16 *base, const float *importance, size_t n, uint32_t least);
+void mp_replace_32(mp_f32 *dst, const mp_f32 *own, const mp_f32 *base, const float *importance, size_t n, uint32_t least);
+void mp_replace_64(mp_f64 *dst, const mp_f64 *own, const mp_f64 *base, const float *importance, size_t n, uint32_t least);
+
 #endif

@@ -31,6 +31,18 @@ public struct CheckpointWriter: Sendable {
         self.progress = progress
     }
 
+    /// What writing a plan keeps in memory at a time: units that are computed or written, what computing them takes, and pages of what they are made of.
+    ///
+    /// - Parameters:
+    ///   - largestTensor: of those that are made, bytes of all that is read for it.
+    ///   - largestTile: of these.
+    package static func workingBytes(threads: Int, largestTensor: Int, largestTile: Int, of total: Int) -> Int {
+        let unit = max(unitBytes, largestTile) + OutputFile.page
+        let units = min(threads + writers, total / unitBytes + 1)
+        let mapped = min(largestTensor, Schedule.unitsBetweenReleases * unitBytes)
+        return units * unit + (threads + spareComputations) * 2 * min(unit, total) + mapped + mapped / 2
+    }
+
     /// Tells before any work whether an output may be made at a path.
     /// - Returns: the directory that it will lie in.
     package static func parent(

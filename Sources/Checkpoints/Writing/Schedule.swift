@@ -41,7 +41,7 @@ struct Schedule: Sendable {
     }
 
     /// Of one tensor's: what it keeps mapped is this many times a unit, whatever its size.
-    private static let unitsBetweenReleases = 16
+    static let unitsBetweenReleases = 16
 
     let units: [Unit]
     let files: [OutputFile]

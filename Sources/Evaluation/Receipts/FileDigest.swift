@@ -15,6 +15,18 @@ public struct FileDigest: Sendable, Equatable {
 }
 
 extension FileDigest {
+    /// Of the files that hold a model's weights.
+    static func weights(of checkpoint: Checkpoint, threads: Int?) throws -> [FileDigest] {
+        guard !checkpoint.isSingleFile else {
+            let name = checkpoint.shards[0].fileName
+            let folder = checkpoint.path.dropLast(name.count)
+            return try all(of: [FileTree.File(path: name)], in: folder.isEmpty ? "." : String(folder), threads: threads)
+        }
+        let files = checkpoint.entries.filter { $0.isFile && $0.disposition == .weights }
+            .map { FileTree.File(path: $0.relativePath, status: $0.status) }
+        return try all(of: files, in: checkpoint.path, threads: threads)
+    }
+
     /// Of files of a directory, in their order. Files are read side by side, through the page cache and no further.
     static func all(of files: [FileTree.File], in directory: String, threads: Int?) throws -> [FileDigest] {
         let found = Mutex([String](repeating: "", count: files.count))

@@ -17,6 +17,8 @@ public struct Receipt: Sendable, Equatable {
     public let subject: [FileDigest]
     /// Every file that the protection read.
     public let materials: [FileDigest]
+    /// The weights of the base that it looked at; none where it had none, or where that is not known any more.
+    public let base: [FileDigest]
     let nonce: ProtectionNonce
     let keyIdentifier, commitment: String
     /// What a manifest says, too, by its names for it.
@@ -52,11 +54,13 @@ extension Receipt {
     ///
     /// - Parameters:
     ///   - pair: what both proofs were made of.
+    ///   - base: what the protection compared with, as it was opened for that.
     ///   - version: of the program.
     /// - Throws: `ProtectionError` for another key, `ReceiptError` for a manifest that is not as it was written,
     ///   `CheckpointError.sourceChanged` for files that were changed since the proofs.
     public init(
-        _ pair: ModelPair, key: SecretKey, weights: VerificationReport, outputs: FunctionalReport?, version: String,
+        _ pair: ModelPair, base: Checkpoint? = nil, key: SecretKey, weights: VerificationReport,
+        outputs: FunctionalReport?, version: String,
         threads: Int? = nil
     ) throws {
         let (original, protected) = (pair.original, pair.protected)
@@ -71,10 +75,12 @@ extension Receipt {
             .map { FileTree.File(path: $0.relativePath, status: $0.status) }
         let materials = try FileDigest.all(of: read, in: original.path, threads: threads)
         let subject = try FileDigest.all(of: FileTree(protected.path).files, in: protected.path, threads: threads)
-        for checkpoint in [original, protected] { try checkpoint.checkUnchanged() }
+        let basis = try base.map { try FileDigest.weights(of: $0, threads: threads) }
+        for checkpoint in [original, protected] + [base].compactMap(\.self) { try checkpoint.checkUnchanged() }
         var predicate: JSONObject = ["mergeproof": .string(version)]
         for member in manifest.claims.members { predicate[member.key] = member.value }
         predicate["materials"] = try JSONValue(encoding: materials)
+        if let basis { predicate["base"] = try JSONValue(encoding: basis) }
         predicate["key"] = .object(["key_id": .string(manifest.keyIdentifier)])
         predicate["verification"] = try JSONValue(encoding: ReceiptFigures(weights, outputs))
         var statement: JSONObject = [
@@ -126,9 +132,11 @@ extension Receipt {
         _ = (try whole.string("_type"), try whole.string("predicateType"))
         subject = try whole.digests("subject")
         let predicate = try whole.members(
-            "predicate", ["mergeproof"] + Manifest.claimNames + ["materials", "key", "verification"])
+            "predicate", ["mergeproof"] + Manifest.claimNames + ["materials", "key", "verification"],
+            optional: Manifest.optionalClaimNames + ["base"])
         _ = try predicate.string("mergeproof")
         materials = try predicate.digests("materials")
+        base = predicate["base"] == nil ? [] : try predicate.digests("base")
         let key = try predicate.members("key", ["key_id", "commitment"])
         (keyIdentifier, commitment) = (try key.string("key_id"), try key.string("commitment"))
         guard let nonce = ProtectionNonce(hexadecimal: try predicate.string("nonce")) else {
@@ -136,7 +144,9 @@ extension Receipt {
         }
         self.nonce = nonce
         _ = try predicate.list("steps", of: Manifest.stepNames, optional: Manifest.optionalStepNames) { $0 }
-        claims = JSONObject(Manifest.claimNames.map { ($0, predicate[$0] ?? .null) })
+        claims = JSONObject(
+            Manifest.claimNames.map { ($0, predicate[$0] ?? .null) }
+                + Manifest.optionalClaimNames.compactMap { name in predicate[name].map { (name, $0) } })
         figures = try ReceiptFigures(try predicate.members("verification", ["weights", "outputs"]))
         self.statement = statement
     }

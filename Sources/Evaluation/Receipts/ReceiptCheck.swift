@@ -28,16 +28,27 @@ public struct ReceiptCheck: Sendable, Encodable {
     /// - Parameters:
     ///   - protected: the directory that the receipt is to be of.
     ///   - original: that of the model that was protected; nil where it is not at hand.
+    ///   - base: that of the model that the protection compared with; likewise.
     /// - Throws: for what cannot be read; what does not hold is reported.
     public init(
-        _ receipt: Receipt, protected: String, original: String? = nil, key: SecretKey? = nil, threads: Int? = nil
+        _ receipt: Receipt, protected: String, original: String? = nil, base: String? = nil, key: SecretKey? = nil,
+        threads: Int? = nil
     ) throws {
         try checkSubject(receipt, in: protected, threads: threads)
         try checkClaims(receipt, in: protected)
         if let original {
-            try checkMaterials(receipt, in: original, threads: threads)
+            try check(receipt.materials, "the receipt says were read", in: original, threads: threads)
         } else {
             unchecked.append("the \(receipt.materials.count) files of the original, which was not given")
+        }
+        if let base {
+            if receipt.base.isEmpty {
+                failures.append("the receipt tells of no base, and one was given")
+            } else {
+                try check(receipt.base, "the receipt says the base consisted of", in: base, threads: threads)
+            }
+        } else if !receipt.base.isEmpty {
+            unchecked.append("the base's files, as no base was given")
         }
         if let key {
             check(receipt, under: key)
@@ -72,16 +83,18 @@ public struct ReceiptCheck: Sendable, Encodable {
         unchecked += tree.toolFolders.map { "what lies in \(directory)/\($0)" }
     }
 
-    private mutating func checkMaterials(_ receipt: Receipt, in directory: String, threads: Int?) throws {
+    private mutating func check(
+        _ listed: [FileDigest], _ what: String, in directory: String, threads: Int?
+    ) throws {
         let before = failures.count
-        let files = receipt.materials.map { FileTree.File(path: $0.name) }
+        let files = listed.map { FileTree.File(path: $0.name) }
         var (there, found) = ([FileTree.File](), [FileDigest]())
         for file in files where FileTree.holdsFile(directory + "/" + file.path) { there.append(file) }
         found = try FileDigest.all(of: there, in: directory, threads: threads)
-        compare(receipt.materials, found, in: directory)
+        compare(listed, found, in: directory)
         if failures.count == before {
             checked.append(
-                "all \(found.count) files that the receipt says were read are in \(directory), as it lists them")
+                "all \(found.count) files that \(what) are in \(directory), as it lists them")
         }
         unchecked.append("any other file of \(directory)")
     }
@@ -118,7 +131,7 @@ public struct ReceiptCheck: Sendable, Encodable {
         failures += differences.map { "the receipt says otherwise than \(Manifest.fileName): \($0)" }
         if differences.isEmpty {
             checked.append(
-                "\((Manifest.claimNames + ["key_id"]).joined(separator: ", ")) are those of \(Manifest.fileName)"
+                "\(expected.members.map(\.key).joined(separator: ", ")) are those of \(Manifest.fileName)"
             )
         }
     }

@@ -14,7 +14,10 @@ extension Architecture {
     }
 
     /// Every linear map that is stored, once where several layers share it.
-    public var storedMaps: Set<ActivationPoint.StoredMap> {
+    public var storedMaps: Set<ActivationPoint.StoredMap> { Set(projections.map(\.storedMap)) }
+
+    /// Every linear map of a block, an embedding or a head.
+    package var projections: [Projection] {
         var projections = stacks.flatMap { stack in
             stack.embedding.projections + stack.layers.flatMap(\.projections)
                 + [stack.finalProjection].compactMap(\.self)
@@ -29,7 +32,17 @@ extension Architecture {
             }
         case .none: break
         }
-        return Set(projections.map(\.storedMap))
+        return projections
+    }
+
+    /// The maps of experts that a router chooses.
+    var routedMaps: Set<ActivationPoint.StoredMap> {
+        let sublayers = stacks.flatMap { $0.layers.flatMap(\.sublayers) }
+        return Set(
+            sublayers.flatMap { sublayer -> [Projection] in
+                guard case .experts(let block) = sublayer.operation else { return [] }
+                return block.experts.flatMap(\.projections)
+            }.map(\.storedMap))
     }
 
     /// How a point is written.

@@ -65,10 +65,11 @@ struct CardText {
             let layers = step.layers.map { " in layers \($0.map(String.init).joined(separator: ", "))" } ?? ""
             let assigned =
                 step.isAssigned ? "; hidden channels lie as far from a base model's as a permutation can send them" : ""
+            let weighted = step.isCalibrated ? " Here importance was weighted by activations on calibration data." : ""
             let settings = step.settings.joined(separator: ", ")
             let said = settings.isEmpty ? "" : " (\(settings))"
             guard !step.method.onlyChangesWeights, !step.siteKinds.isEmpty else {
-                return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary)\(layers)."
+                return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary)\(layers).\(weighted)"
             }
             return "- `\(step.method.name)`\(origin)\(said): \(step.method.summary). Here it acts on "
                 + "\(Self.list(places(step)))\(layers)\(assigned)."

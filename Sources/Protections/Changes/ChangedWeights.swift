@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import Foundations
+import Synchronization
 
 /// A model's weights with some tensors changed: everything that looks at weights afterwards sees these.
 final class ChangedWeights: TensorSource {
@@ -14,12 +15,15 @@ final class ChangedWeights: TensorSource {
     /// What the model has besides; nil where only weights change.
     private let restatement: Restatement?
     private let threads: Int
+    /// What users are to be told of the changes.
+    let notes: [String]
 
     init(
         _ model: Checkpoint, base: Checkpoint?, changes: [String: [any TensorChange]],
-        restatedAs restatement: Restatement? = nil, threads: Int?
+        restatedAs restatement: Restatement? = nil, threads: Int?, notes: [String] = []
     ) {
-        (self.model, self.base, self.changes, self.restatement) = (model, base, changes, restatement)
+        (self.model, self.base, self.changes) = (model, base, changes)
+        (self.restatement, self.notes) = (restatement, notes)
         self.threads = WorkerThreads.count(threads)
     }
 
@@ -30,6 +34,7 @@ final class ChangedWeights: TensorSource {
         by derivation: Derivation, scratch: String
     ) throws {
         let (base, threads) = (options.base, options.threads)
+        let notes = Mutex<[String]>([])
         var changes = try options.adapter?.changes().mapValues { [$0] } ?? [:]
         func changed() -> Checkpoint {
             changes.isEmpty
@@ -41,7 +46,7 @@ final class ChangedWeights: TensorSource {
             let seen = changed()
             let context = ChangeContext(
                 model: seen, base: base, architecture: architecture, step: step, inputs: options.calibration,
-                threads: threads, scratch: scratch
+                threads: threads, scratch: scratch, note: { text in notes.withLock { $0.append(text) } }
             ) { derivation.stream(site: $0, step: number) }
             if change.needsBase, let base {
                 try BaseModel.check(base, against: seen, for: Set(change.tensors(context).map(\.name)))
@@ -60,7 +65,9 @@ final class ChangedWeights: TensorSource {
             restatement = polynomials.restatement
         }
         guard !changes.isEmpty else { return nil }
-        self.init(model, base: base, changes: changes, restatedAs: restatement, threads: threads)
+        self.init(
+            model, base: base, changes: changes, restatedAs: restatement, threads: threads,
+            notes: notes.withLock(\.self))
     }
 
     /// The model with these weights.
@@ -104,26 +111,22 @@ final class ChangedWeights: TensorSource {
         _ tensor: TensorRecord, _ values: Range<Int>, into output: UnsafeMutableRawBufferPointer,
         _ scratch: WorkerScratch
     ) {
-        guard let target = output.baseAddress, let own = widen(tensor, of: model, values, scratch, 0) else { return }
+        let offset = values.lowerBound * tensor.type.bitWidth / 8
+        guard let target = output.baseAddress, let stored = model.bytes(of: tensor).baseAddress else { return }
         let other = base.flatMap { base in
-            base.tensors[tensor.name].flatMap { widen($0, of: base, values, scratch, 1) }
+            base.tensors[tensor.name].flatMap {
+                $0.type == tensor.type && $0.shape == tensor.shape ? base.bytes(of: $0).baseAddress : nil
+            }
         }
-        let changed = UnsafeMutableBufferPointer(start: own, count: values.count)
+        // Each was planned on what those before it leave as it is stored.
         for (number, change) in (changes[tensor.name] ?? []).enumerated() {
-            // Each was planned on what those before it leave as it is stored.
-            if number > 0 { tensor.type.widen(target, into: own, values.count) }
-            change.apply(from: values.lowerBound, to: changed, base: other.map { UnsafePointer($0) })
-            tensor.type.narrow(UnsafePointer(own), into: target, values.count)
+            change.rewrite(
+                StoredRun(
+                    type: tensor.type, start: values.lowerBound, count: values.count,
+                    own: number > 0 ? UnsafeRawPointer(target) : stored + offset, base: other.map { $0 + offset },
+                    target: target),
+                scratch)
         }
-    }
-
-    private func widen(
-        _ tensor: TensorRecord, of checkpoint: Checkpoint, _ values: Range<Int>, _ scratch: WorkerScratch, _ number: Int
-    ) -> UnsafeMutablePointer<Double>? {
-        guard let bytes = checkpoint.bytes(of: tensor).baseAddress else { return nil }
-        let target = scratch.buffer(number, of: Double.self, count: values.count)
-        tensor.type.widen(bytes + values.lowerBound * tensor.type.bitWidth / 8, into: target, values.count)
-        return target
     }
 
     /// What makes a tensor that changes and that no element acts on; nil for any other.

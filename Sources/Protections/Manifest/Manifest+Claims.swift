@@ -6,14 +6,18 @@ extension Manifest {
     package static let claimNames = [
         "format", "nonce", "architecture", "steps", "site_count", "predicted_rounding_multiple", "blas", "core_type",
     ]
+    /// Of those that only some manifests have: what changed weights before any lock.
+    package static let optionalClaimNames = ["changed_by"]
     /// Of the members of a step.
     package static let stepNames = ["method", "sampler", "condition", "sites", "layers"]
-    package static let optionalStepNames = ["assigned", "residual", "parameters"]
+    package static let optionalStepNames = ["assigned", "calibrated", "residual", "parameters", "ffn"]
 
     /// The same for one step as for several.
     package var claims: JSONObject {
         let all = json
-        return JSONObject(Self.claimNames.map { ($0, $0 == "steps" ? stepsJSON : all[$0] ?? .null) })
+        return JSONObject(
+            Self.claimNames.map { ($0, $0 == "steps" ? stepsJSON : all[$0] ?? .null) }
+                + Self.optionalClaimNames.compactMap { name in all[name].map { (name, $0) } })
     }
 
     /// Whether every field is as the key's owner wrote it.

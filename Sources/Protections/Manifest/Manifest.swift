@@ -70,6 +70,7 @@ public struct Manifest: Sendable, Equatable {
                 var own = JSONObject()
                 step.describe(in: &own)
                 if step.isAssigned { own["assigned"] = .bool(true) }
+                if step.isCalibrated { own["calibrated"] = .bool(true) }
                 if step.residual.form != nil { own["residual"] = .string(step.residual.rawValue) }
                 if !step.parameters.isEmpty { own["parameters"] = step.parametersJSON }
                 if let ffn = step.ffn { own["ffn"] = .string(ffn.rawValue) }
@@ -243,6 +244,7 @@ extension ProtectionStep {
             layers: json["layers"]?.string == "all"
                 ? nil : try required(json["layers"]?.array, "layers").map { try required($0.int, "layers") },
             isAssigned: try json["assigned"].map { try required($0.bool, "assigned") } ?? false,
+            isCalibrated: try json["calibrated"].map { try required($0.bool, "calibrated") } ?? false,
             parameters: try json["parameters"].map {
                 var values: [MethodParameter: Double] = [:]
                 for member in try required($0.object, "parameters").members {

@@ -16,12 +16,12 @@ struct AssignmentSolver: ElementSolver {
     /// Every channel's source as four bytes, the lowest first.
     func byteCount(for group: Group) -> Int { 4 * group.dimension }
 
-    func solve(_ site: Site, of model: Checkpoint) throws -> [UInt8] {
+    func solve(_ site: Site, of model: Checkpoint, progress: (Int, Int) throws -> Void) throws -> [UInt8] {
         guard let base else { return [] }
         let costs = try ChannelProducts(at: site, of: base, and: model).matrix
         var solved: [Int]
         do {
-            solved = try LinearAssignment(minimising: costs) { _, _ in try Interruption.check() }.columns
+            solved = try LinearAssignment(minimising: costs, progress: progress).columns
         } catch LinearAlgebraError.notFinite {
             throw ProtectionError.notSolved(site: site.path, paths: [model.path, base.path])
         }

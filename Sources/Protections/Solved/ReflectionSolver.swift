@@ -26,7 +26,7 @@ struct ReflectionSolver: ElementSolver {
         }
     }
 
-    func solve(_ site: Site, of model: Checkpoint) throws -> [UInt8] {
+    func solve(_ site: Site, of model: Checkpoint, progress: (Int, Int) throws -> Void) throws -> [UInt8] {
         let energies = try ChannelProducts(at: site, of: model, and: model).matrix
         guard energies.elements.allSatisfy(\.isFinite) else {
             throw ProtectionError.notSolved(site: site.path, paths: [model.path])

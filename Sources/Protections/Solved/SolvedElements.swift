@@ -22,11 +22,14 @@ struct SolvedElements: Sendable {
 
     subscript(step number: Int, site: Site) -> Element? { solutions[Place(step: number, site: site.path)] }
 
+    /// What the progress of one site is counted in.
+    private static let parts = 1000
+
     /// Solves for every element of the steps that draw none.
     /// - Returns: what a manifest is to keep; nil where nothing was solved for.
     static func sealed(
         _ steps: ProtectionSteps, _ sites: [Site], of model: Checkpoint, base: Checkpoint?, by derivation: Derivation,
-        threads: Int?
+        threads: Int?, progress: (@Sendable (_ done: Int, _ all: Int) -> Void)? = nil
     ) throws -> [UInt8]? {
         let tasks = tasks(steps, sites, base: base)
         guard !tasks.isEmpty else { return nil }
@@ -34,12 +37,25 @@ struct SolvedElements: Sendable {
         if let base { try BaseModel.check(base, against: model, for: Set(compared)) }
         BLASThreads.use(1)
         let found = Mutex([[UInt8]](repeating: [], count: tasks.count))
+        let shares = Mutex([Int](repeating: 0, count: tasks.count))
         let largest = tasks.map { $0.solver.memory(for: $0.site.group) }.max() ?? 0
         try WorkerThreads.forEach(tasks.count, threads: largest > sideBySide ? 1 : WorkerThreads.count(threads)) {
             number, _ in
-            let solved = try tasks[number].solver.solve(tasks[number].site, of: model)
+            func report(_ done: Int, _ all: Int) {
+                let sum = shares.withLock { shares in
+                    shares[number] = Self.parts * done / max(all, 1)
+                    return shares.reduce(0, +)
+                }
+                progress?(min(sum, Self.parts * tasks.count - 1), Self.parts * tasks.count)
+            }
+            let solved = try tasks[number].solver.solve(tasks[number].site, of: model) { done, all in
+                try Interruption.check()
+                report(done, all)
+            }
+            report(1, 1)
             found.withLock { $0[number] = solved }
         }
+        progress?(Self.parts * tasks.count, Self.parts * tasks.count)
         return try derivation.seal(found.withLock { $0.flatMap(\.self) }, purpose: purpose)
     }
 
@@ -79,12 +95,21 @@ protocol ElementSolver: Sendable {
     func memory(for group: Group) -> Int
     /// As many for every element of the group.
     func byteCount(for group: Group) -> Int
-    func solve(_ site: Site, of model: Checkpoint) throws -> [UInt8]
+    /// - Parameter progress: called now and then with what is done, of all; what it throws ends the search.
+    func solve(_ site: Site, of model: Checkpoint, progress: (Int, Int) throws -> Void) throws -> [UInt8]
     /// Nil where the bytes are not those of an element.
     func element(_ bytes: ArraySlice<UInt8>, of group: Group) throws -> Element?
 }
 
 extension ProtectionStep {
+    /// Solves for the element of a site as protecting does, for a forecast of what that takes.
+    /// - Returns: false where it is drawn, or takes a base.
+    package func trySolving(at site: Site, of model: Checkpoint) throws -> Bool {
+        guard let solver = solver(at: site, base: nil), !solver.needsBase else { return false }
+        _ = try solver.solve(site, of: model) { _, _ in }
+        return true
+    }
+
     /// Who solves for the element of a site; nil where it is drawn.
     fileprivate func solver(at site: Site, base: Checkpoint?) -> (any ElementSolver)? {
         guard acts(at: site) else { return nil }

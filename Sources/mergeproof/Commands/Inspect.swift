@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Evaluation
 import Foundations
+import Glibc
 import LinearAlgebra
 import Protections
 import Symmetries
@@ -18,13 +19,18 @@ struct Inspect: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let inspection = try Inspection(try openModel(model))
+            let starting = Double(clock()) / Double(CLOCKS_PER_SEC)
+            let inspection = try Inspection(try openModel(model), forecastsFrom: starting)
             if display.json {
                 try print(json: inspection)
             } else {
                 print(text(inspection))
             }
         }
+    }
+
+    private func taken(_ method: Inspection.MethodSummary) -> [String] {
+        method.forecast.map { ["\(fixed($0.seconds, 2)) s", ByteSize.format($0.peakBytes)] } ?? ["-", "-"]
     }
 
     private func text(_ inspection: Inspection) -> [String] {
@@ -46,19 +52,23 @@ struct Inspect: ParsableCommand {
         lines += inspection.limits.map { "limited: \($0)" } + inspection.notes.map { "note: \($0)" }
         lines += [""]
         lines += table(
-            [["method", "sampler", "condition", "sites", "weights rewritten", "rounding"]]
+            [["method", "sampler", "condition", "sites", "weights rewritten", "rounding", "computing", "memory"]]
                 + inspection.methods.map { method in
                     guard let sampler = method.sampler else {
                         let needs = "needs --" + method.needs.joined(separator: ", --")
                         return [method.name, needs, "-", "-", ByteSize.format(method.bytes), "another function"]
+                            + taken(method)
                     }
                     return [
                         method.name, sampler.rawValue + (method.isDefault ? " (default)" : ""),
                         fixed(method.condition, 0), "\(method.sites)", ByteSize.format(method.bytes),
                         "\(fixed(method.roundingMultiple, 1)) x",
-                    ]
+                    ] + taken(method)
                 })
-        lines += ["disk space of an output: \(ByteSize.format(inspection.outputBytes))"]
+        lines += [
+            "computing: seconds on \(WorkerThreads.count(nil)) threads, foretold by trials on this machine just now; reading from a cold disk and writing the output come on top. memory: mapped pages of the weights included",
+            "disk space of an output: \(ByteSize.format(inspection.outputBytes))",
+        ]
         if !inspection.leftOut.isEmpty {
             lines += ["", "left out of any output:"] + inspection.leftOut.map { "    \($0.path) \($0.reason)" }
         }

@@ -31,7 +31,7 @@ struct Protect: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "What activations are taken on, for decoy and --ffn: JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
+            "What activations are taken on: decoy and --ffn need them, and mergeguard masks by |task vector| x activations with them and by |task vector| without. JSON lines of token ids, or a safetensors file with input_ids or pixel_values.",
             valueName: "file"))
     var calibration: String?
 
@@ -99,16 +99,24 @@ struct Protect: ParsableCommand {
             try AddressSpace.require(threads: cores.threads)
             let cost = try ChangeCost(
                 of: source, &options, examples: examples, critical: critical, quiet: display.quiet)
+            let solving = ProgressBar("assign", of: .share, quiet: display.quiet)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
-            let report = try Protector(notice: { warn("\($0)") }) { bar.update(done: $0, of: $1) }
-                .protect(source, to: output, key: secret, options: options)
+            let report = try Protector(
+                notice: { warn("\($0)") },
+                progress: { bar.update(done: $0, of: $1) },
+                solving: { done, all in
+                    solving.update(done: done, of: all)
+                    if done == all { solving.finish() }
+                }
+            ).protect(source, to: output, key: secret, options: options)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
+            for note in report.notes { warn(note) }
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }
             try show(report, cost, seconds: elapsed)
-            if let receipt { try write(receipt, of: source, key: secret) }
+            if let receipt { try write(receipt, of: source, base: options.base, key: secret) }
         }
     }
 
@@ -124,11 +132,12 @@ struct Protect: ParsableCommand {
         return options
     }
 
-    private func write(_ path: String, of source: Checkpoint, key: SecretKey) throws {
+    private func write(_ path: String, of source: Checkpoint, base: Checkpoint?, key: SecretKey) throws {
         let receipt: Receipt
         do {
             receipt = try Receipts.write(
-                source, Checkpoint(opening: output), key: key, to: path, weightsOnly: true, threads: cores.threads)
+                source, Checkpoint(opening: output), base: base, key: key, to: path, weightsOnly: true,
+                threads: cores.threads)
         } catch {
             warn("\(output) is complete, but no receipt was made of it; `mergeproof receipt make` does that")
             throw error

@@ -66,6 +66,9 @@ struct Receipts: ParsableCommand {
         @Option(help: "The original model, to check its files, too.")
         var original: String?
 
+        @Option(help: "The base that the protection compared with, to check its files, too.")
+        var base: String?
+
         @Option(
             help: "The key, to check who made the receipt and whether a field was changed since: a file, a pipe, or -.")
         var key: String?
@@ -80,6 +83,7 @@ struct Receipts: ParsableCommand {
                 return try ReceiptCheck(
                     read, protected: try HubCache.resolve(protected),
                     original: try original.map { try HubCache.resolve($0) },
+                    base: try base.map { try HubCache.resolve($0) },
                     key: try key.map { try KeyOption.read($0) }, threads: cores.threads)
             }
             if display.json {
@@ -96,9 +100,8 @@ struct Receipts: ParsableCommand {
 
     /// Proves that two models compute the same, and writes down what was found.
     static func write(
-        _ original: Checkpoint, _ protected: Checkpoint, key: SecretKey, to path: String, weightsOnly: Bool,
-        threads: Int?,
-        _ bar: ProgressBar? = nil
+        _ original: Checkpoint, _ protected: Checkpoint, base: Checkpoint? = nil, key: SecretKey, to path: String,
+        weightsOnly: Bool, threads: Int?, _ bar: ProgressBar? = nil
     ) throws -> Receipt {
         let pair = try ModelPair(original, protected, threads: threads)
         let weights = try AlgebraicVerification(threads: threads).verify(pair)
@@ -110,7 +113,8 @@ struct Receipts: ParsableCommand {
             bar?.finish()
         }
         let receipt = try Receipt(
-            pair, key: key, weights: weights, outputs: outputs, version: Mergeproof.version, threads: threads)
+            pair, base: base, key: key, weights: weights, outputs: outputs, version: Mergeproof.version,
+            threads: threads)
         try receipt.write(to: path)
         return receipt
     }

@@ -6,13 +6,15 @@ struct ProtectReport: Encodable {
     struct Step: Encodable {
         let method, sampler: String
         let condition: Double
+        /// Whether it looked at activations although it can do without.
+        let calibrated: Bool
         let parameters: [String: Double]
         /// How activations were stated as polynomials; absent where they stay.
         let ffn: String?
 
         init(_ step: ProtectionStep) {
             (method, sampler, condition) = (step.method.name, step.sampler.rawValue, step.condition)
-            ffn = step.ffn?.rawValue
+            (calibrated, ffn) = (step.isCalibrated, step.ffn?.rawValue)
             parameters = Dictionary(uniqueKeysWithValues: step.parameters.map { ($0.key.name, $0.value) })
         }
     }

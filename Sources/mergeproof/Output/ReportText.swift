@@ -19,7 +19,8 @@ enum ReportText {
                 : step.sampler == .exact
                     ? ["exact elements"]
                     : ["sampler \(step.sampler.rawValue), condition number \(fixed(step.condition, 1))"]
-            return ([step.method.name] + drawn + step.settings).joined(separator: ", ")
+            let weighted = step.isCalibrated ? ["weighted by activations"] : []
+            return ([step.method.name] + drawn + weighted + step.settings).joined(separator: ", ")
         }
         let rate = ByteSize.format(Int(Double(report.tensorBytes) / max(seconds, 1e-6)))
         let rewritten = "\(ByteSize.format(report.rewrittenBytes)) of \(ByteSize.format(report.tensorBytes))"
