@@ -44,8 +44,12 @@ extension ModelInputs {
             decoderTokens: examples.flatMap(\.decoderTokens), pixels: examples.flatMap(\.pixels))
     }
 
-    /// One example after the other.
-    package var examples: [ModelInputs] { (0..<max(tokens.count, pixels.count, decoderTokens.count)).map(example) }
+    /// One example after the other; all as one where there are more texts than images, or fewer.
+    package var examples: [ModelInputs] {
+        let counts = Set([tokens.count, pixels.count, decoderTokens.count].filter { $0 > 0 })
+        guard counts.count < 2 else { return [self] }
+        return (0..<(counts.first ?? 0)).map(example)
+    }
 
     /// One example alone.
     public func example(_ number: Int) -> ModelInputs {

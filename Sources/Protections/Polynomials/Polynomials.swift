@@ -39,16 +39,17 @@ struct Polynomials {
             throw ProtectionError.noPolynomials(path: model.path, reason: "there is no config.json")
         }
         let order = step.order
+        let positions = Self.positions * (order + 1)
         let blocks = try Self.blocks(of: architecture, step, path: model.path)
-        let code = try ModelingCode(
-            architectures: config.root["architectures"] ?? .null, path: model.path)
+        let architectures = config.root["architectures"] ?? .null
+        let code = try ModelingCode(architectures: architectures, path: model.path)
         let histograms = try Self.histograms(blocks, in: model, architecture, inputs: inputs, threads: threads)
         var changes: [String: any TensorChange] = [:]
         var tensors: [Restatement.Tensor] = []
         for (block, histogram) in zip(blocks, histograms) {
-            guard histogram.count >= Self.positions * (order + 1) else {
+            guard histogram.count >= positions else {
                 throw ProtectionError.tooFewInputs(
-                    tensor: block.first.weight, found: histogram.count, needed: Self.positions * (order + 1))
+                    tensor: block.first.weight, found: histogram.count, needed: positions)
             }
             guard let down = model.tensors[block.mlp.down.weight] else { continue }
             var random = stream("polynomials/\(block.mlp.name)")
@@ -70,17 +71,12 @@ struct Polynomials {
         }
         let stated = PolynomialActivations(
             form: form, order: order, modelType: architecture.modelType,
-            architectures: config.root["architectures"] ?? .null,
+            architectures: architectures,
             modules: blocks.map { ($0.module, $0.mlp.intermediateSize) })
         let text = code.config(config.root, stated).serialized(indented: true) + "\n"
         restatement = Restatement(
             config: try JSONDocument(parsing: Array(text.utf8), as: .lenient), tensors: tensors, files: [code.file])
         self.changes = changes
-    }
-
-    /// The tensors that it changes, of a model where nothing is said of layers.
-    static func tensors(_ architecture: Architecture) -> [String] {
-        architecture.denseMLPs.filter { $0.clamp == nil }.map(\.down.weight)
     }
 
     private struct Block {
@@ -99,6 +95,7 @@ struct Polynomials {
             .compactMap { mlp in
                 PolynomialActivations.module(of: (mlp.gate ?? mlp.up).weight).map { Block(mlp: mlp, module: $0) }
             }
+            .sorted { $0.module < $1.module }
         if Self.withoutModules.contains(architecture.family) {
             throw ProtectionError.noPolynomials(
                 path: path, reason: "transformers has no module for the activations of \(architecture.family)")
@@ -113,7 +110,7 @@ struct Polynomials {
                 path: path, reason: "\(block.mlp.activation.rawValue) has no Taylor series; have its polynomials fitted"
             )
         }
-        return blocks.sorted { $0.module < $1.module }
+        return blocks
     }
 
     /// How the inputs of each block's activations are spread.
@@ -124,10 +121,12 @@ struct Polynomials {
             ChannelHistograms(
                 channels: block.first.outputCount, offset: block.first.outputOffset, stride: block.first.outputStride)
         }
-        _ = try Model(architecture: architecture, weights: Weights(model), threads: threads).single(
-            inputs,
-            sinks: Dictionary(
-                uniqueKeysWithValues: zip(blocks, sinks).map { (.output(of: .init($0.first.weight)), $1) }))
+        let points = zip(blocks, sinks).map { (ActivationPoint.output(of: .init($0.first.weight)), $1) }
+        let (model, examples) = (try Model(model, threads: threads), inputs.examples)
+        for batch in architecture.batches(examples) {
+            _ = try model.single(
+                ModelInputs(joining: Array(examples[batch])), sinks: Dictionary(points) { first, _ in first })
+        }
         return sinks
     }
 
