@@ -6,8 +6,9 @@ public struct MagnitudeCut: Sendable {
     private static let (upper, lower) = (16, 15)
     /// No magnitude has these bits.
     private static let none: UInt32 = 1 << 31
-    /// One run in so many foretells between which classes the cut falls, if there are no more than these.
-    private static let (sampled, classes) = (32, 80)
+    /// One run in so many foretells between which classes the cut falls, if there are no more than these or their members are no more than a
+    /// quarter of the magnitudes: so many numbers are cleared first.
+    private static let (sampled, classes) = (32, 16)
 
     /// The bits of the smallest that is taken.
     package let least: UInt32
@@ -65,7 +66,7 @@ public struct MagnitudeCut: Sendable {
                 let guess = Double(wanted) / Double(total) * Double(counts.reduce(0, +))
                 let spread = 4 * (guess.squareRoot() + 1)
                 let ends = [guess + spread, guess - spread].map { Self.place(of: max(1, Int($0)), in: counts).place }
-                if ends[1] - ends[0] < Self.classes {
+                if ends[1] - ends[0] < max(Self.classes, total >> (Self.lower + 2)) {
                     let (members, above) = try members(of: ends[0]...ends[1])
                     if above < wanted, wanted - above <= members.reduce(0, +) {
                         return (ends[0] << Self.lower, members, wanted - above)
