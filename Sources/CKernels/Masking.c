@@ -2,7 +2,7 @@
 
 // Magnitudes are compared by their bits, which order them. A sign, which a NaN may have, is not looked at.
 #define MAGNITUDE 0x7fffffffu
-// So many values of which none lies between are passed over together.
+// So many values are looked at together; those that lie between are found one by one.
 #define BLOCK 16
 
 static inline uint32_t magnitude(float x) {
@@ -18,18 +18,14 @@ CLONES void mp_count_classes(uint64_t *restrict counts, const float *restrict x,
 CLONES size_t mp_count_between(uint64_t *restrict counts, const float *restrict x, size_t n, uint32_t first, uint32_t width) {
     size_t above = 0, i = 0;
     for (; i < n / BLOCK * BLOCK; i += BLOCK) {
-        uint32_t any = 0, more = 0;
+        uint32_t between = 0, more = 0;
         for (int l = 0; l < BLOCK; l++) {
             uint32_t bits = magnitude(x[i + l]);
-            any |= bits - first < width;
+            between |= (uint32_t)(bits - first < width) << l;
             more += bits >= first + width;
         }
         above += more;
-        if (any)
-            for (int l = 0; l < BLOCK; l++) {
-                uint32_t place = magnitude(x[i + l]) - first;
-                if (place < width) counts[place]++;
-            }
+        for (; between; between &= between - 1) counts[magnitude(x[i + __builtin_ctz(between)]) - first]++;
     }
     for (; i < n; i++) {
         uint32_t bits = magnitude(x[i]);

@@ -6,7 +6,8 @@ public struct MagnitudeCut: Sendable {
     private static let (upper, lower) = (16, 15)
     /// No magnitude has these bits.
     private static let none: UInt32 = 1 << 31
-    /// One run in so many foretells between which classes the cut falls, if there are no more than these.
+    /// One run in so many foretells between which classes the cut falls, if there are no more than these or their members are no more than a
+    /// quarter of the magnitudes: so many numbers are cleared first.
     private static let (sampled, classes) = (32, 16)
 
     /// The bits of the smallest that is taken.
@@ -18,7 +19,7 @@ public struct MagnitudeCut: Sendable {
     ///   - count: how many are to be taken.
     ///   - total: how many there are.
     ///   - run: how many are read at once.
-    ///   - read: writes the magnitudes of a range, none of them negative; called up to four times for each, mostly once or twice.
+    ///   - read: writes the magnitudes of a range, none of them negative; called up to five times for each, mostly once or twice.
     public init(
         largest count: Int, of total: Int, run: Int = 1 << 13,
         reading read: (Range<Int>, UnsafeMutableBufferPointer<Float>) throws -> Void
@@ -63,9 +64,9 @@ public struct MagnitudeCut: Sendable {
             if total / run >= 2 * Self.sampled {
                 let counts = try classCounts(every: Self.sampled)
                 let guess = Double(wanted) / Double(total) * Double(counts.reduce(0, +))
-                let spread = 8 * (guess.squareRoot() + 1)
+                let spread = 4 * (guess.squareRoot() + 1)
                 let ends = [guess + spread, guess - spread].map { Self.place(of: max(1, Int($0)), in: counts).place }
-                if ends[1] - ends[0] < Self.classes {
+                if ends[1] - ends[0] < max(Self.classes, total >> (Self.lower + 2)) {
                     let (members, above) = try members(of: ends[0]...ends[1])
                     if above < wanted, wanted - above <= members.reduce(0, +) {
                         return (ends[0] << Self.lower, members, wanted - above)

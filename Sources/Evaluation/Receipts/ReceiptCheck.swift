@@ -94,7 +94,9 @@ public struct ReceiptCheck: Sendable, Encodable {
         compare(listed, found, in: directory)
         if failures.count == before {
             checked.append(
-                "all \(found.count) files that \(what) are in \(directory), as it lists them")
+                found.count == 1
+                    ? "the file that \(what) is in \(directory), as it lists it"
+                    : "all \(found.count) files that \(what) are in \(directory), as it lists them")
         }
         unchecked.append("any other file of \(directory)")
     }

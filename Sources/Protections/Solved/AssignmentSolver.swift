@@ -18,10 +18,11 @@ struct AssignmentSolver: ElementSolver {
 
     func solve(_ site: Site, of model: Checkpoint, progress: (Int, Int) throws -> Void) throws -> [UInt8] {
         guard let base else { return [] }
-        let costs = try ChannelProducts(at: site, of: base, and: model).matrix
+        // Products and the search take about as long.
+        let costs = try ChannelProducts(at: site, of: base, and: model) { try progress($0, 2 * $1) }.matrix
         var solved: [Int]
         do {
-            solved = try LinearAssignment(minimising: costs, progress: progress).columns
+            solved = try LinearAssignment(minimising: costs) { try progress($1 + $0, 2 * $1) }.columns
         } catch LinearAlgebraError.notFinite {
             throw ProtectionError.notSolved(site: site.path, paths: [model.path, base.path])
         }

@@ -10,12 +10,22 @@ struct ChannelProducts {
     private static let values = 1 << 19
 
     private(set) var matrix: Matrix<Float>
+    /// Values of each channel that are multiplied.
+    private var done = 0
 
-    init(at site: Site, of first: Checkpoint, and second: Checkpoint) throws {
+    /// - Parameter progress: called now and then with the values of each channel that are multiplied, of all; what it throws ends the work.
+    init(
+        at site: Site, of first: Checkpoint, and second: Checkpoint, progress: (Int, Int) throws -> Void = { _, _ in }
+    ) throws {
         matrix = Matrix(rows: site.group.dimension, columns: site.group.dimension, repeating: 0)
+        let all = site.slices.reduce(0) { sum, slice in
+            guard let shape = first.tensors[slice.tensor]?.matrixShape else { return sum }
+            return sum + slice.width * (slice.axis == 0 ? shape.columns : slice.across?.count ?? shape.rows)
+        }
+        func report(_ done: Int) throws { try progress(min(done, all), all) }
         for slice in site.slices {
             guard let one = Stored(slice, in: first), let other = Stored(slice, in: second) else { continue }
-            try slice.axis == 0 ? addRows(slice, one, other) : addColumns(slice, one, other)
+            try slice.axis == 0 ? addRows(slice, one, other, report) : addColumns(slice, one, other, report)
             first.releasePages(of: one.tensor)
             second.releasePages(of: other.tensor)
         }
@@ -38,7 +48,9 @@ struct ChannelProducts {
     }
 
     /// Channels that are runs of rows.
-    private mutating func addRows(_ slice: Site.Slice, _ first: Stored, _ second: Stored) throws {
+    private mutating func addRows(
+        _ slice: Site.Slice, _ first: Stored, _ second: Stored, _ report: (Int) throws -> Void
+    ) throws {
         let (n, columns) = (matrix.rows, first.tensor.matrixShape.columns)
         let width = max(16, Self.values / max(n, 1))
         for part in 0..<slice.width {
@@ -51,12 +63,16 @@ struct ChannelProducts {
                     }
                 }
                 try add(packed(first), packed(second), transposed: false)
+                done += count
+                try report(done)
             }
         }
     }
 
     /// Channels that are runs of columns, in the rows that the slice is confined to.
-    private mutating func addColumns(_ slice: Site.Slice, _ first: Stored, _ second: Stored) throws {
+    private mutating func addColumns(
+        _ slice: Site.Slice, _ first: Stored, _ second: Stored, _ report: (Int) throws -> Void
+    ) throws {
         let (n, shape) = (matrix.rows, first.tensor.matrixShape)
         let height = max(16, Self.values / max(n, 1))
         let rows = slice.across ?? 0..<shape.rows
@@ -74,6 +90,8 @@ struct ChannelProducts {
                     }
                 }
                 try add(packed(first), packed(second), transposed: true)
+                done += count
+                try report(done)
             }
         }
     }

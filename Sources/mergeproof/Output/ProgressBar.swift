@@ -11,8 +11,8 @@ final class ProgressBar: Sendable {
     private let unit: Unit
     private let label: String
     private let isShown: Bool
-    private let started = ContinuousClock.now
-    private let lastShown = Mutex<ContinuousClock.Instant?>(nil)
+    /// The first update and the last that was shown: what came before the first is no part of the rate.
+    private let shown = Mutex<(first: ContinuousClock.Instant, last: ContinuousClock.Instant)?>(nil)
 
     init(_ label: String, of unit: Unit = .bytes, quiet: Bool) {
         self.label = label
@@ -24,20 +24,21 @@ final class ProgressBar: Sendable {
         guard isShown, total > 0 else { return }
         let done = min(max(done, 0), total)
         let now = ContinuousClock.now
-        let isDue = lastShown.withLock { last in
-            if let shown = last, now - shown < .milliseconds(100), done < total { return false }
-            last = now
-            return true
+        let started: ContinuousClock.Instant? = shown.withLock { shown in
+            if let shown, now - shown.last < .milliseconds(100), done < total { return nil }
+            shown = (shown?.first ?? now, now)
+            return shown?.first
         }
-        guard isDue else { return }
+        guard let started else { return }
         let share = Double(done) / Double(total)
         let filled = Int(share * 20)
         let bar = String(repeating: "█", count: filled) + String(repeating: " ", count: 20 - filled)
-        let elapsed = max(seconds(now - started), 1e-3)
+        let elapsed = seconds(now - started)
         let amount =
             switch unit {
             case .bytes:
-                "\(ByteSize.format(done))/\(ByteSize.format(total)) [\(ByteSize.format(Int(Double(done) / elapsed)))/s]"
+                "\(ByteSize.format(done))/\(ByteSize.format(total))"
+                    + (elapsed > 0.05 ? " [\(ByteSize.format(Int(Double(done) / elapsed)))/s]" : "")
             case .examples: "\(done)/\(total)"
             case .share: ""
             }
@@ -46,7 +47,7 @@ final class ProgressBar: Sendable {
     }
 
     func finish() {
-        if isShown, lastShown.withLock({ $0 != nil }) { writeToStandardError("\n") }
+        if isShown, shown.withLock({ $0 != nil }) { writeToStandardError("\n") }
         Signals.progressIsShown(false)
     }
 }
