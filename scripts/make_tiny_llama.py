@@ -28,7 +28,7 @@ def main():
     parser.add_argument("train", type=pathlib.Path)
     parser.add_argument("output", type=pathlib.Path)
     parser.add_argument("files", nargs="*", type=pathlib.Path)
-    parser.add_argument("--steps", default=1500, type=int)
+    parser.add_argument("--steps", default=300, type=int)
     parser.add_argument("--seed", default=1, type=int)
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)

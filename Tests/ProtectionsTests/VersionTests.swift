@@ -44,6 +44,21 @@ import Testing
         #expect(Set(differing.map(\.name)) == Set(report.manifest.changed))
     }
 
+    /// The lock is undone, and polynomials stand for activations as before.
+    @Test func polynomialsStay() throws {
+        let report = try restore(7, "mergebarrier-stablelm")
+        let (original, restored) = (
+            try EditableModel(reading: Fixtures.path("stablelm")), try EditableModel(reading: folder("r"))
+        )
+        #expect(report.manifest.changedBy == ["mergebarrier"] && report.manifest.steps.all[0].ffn == .fit)
+        let added = restored.tensors.filter { tensor in !original.tensors.contains { $0.name == tensor.name } }
+        #expect(!added.isEmpty && added.allSatisfy { report.manifest.changed.contains($0.name) })
+        for tensor in original.tensors where !report.manifest.changed.contains(tensor.name) {
+            let (a, b) = (try original.floats(tensor.name), try restored.floats(tensor.name))
+            #expect(zip(a, b).allSatisfy { ($0 - $1).magnitude < 2e-6 }, "\(tensor.name)")
+        }
+    }
+
     @discardableResult
     private func restore(_ version: Int, _ name: String) throws -> Protector.Report {
         let path = Fixtures.path("version-\(version)")
