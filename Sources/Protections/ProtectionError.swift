@@ -122,7 +122,7 @@ extension ProtectionError: CustomStringConvertible {
                 ? "\(parameter): the method \(method) takes no parameter; leave it out"
                 : "\(parameter): the method \(method) takes \(known.joined(separator: ", ")); leave it out"
         case .parameterOutOfRange(let parameter, let value):
-            "\(parameter.name) \(value): expected \(parameter.least) to \(parameter.most) (\(parameter.summary))"
+            "\(parameter.name) \(value): expected \(parameter.isWhole ? "a whole number from " : "")\(parameter.spelled(parameter.least)) to \(parameter.spelled(parameter.most)) (\(parameter.summary))"
         case .turningRounds(let method):
             "the method \(method) keeps every bit, and turning the residual stream rounds; have it permuted or left as it is"
         case .layerOutOfRange(let layer, let stacks):
