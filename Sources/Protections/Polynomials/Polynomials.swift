@@ -157,7 +157,8 @@ struct Polynomials {
         guard least.isFinite, most.isFinite else { throw ProtectionError.inputsNotFinite(tensor: tensor) }
         // What is stored is what is reckoned with.
         let centre = Double(Float(least / 2 + most / 2))
-        let scale = most > least ? Double(Float(2 / (most - least))) : 0
+        let reciprocal = Float(2 / (most - least))
+        let scale = reciprocal.isFinite ? Double(reciprocal) : 0
         let coefficients: [Double]
         if scale == 0 {
             coefficients = [activation.value(at: centre)]
