@@ -65,3 +65,19 @@ public struct FoldedGains: Sendable {
     /// Gains below this leave nothing of the weights that they go into.
     private static let least = 1e-6
 }
+
+extension Site.Gain {
+    /// What is left of it once it has gone into other weights: 1, as the norm stores it, for each channel of a tensor.
+    func ones(_ tensor: TensorSpec) -> [UInt8] {
+        let value = 1 - offset
+        func bytes(_ bits: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: bits.littleEndian, Array.init) }
+        let own =
+            switch tensor.type {
+            case .bf16: bytes(UInt16(Float(value).bitPattern >> 16))
+            case .f16: bytes(Float16(value).bitPattern)
+            case .f32: bytes(Float(value).bitPattern)
+            default: bytes(value.bitPattern)
+            }
+        return (0..<tensor.elementCount).flatMap { _ in own }
+    }
+}

@@ -33,7 +33,7 @@ public struct Rewriter {
         else { return nil }
         if let gain = edits.folded {
             let stored = elements.isInverse ? elements.gains.stored[tensor.name] : nil
-            return GainProducer(stored ?? (elements.isInverse ? [] : GainProducer.one(gain, tensor)))
+            return StoredProducer(stored ?? (elements.isInverse ? [] : gain.ones(tensor)))
         }
         func make<Storage: WeightStorage>(_ storage: Storage.Type) -> any TensorProducer {
             WeightProducer<Storage>(

@@ -15,12 +15,7 @@ import Testing
 
     /// A fixture in some type, and a base that it could come from.
     private func models(_ name: String, _ type: ElementType = .f32) throws -> (own: Checkpoint, base: Checkpoint) {
-        var own = try EditableModel(reading: Fixtures.path(name))
-        try own.round(to: type)
-        for name in ["own", "base"] { Files.remove(folder(name)) }
-        try own.write(to: folder("own"))
-        try EditableModel.base(of: folder("own")).write(to: folder("base"))
-        return (try Checkpoint(opening: folder("own")), try Checkpoint(opening: folder("base")))
+        try EditableModel.withBase(name, type, in: folder)
     }
 
     private func options(_ methods: ProtectionMethod..., base: Checkpoint?) -> ProtectionOptions {

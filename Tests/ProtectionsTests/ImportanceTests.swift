@@ -14,12 +14,7 @@ import Testing
     init() throws { folder = try TemporaryDirectory() }
 
     private func models(_ name: String, _ type: ElementType = .f32) throws -> (own: Checkpoint, base: Checkpoint) {
-        var own = try EditableModel(reading: Fixtures.path(name))
-        try own.round(to: type)
-        for name in ["own", "base"] { Files.remove(folder(name)) }
-        try own.write(to: folder("own"))
-        try EditableModel.base(of: folder("own")).write(to: folder("base"))
-        return (try Checkpoint(opening: folder("own")), try Checkpoint(opening: folder("base")))
+        try EditableModel.withBase(name, type, in: folder)
     }
 
     private func inputs(sequences: Int) -> ModelInputs {

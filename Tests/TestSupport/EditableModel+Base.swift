@@ -17,4 +17,16 @@ extension EditableModel {
         }
         return model
     }
+
+    /// A fixture in some type, and a base that it could come from, in the directories `own` and `base` of a folder.
+    public static func withBase(
+        _ fixture: String, _ type: ElementType, in folder: TemporaryDirectory
+    ) throws -> (own: Checkpoint, base: Checkpoint) {
+        var own = try EditableModel(reading: Fixtures.path(fixture))
+        try own.round(to: type)
+        for name in ["own", "base"] { Files.remove(folder(name)) }
+        try own.write(to: folder("own"))
+        try base(of: folder("own")).write(to: folder("base"))
+        return (try Checkpoint(opening: folder("own")), try Checkpoint(opening: folder("base")))
+    }
 }

@@ -1,6 +1,7 @@
 import Architectures
 import Checkpoints
 import Foundations
+import Rewriting
 import Synchronization
 
 /// A model's weights with some tensors changed: everything that looks at weights afterwards sees these.
@@ -153,24 +154,6 @@ private final class ChangeProducer: TensorProducer {
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
         let width = tensor.type.bitWidth / 8
         weights.write(tensor, tile.lowerBound / width..<tile.upperBound / width, into: output, scratch)
-    }
-
-    func finish() {}
-}
-
-/// Writes bytes that are there.
-private final class StoredProducer: TensorProducer {
-    let inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] = []
-    let tiles: [Range<Int>]
-    private let bytes: [UInt8]
-
-    init(_ bytes: [UInt8]) {
-        self.bytes = bytes
-        tiles = bytes.isEmpty ? [] : [0..<bytes.count]
-    }
-
-    func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
-        output.copyBytes(from: bytes[tile])
     }
 
     func finish() {}
