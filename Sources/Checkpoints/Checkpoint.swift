@@ -105,9 +105,12 @@ public final class Checkpoint: Sendable {
 
     /// A tensor's bytes, which may be made now.
     package func content(of tensor: TensorRecord) -> TensorContent {
-        if let made, made.source.makes(tensor.name) { return made.content(of: tensor) }
+        if let made, makes(tensor) { return made.content(of: tensor) }
         return TensorContent(bytes(of: tensor), of: self)
     }
+
+    /// Whether a tensor is made when it is asked for, and not stored.
+    func makes(_ tensor: TensorRecord) -> Bool { made?.source.makes(tensor.name) == true }
 
     /// A tensor's bytes as they are stored, in the mapping or in memory; valid while the checkpoint lives.
     public func bytes(of tensor: TensorRecord) -> UnsafeRawBufferPointer {

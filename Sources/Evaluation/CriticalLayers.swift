@@ -25,7 +25,8 @@ public struct CriticalLayers: Sendable, Encodable {
         progress: ((Int, Int) -> Void)? = nil
     ) throws {
         let architecture = try Architecture.resolve(model)
-        (accuracy, loss) = try Self.scores(model, examples, threads)
+        let whole = try Self.scores(model, examples, threads)
+        (accuracy, loss) = (whole.accuracy, whole.loss)
         var layers: [Layer] = []
         for layer in 0..<architecture.layerCount {
             defer { progress?(layer + 1, architecture.layerCount) }
@@ -39,8 +40,8 @@ public struct CriticalLayers: Sendable, Encodable {
                 layers.append(Layer(layer: layer, accuracy: accuracy, loss: loss))
                 continue
             }
-            let (accuracy, loss) = try Self.scores(masked, examples, threads)
-            layers.append(Layer(layer: layer, accuracy: accuracy, loss: loss))
+            let scores = try Self.scores(masked, examples, threads)
+            layers.append(Layer(layer: layer, accuracy: scores.accuracy, loss: scores.loss))
         }
         ranking = layers.sorted { ($0.accuracy, $1.loss, $0.layer) < ($1.accuracy, $0.loss, $1.layer) }
     }
@@ -53,8 +54,7 @@ public struct CriticalLayers: Sendable, Encodable {
 
     private static func scores(
         _ checkpoint: Checkpoint, _ examples: [ModelEvaluation.Example], _ threads: Int?
-    ) throws -> (accuracy: Double, loss: Double) {
-        let evaluation = ModelEvaluation(model: try Model(checkpoint, threads: threads))
-        return (try evaluation.evaluate(examples, .accuracy).value, try evaluation.evaluate(examples, .loss).value)
+    ) throws -> ModelEvaluation.Scores {
+        try ModelEvaluation(model: Model(checkpoint, threads: threads)).scores(examples)
     }
 }

@@ -33,6 +33,14 @@ public struct ModelEvaluation: Sendable {
         public let unit: String
     }
 
+    /// Both metrics that labels and next tokens have, from one pass over the examples.
+    public struct Scores: Sendable {
+        public let accuracy, loss: Double
+        /// What was counted.
+        public let count: Int
+        public let unit: String
+    }
+
     private let model: Model
     private let inDouble: Bool
 
@@ -60,10 +68,20 @@ public struct ModelEvaluation: Sendable {
     public func evaluate(
         _ examples: [Example], _ metric: Metric, progress: ((Int) -> Void)? = nil
     ) throws -> Result {
+        if metric == .perplexity, isClassifier { throw EvaluationError.noPerplexity }
+        let scores = try scores(examples, progress: progress)
+        let value =
+            switch metric {
+            case .accuracy: scores.accuracy
+            case .loss: scores.loss
+            case .perplexity: exp(scores.loss)
+            }
+        return Result(metric: metric, value: value, count: scores.count, unit: scores.unit)
+    }
+
+    /// - Throws: `EvaluationError` where data and head do not go together.
+    public func scores(_ examples: [Example], progress: ((Int) -> Void)? = nil) throws -> Scores {
         var (hits, count, loss) = (0, 0, 0.0)
-        var unit = "next tokens"
-        if case .classifier = model.architecture.head { unit = "examples" }
-        if metric == .perplexity, unit == "examples" { throw EvaluationError.noPerplexity }
         for batch in model.architecture.batches(examples.map(\.inputs)) {
             for (number, (kind, scores)) in zip(
                 batch, try scores(ModelInputs(joining: batch.map { examples[$0].inputs })))
@@ -84,15 +102,12 @@ public struct ModelEvaluation: Sendable {
             progress?(batch.upperBound)
         }
         guard count > 0 else { throw EvaluationError.nothingToScore }
-        let mean = loss / Double(count)
-        let value =
-            switch metric {
-            case .accuracy: Double(hits) / Double(count)
-            case .loss: mean
-            case .perplexity: exp(mean)
-            }
-        return Result(metric: metric, value: value, count: count, unit: unit)
+        return Scores(
+            accuracy: Double(hits) / Double(count), loss: loss / Double(count), count: count,
+            unit: isClassifier ? "examples" : "next tokens")
     }
+
+    private var isClassifier: Bool { if case .classifier = model.architecture.head { true } else { false } }
 
     /// One matrix of scores for each example.
     private func scores(_ inputs: ModelInputs) throws -> [(OutputKind, Matrix<Double>)] {

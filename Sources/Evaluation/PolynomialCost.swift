@@ -33,16 +33,8 @@ public struct PolynomialCost: Sendable, Encodable {
             sinks[.output(of: .init(first.weight))] = counter
             counts.append(counter)
         }
-        var error = RelativeDistance()
-        for batch in before.architecture.batches(examples) {
-            let inputs = ModelInputs(joining: Array(examples[batch]))
-            let (a, b) = (try before.single(inputs).values, try after.single(inputs, sinks: sinks).values)
-            for (x, y) in zip(a, b) {
-                for (x, y) in zip(x.elements, y.elements) { error.add(Double(x), Double(y)) }
-            }
-        }
+        outputError = try RelativeDistance(from: before, to: after, on: examples, sinks: sinks).value
         self.examples = examples.count
-        outputError = error.value
         let total = counts.reduce(0) { $0 + $1.total }
         outsideShare = total > 0 ? Double(counts.reduce(0) { $0 + $1.outside }) / Double(total) : 0
     }

@@ -44,8 +44,12 @@ public struct Protector: Sendable {
     ///
     /// Exact elements with powers of two are tried first; where a weight lies so near the smallest or largest number of its type
     /// that a power of two would cost bits, the model is written with signs and permutations alone.
+    ///
+    /// - Parameter changed: given the model with its weights changed, where a method does that, before any lock and before anything
+    ///   is written, and again where that was without powers of two in the end; what it throws ends it all.
     public func protect(
-        _ source: Checkpoint, to path: String, key: SecretKey, options: ProtectionOptions
+        _ source: Checkpoint, to path: String, key: SecretKey, options: ProtectionOptions,
+        changed: (Checkpoint) throws -> Void = { _ in }
     ) throws -> Report {
         try source.checkFitForCopy(resharded: options.maximumShardSize != nil)
         let architecture = try Architecture.resolve(source)
@@ -57,11 +61,13 @@ public struct Protector: Sendable {
         options.nonce = options.nonce ?? ProtectionNonce()
         do {
             return try protect(
-                source, architecture, to: path, key: key, options: options, plan: plan, scalesWereDropped: false)
+                source, architecture, to: path, key: key, options: options, plan: plan, scalesWereDropped: false,
+                changed: changed)
         } catch RewritingError.inexactScaling where options.namesNoCondition {
             let unscaled = try plan.withoutScales(architecture, source)
             return try protect(
-                source, architecture, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true)
+                source, architecture, to: path, key: key, options: options, plan: unscaled, scalesWereDropped: true,
+                changed: changed)
         }
     }
 
@@ -78,7 +84,7 @@ public struct Protector: Sendable {
 
     private func protect(
         _ source: Checkpoint, _ architecture: Architecture, to path: String, key: SecretKey, options: ProtectionOptions,
-        plan: ProtectionPlan, scalesWereDropped: Bool
+        plan: ProtectionPlan, scalesWereDropped: Bool, changed: (Checkpoint) throws -> Void
     ) throws -> Report {
         let folder = try CheckpointWriter.parent(
             ofOutput: path, reading: [source] + [options.base].compactMap(\.self), system: system)
@@ -88,6 +94,7 @@ public struct Protector: Sendable {
         let weights = try ChangedWeights(
             plan.steps, of: source, architecture, options: options, by: derivation, scratch: folder)
         let source = weights?.checkpoint ?? source
+        if weights != nil { try changed(source) }
         let plan = source.restatement == nil ? plan : try plan.restated(in: source)
         let (steps, script) = (plan.steps, plan.script)
         let untied = script.untied.map { UntiedHead($0, in: source) }

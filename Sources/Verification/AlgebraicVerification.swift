@@ -54,18 +54,15 @@ public struct AlgebraicVerification: Sendable {
                 problems.append("\(changes): the function is not the original's")
             }
         }
-        var (displacement, ofMoved) = (TensorSums.none, TensorSums.none)
+        let displacement = Displacement(sums, of: original)
         var byKind: [Site.Kind: TensorSums] = [:]
         // Added up in a fixed order, so that the figures do not depend on threads.
         for name in original.tensors.keys {
-            guard let sums = sums[name] else { continue }
-            displacement.add(sums)
-            if !sums.isSame { ofMoved.add(sums) }
-            if let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
+            if let sums = sums[name], let kind = kinds[name] { byKind[kind, default: .none].add(sums) }
         }
         return VerificationReport(
             family: architecture.family, sites: results, problems: problems, differences: differences,
-            displacement: displacement.ratio, movedDisplacement: ofMoved.ratio,
+            displacement: displacement.all, movedDisplacement: displacement.ofMoved,
             displacementByKind: byKind.mapValues(\.ratio), opaqueParts: architecture.opaqueParts,
             canBeEvaluated: original.tensors.values.allSatisfy { tensor in
                 protected.tensors[tensor.name].map { $0.type == tensor.type && $0.shape == tensor.shape } ?? false

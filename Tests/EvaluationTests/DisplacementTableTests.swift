@@ -96,9 +96,24 @@ import Testing
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
         let rows = lines.filter { $0.hasPrefix("| f32 |") || $0.hasPrefix("| bf16 |") || $0.hasPrefix("| f16 |") }
             .map { $0.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) } }
+        let (locks, changes) = (rows.filter { $0.count == 10 }, rows.filter { $0.count == 12 })
         // Every method in three types, and three more locks: all sites, and the two ways to turn a stream.
-        #expect(rows.count == 3 * (ProtectionMethod.locks.count + 3) && rows.allSatisfy { $0.count == 10 })
-        for row in rows where row.count == 10 && row[8] != "-" {
+        #expect(locks.count == 3 * (ProtectionMethod.locks.count + 3) && locks.count + changes.count == rows.count)
+        // The original, and every method that changes weights.
+        let changing = ["mergeguard", "params --prune", "decoy", "mergebarrier --ffn"]
+        #expect(changes.count > 3 * changing.count)
+        for row in changes where row[10] != "-" {
+            #expect(row[10] == "yes" || row[10] == "by weights alone" && row[1].contains("taylor"), "\(row)")
+            let seen = try #require(row[9].split(separator: " ").first.flatMap { Double($0) })
+            let foretold = try #require(row[8].split(separator: " ").first.flatMap { Double($0) })
+            // One key alone.
+            #expect(seen < 2 * foretold, "\(row)")
+        }
+        for type in ["f32", "bf16", "f16"] {
+            let names = changes.filter { $0[0] == type }.map { $0[1] }
+            #expect(changing.allSatisfy { name in names.contains { $0.hasPrefix(name) } }, "\(type)")
+        }
+        for row in locks where row[8] != "-" {
             #expect(row[8] == "yes", "\(row)")
             #expect(row[1].hasPrefix("lossless") == (row[9] == "bit for bit"), "\(row)")
             let seen = try #require(row[6].split(separator: " ").first.flatMap { Double($0) })

@@ -11,8 +11,12 @@ public struct OutputTensor: Sendable {
 
     public init(_ spec: TensorSpec, _ content: Content) { (self.spec, self.content) = (spec, content) }
 
+    /// A tensor as the checkpoint has it, which may make it when it is asked for.
     public init(copying tensor: TensorRecord, of checkpoint: Checkpoint) {
-        self.init(tensor.spec, .copied(tensor, of: checkpoint))
+        self.init(
+            tensor.spec,
+            checkpoint.makes(tensor)
+                ? .made(ContentProducer(tensor, of: checkpoint)) : .copied(tensor, of: checkpoint))
     }
 
     public var name: String { spec.name }

@@ -93,6 +93,11 @@ extension ModelInputs {
         }
     }
 
+    /// The examples of a file, joined: safetensors where its name ends so, JSON lines else.
+    public init(readingExamples path: String) throws {
+        if path.hasSuffix(".safetensors") { try self.init(reading: path) } else { try self.init(readingLines: path) }
+    }
+
     /// The examples of a file of JSON lines, joined.
     public init(readingLines path: String) throws {
         self.init(joining: try Self.lines(reading: path).map(\.inputs))

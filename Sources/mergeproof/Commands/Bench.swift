@@ -6,7 +6,9 @@ import Foundations
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure time and memory of protection and evaluation, and how far each lock moves the weights.",
-        subcommands: [BenchProtect.self, BenchDisplacement.self, BenchForward.self, BenchMemory.self],
+        subcommands: [
+            BenchProtect.self, BenchDisplacement.self, BenchChanges.self, BenchForward.self, BenchMemory.self,
+        ],
         defaultSubcommand: BenchProtect.self)
 }
 

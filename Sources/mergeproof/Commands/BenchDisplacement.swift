@@ -74,16 +74,8 @@ struct BenchDisplacement: ParsableCommand {
             let inputs = try tokens.read()
             let workFolder = try WorkFolder(in: work, for: "bench")
             defer { workFolder.remove() }
-            let folder = workFolder.path
-            guard let types else { return try measure(source, "as stored", inputs, folder) }
-            return try types.types.flatMap { type in
-                let name = type.rawValue.lowercased()
-                let isStored = source.tensors.values.allSatisfy { !$0.type.isComputable || $0.type == type }
-                if isStored { return try measure(source, name, inputs, folder) }
-                let copy = folder + "/" + name
-                defer { WorkFolder.remove(copy) }
-                try CheckpointWriter().write(.converting(source, to: type), to: copy)
-                return try measure(try Checkpoint(opening: copy), name, inputs, folder)
+            return try measuring([source], in: types, copies: workFolder.path) { models, type in
+                try measure(models[0], type, inputs, workFolder.path)
             }
         }
         if display.json {
@@ -127,7 +119,6 @@ struct BenchDisplacement: ParsableCommand {
                 row.isRestoredBitForBit ? "bit for bit" : "to \(scientific(row.restorationError))",
             ]
         }
-        func line(_ cells: [String]) -> String { "| \(cells.joined(separator: " | ")) |" }
         var remarks: [String] = []
         for entry in entries {
             if entry.measured?.scalesWereDropped == true {
@@ -139,26 +130,7 @@ struct BenchDisplacement: ParsableCommand {
             let sentence = "`\(entry.lock)` is refused: \(PrintableText.line(reason))."
             if !remarks.contains(sentence) { remarks.append(sentence) }
         }
-        return [line(header), line(header.map { _ in "---" })] + rows.map(line)
-            + remarks.flatMap { ["", $0] }
+        return markdownTable(header, rows) + remarks.flatMap { ["", $0] }
             + ["", "\(keys) key\(keys == 1 ? "" : "s") for each lock; OpenBLAS kernels: \(BLASInfo.coreType)."]
     }
-}
-
-/// Element types such as `f32,bf16`.
-struct TypeList: ExpressibleByArgument {
-    private static let names: KeyValuePairs<String, ElementType> = ["f32": .f32, "bf16": .bf16, "f16": .f16]
-
-    let types: [ElementType]
-
-    init?(argument: String) {
-        var types: [ElementType] = []
-        for name in argument.split(separator: ",", omittingEmptySubsequences: false) {
-            guard let known = Self.names.first(where: { $0.key == name }) else { return nil }
-            types.append(known.value)
-        }
-        self.types = types
-    }
-
-    static var allValueStrings: [String] { names.map(\.key) }
 }

@@ -93,15 +93,14 @@ struct Protect: ParsableCommand {
             var options = options(recipe)
             options.adapter = try adapter.map { try LoRAAdapter(opening: $0, for: source) }
             options.base = try (base ?? recipe?.base).map { try openModel($0, including: []) }
-            options.calibration = try (calibration ?? recipe?.calibration).map {
-                $0.hasSuffix(".safetensors") ? try ModelInputs(reading: $0) : try ModelInputs(readingLines: $0)
-            }
+            options.calibration = try (calibration ?? recipe?.calibration).map(ModelInputs.init(readingExamples:))
             try AddressSpace.require(threads: cores.threads)
-            let cost = try ChangeCost(
+            let question = try CostQuestion(
                 of: source, &options, examples: examples, critical: critical, quiet: display.quiet)
             let solving = ProgressBar("assign", of: .share, quiet: display.quiet)
             let bar = ProgressBar("protect", quiet: display.quiet)
             let started = ContinuousClock.now
+            var (cost, measuring) = (ChangeCost?.none, Duration.zero)
             let report = try Protector(
                 notice: { warn("\($0)") },
                 progress: { bar.update(done: $0, of: $1) },
@@ -109,9 +108,11 @@ struct Protect: ParsableCommand {
                     solving.update(done: done, of: all)
                     if done == all { solving.finish() }
                 }
-            ).protect(source, to: output, key: secret, options: options)
+            ).protect(source, to: output, key: secret, options: options) { changed in
+                measuring += try ContinuousClock().measure { cost = try question?.cost(of: changed) }
+            }
             bar.finish()
-            let elapsed = seconds(ContinuousClock.now - started)
+            let elapsed = seconds(ContinuousClock.now - started - measuring)
             for note in report.notes { warn(note) }
             copying.warnOfFiles(in: source)
             for note in try Architecture.resolve(source).notes { warn(note) }

@@ -40,10 +40,39 @@ struct MeasuredLock {
     }
 
     /// What `protect` makes of the words.
-    var options: ProtectionOptions {
-        get throws {
-            let steps = try MethodOptions.parse(["--method"] + words).steps
-            return ProtectionOptions(steps[0], then: Array(steps.dropFirst()))
-        }
+    var options: ProtectionOptions { get throws { try .init(words: words) } }
+}
+
+/// A method that changes weights, alone or below locks, as it is written behind `protect --method`.
+struct MeasuredChange {
+    let words: [String]
+    /// What it is given to look at.
+    let usesBase, isCalibrated: Bool
+
+    private init(_ words: String, usesBase: Bool = true, isCalibrated: Bool = false) {
+        self.words = words.split(separator: " ").map(String.init)
+        (self.usesBase, self.isCalibrated) = (usesBase, isCalibrated)
+    }
+
+    var name: String { (words + (isCalibrated ? ["--calibration"] : [])).joined(separator: " ") }
+    var options: ProtectionOptions { get throws { try .init(words: words) } }
+
+    static let all = [
+        MeasuredChange("mergeguard"),
+        MeasuredChange("mergeguard", isCalibrated: true),
+        MeasuredChange("mergeguard+lossless"),
+        MeasuredChange("params --prune 0.1"),
+        MeasuredChange("decoy", isCalibrated: true),
+        MeasuredChange("decoy+mergelock+params", isCalibrated: true),
+        MeasuredChange("mergebarrier --ffn fit --order 8", usesBase: false, isCalibrated: true),
+        MeasuredChange("mergebarrier --ffn taylor --order 8", usesBase: false, isCalibrated: true),
+    ]
+}
+
+extension ProtectionOptions {
+    /// What `protect` makes of words behind `--method`.
+    fileprivate init(words: [String]) throws {
+        let steps = try MethodOptions.parse(["--method"] + words).steps
+        self.init(steps[0], then: Array(steps.dropFirst()))
     }
 }

@@ -4,14 +4,17 @@ import Evaluation
 import ForwardPass
 import Protections
 
-/// What a changed model costs, and which layers were left alone for its sake.
-struct ChangeCost: Encodable {
-    /// Nil where no examples are given.
-    let scores: ScoreCost?
-    /// Nil where activations stay.
-    let polynomials: PolynomialCost?
+/// What is to be measured of a model before a lock acts on its changed weights, read and checked.
+struct CostQuestion {
+    private let model: Checkpoint
+    /// Nil where none are given.
+    private let examples: [ModelEvaluation.Example]?
+    private let criticalLayers: [Int]
+    /// What polynomials are looked at on; nil where activations stay.
+    private let inputs: [ModelInputs]?
+    private let threads: Int?
 
-    /// Finds critical layers where they are asked for, takes them out of the steps that mask, and measures.
+    /// Finds critical layers where they are asked for, and takes them out of the steps that mask.
     /// - Returns: nil where there is nothing to measure, or nothing to measure it on.
     init?(
         of model: Checkpoint, _ options: inout ProtectionOptions, examples path: String?, critical: Double?, quiet: Bool
@@ -27,24 +30,36 @@ struct ChangeCost: Encodable {
         guard options.steps.contains(where: \.changesWeights) || options.adapter != nil else {
             throw CostError(reason: "--examples measure what changed weights cost, and these methods change none")
         }
-        let read = try path.map { try ModelEvaluation.examples(reading: $0) }
+        let examples = try path.map { try ModelEvaluation.examples(reading: $0) }
         var layers: [Int] = []
-        if let critical, let read, let base = options.base {
+        if let critical, let examples, let base = options.base {
             let bar = ProgressBar("layers", quiet: quiet)
-            layers = try CriticalLayers(of: model, base: base, on: read, threads: options.threads) {
+            layers = try CriticalLayers(of: model, base: base, on: examples, threads: options.threads) {
                 bar.update(done: $0, of: $1)
             }.layers(share: critical)
             bar.finish()
             options.leaveAlone(layers, of: try Architecture.resolve(model).layerCount)
         }
-        let changed = try Protector.changing(model, options)
-        scores = try read.map {
-            try ScoreCost(of: model, changed: changed, on: $0, criticalLayers: layers, threads: options.threads)
-        }
-        let inputs = read?.map(\.inputs) ?? options.calibration?.examples ?? []
-        polynomials =
-            states ? try PolynomialCost(of: model, stated: changed, on: inputs, threads: options.threads) : nil
+        (self.model, self.examples, criticalLayers, threads) = (model, examples, layers, options.threads)
+        inputs = states ? examples?.map(\.inputs) ?? options.calibration?.examples ?? [] : nil
     }
+
+    /// - Parameter changed: the model with its weights changed and no lock.
+    func cost(of changed: Checkpoint) throws -> ChangeCost {
+        ChangeCost(
+            scores: try examples.map {
+                try ScoreCost(of: model, changed: changed, on: $0, criticalLayers: criticalLayers, threads: threads)
+            },
+            polynomials: try inputs.map { try PolynomialCost(of: model, stated: changed, on: $0, threads: threads) })
+    }
+}
+
+/// What a changed model costs, and which layers were left alone for its sake.
+struct ChangeCost: Encodable {
+    /// Nil where no examples are given.
+    let scores: ScoreCost?
+    /// Nil where activations stay.
+    let polynomials: PolynomialCost?
 
     func encode(to encoder: any Encoder) throws {
         try scores?.encode(to: encoder)
@@ -74,13 +89,12 @@ struct ScoreCost: Encodable {
         of model: Checkpoint, changed: Checkpoint, on read: [ModelEvaluation.Example], criticalLayers: [Int],
         threads: Int?
     ) throws {
-        func scores(_ checkpoint: Checkpoint) throws -> (Double, Double, Int) {
-            let evaluation = ModelEvaluation(model: try Model(checkpoint, threads: threads))
-            let accuracy = try evaluation.evaluate(read, .accuracy)
-            return (accuracy.value, try evaluation.evaluate(read, .loss).value, accuracy.count)
+        func scores(_ checkpoint: Checkpoint) throws -> ModelEvaluation.Scores {
+            try ModelEvaluation(model: Model(checkpoint, threads: threads)).scores(read)
         }
-        (accuracy, loss, examples) = try scores(model)
-        (changedAccuracy, changedLoss, _) = try scores(changed)
+        let (before, after) = (try scores(model), try scores(changed))
+        (accuracy, loss, examples) = (before.accuracy, before.loss, before.count)
+        (changedAccuracy, changedLoss) = (after.accuracy, after.loss)
         self.criticalLayers = criticalLayers
     }
 

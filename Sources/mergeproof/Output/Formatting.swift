@@ -32,6 +32,11 @@ func fixed(_ value: Double, _ digits: Int) -> String {
     return "\(sign)\(scaled / Int(factor)).\(String(repeating: "0", count: digits - fraction.count))\(fraction)"
 }
 
+/// A table in Markdown.
+func markdownTable(_ header: [String], _ rows: [[String]]) -> [String] {
+    ([header, header.map { _ in "---" }] + rows).map { "| \($0.joined(separator: " | ")) |" }
+}
+
 /// Lines with columns padded to their widest cell, two spaces apart; the first is flush left, the others flush right.
 func table(_ rows: [[String]]) -> [String] {
     let rows = rows.map { $0.map(PrintableText.line) }
