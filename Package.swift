@@ -55,7 +55,7 @@ let package = Package(
             dependencies: ["Rewriting", "Symmetries", "ForwardPass", "Checkpoints", "CKernels", crypto],
             exclude: ["Polynomials/modeling_mergebarrier.py"], swiftSettings: strict, plugins: ["EmbedTexts"]),
         .target(
-            name: "Merging", dependencies: ["Foundations", "Checkpoints", "Architectures"],
+            name: "Merging", dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "CKernels", collections],
             swiftSettings: strict),
         .target(
             name: "Verification",
@@ -64,7 +64,7 @@ let package = Package(
         .target(name: "Evaluation", dependencies: ["Verification", "Rewriting", crypto], swiftSettings: strict),
         .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging"], swiftSettings: strict),
         .executableTarget(
-            name: "mergeproof", dependencies: ["Evaluation", argumentParser],
+            name: "mergeproof", dependencies: ["Evaluation", "Merging", argumentParser],
             swiftSettings: strict),
 
         // Tests.

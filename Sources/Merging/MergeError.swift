@@ -2,9 +2,14 @@
 public enum MergeError: Error, Sendable, Equatable {
     case noModels
     case missingBase(method: String)
-    case unknownParameter(String, method: String, known: [String])
-    case parameterOutOfRange(String, Double, ClosedRange<Double>)
-    case invalidWeight(path: String, Double)
+    /// Models besides the base.
+    case otherCount(method: String, found: Int, expected: ClosedRange<Int>)
+    case namedTwice(String)
+    case missingParameter(String, method: String, model: String?, tensor: String)
+    case unknownModule(String, known: [String])
+    case severalStacks(path: String, prefixes: [String])
+    case noLayer(path: String, layer: Int)
+    case noLayerCount(path: String, keys: [String])
     /// Two models are none of one architecture.
     case otherArchitecture(path: String, found: String, first: String, expected: String)
     case missingTensor(path: String, tensor: String, first: String)
@@ -13,18 +18,28 @@ public enum MergeError: Error, Sendable, Equatable {
     case otherConstants(path: String, tensor: String, first: String)
     case nonFinite(path: String, tensor: String)
     case overflow(tensor: String, type: String)
+    case directionsCancel(tensor: String)
 }
 
 extension MergeError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .noModels: "nothing to merge: name one model at least"
-        case .missingBase(let method): "the method \(method) needs the base model that the others come from; name it"
-        case .unknownParameter(let name, let method, let known):
-            "parameter \(name): the method \(method) takes \(known.isEmpty ? "none" : known.joined(separator: ", ")); remove it"
-        case .parameterOutOfRange(let name, let value, let range):
-            "parameter \(name) is \(value), expected \(range.lowerBound) to \(range.upperBound); choose a value in this range"
-        case .invalidWeight(let path, let weight): "\(path): weight \(weight) is no finite number; give one"
+        case .missingBase(let method):
+            "the method \(method) needs the base model that the others come from; name it as base_model"
+        case .otherCount(let method, let found, let expected):
+            "the method \(method) merges \(Self.spelled(expected)) besides the base, found \(found); name as many"
+        case .namedTwice(let model): "model \(model) is named twice among those that are merged; name it once"
+        case .missingParameter(let name, let method, let model, let tensor):
+            "parameter \(name) of \(method) is missing for \(model.map { "\($0), " } ?? "")tensor \(tensor); give it to \(model == nil ? "the whole" : "each model"), or without a filter"
+        case .unknownModule(let name, let known):
+            "module \(name) is none of the model's; its modules are \(known.joined(separator: ", ")), and only models with one can be merged by modules"
+        case .severalStacks(let path, let prefixes):
+            "\(path): layers are counted in \(prefixes.isEmpty ? "no place" : prefixes.joined(separator: " and ")); slices are for models with one stack of layers"
+        case .noLayer(let path, let layer):
+            "\(path): layer \(layer) is not there; choose a layer_range that lies inside"
+        case .noLayerCount(let path, let keys):
+            "\(path)/config.json says nowhere how many layers there are (\(keys.joined(separator: ", "))); slices are not for this model"
         case .otherArchitecture(let path, let found, let first, let expected):
             "\(path): architecture \(found), but \(first) is \(expected); merge models of one architecture"
         case .missingTensor(let path, let tensor, let first):
@@ -37,6 +52,15 @@ extension MergeError: CustomStringConvertible {
             "\(path): tensor \(tensor) holds NaN or infinite values; repair the checkpoint"
         case .overflow(let tensor, let type):
             "tensor \(tensor): a merged value does not fit into \(type); choose smaller weights"
+        case .directionsCancel(let tensor):
+            "tensor \(tensor): the weighted directions of the models cancel, so that there is no mean; choose other weights"
         }
+    }
+
+    private static func spelled(_ range: ClosedRange<Int>) -> String {
+        let least = "\(range.lowerBound) model\(range.lowerBound == 1 ? "" : "s")"
+        return range.upperBound == range.lowerBound
+            ? "exactly \(least)"
+            : range.upperBound == .max ? "\(least) or more" : "\(range.lowerBound) to \(range.upperBound) models"
     }
 }

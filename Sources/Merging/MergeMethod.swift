@@ -1,61 +1,131 @@
-/// A way to make the weights of one model out of several's, value by value.
+/// A way to make the weights of one model out of several's, tensor by tensor.
 ///
-/// One file for each; `builtIn` lists them. Names, parameters and defaults are mergekit's.
+/// One file for each, which `builtIn` lists. Names, parameters and defaults are mergekit's where it has the method.
 public struct MergeMethod: Sendable {
-    /// A number that a method takes besides the models' weights.
+    /// A number that a method takes.
     public struct Parameter: Sendable {
+        public enum Kind: Sendable, Equatable {
+            /// 1 is yes and 0 is no.
+            case flag
+            case whole
+            case number
+        }
+
+        /// What it belongs to.
+        public enum Scope: Sendable, Equatable {
+            /// One value for a tensor.
+            case tensor
+            /// One for each model that is merged; the base is none of them where the method sets it apart.
+            case model
+        }
+
         public let name: String
-        public let standard: Double
+        public let kind: Kind
+        public let scope: Scope
+        /// What holds where nothing is said; nil where something must be, or where the method then does without.
+        public let standard: Double?
+        public let isRequired: Bool
         public let range: ClosedRange<Double>
 
-        public init(_ name: String, _ standard: Double, in range: ClosedRange<Double>) {
-            (self.name, self.standard, self.range) = (name, standard, range)
+        private init(
+            _ name: String, _ kind: Kind, _ scope: Scope, _ standard: Double?, isRequired: Bool,
+            _ range: ClosedRange<Double>
+        ) {
+            (self.name, self.kind, self.scope) = (name, kind, scope)
+            (self.standard, self.isRequired, self.range) = (standard, isRequired, range)
         }
+
+        public static func flag(_ name: String, _ standard: Bool) -> Parameter {
+            Parameter(name, .flag, .tensor, standard ? 1 : 0, isRequired: false, 0...1)
+        }
+
+        /// A number that has a value where nothing is said.
+        public static func number(
+            _ name: String, _ standard: Double, in range: ClosedRange<Double>, _ scope: Scope = .tensor,
+            kind: Kind = .number
+        ) -> Parameter { Parameter(name, kind, scope, standard, isRequired: false, range) }
+
+        /// A number that must be given.
+        public static func required(
+            _ name: String, in range: ClosedRange<Double>, _ scope: Scope = .tensor
+        ) -> Parameter { Parameter(name, .number, scope, nil, isRequired: true, range) }
+
+        /// A number that the method can do without.
+        public static func optional(
+            _ name: String, in range: ClosedRange<Double>, _ scope: Scope = .tensor
+        ) -> Parameter { Parameter(name, .number, scope, nil, isRequired: false, range) }
+
+        /// How much a model counts.
+        public static let weight = required("weight", in: -1e9...1e9, .model)
     }
+
+    /// What a base model is to a method.
+    public enum Base: Sendable, Equatable {
+        /// One model like the others.
+        case ignored
+        /// What others are seen from, where there is one.
+        case optional
+        /// What others are seen from; nothing goes without.
+        case required
+    }
+
+    /// What is made at once: tiles hold whole ones of these.
+    public enum Unit: Sendable { case values, rows }
 
     public let name: String
     /// One line, with the formula.
     public let summary: String
     /// Where it was published, as an arXiv id; nil for what is nobody's.
     public let reference: String?
-    /// Whether it merges what models have moved away from a base.
-    public let needsBase: Bool
+    public let base: Base
+    /// How many models it merges besides the base.
+    public let models: ClosedRange<Int>
     public let parameters: [Parameter]
-    /// Fills a tile's output.
-    let combine: @Sendable (MergeTile) -> Void
+    public let unit: Unit
+    /// Looks at a tensor as a whole, and gives what then fills its tiles, in any order and from any thread.
+    let plan: @Sendable (MergeTensor) throws -> MergeKernel
 
     public init(
-        name: String, summary: String, reference: String? = nil, needsBase: Bool, parameters: [Parameter],
-        combine: @escaping @Sendable (MergeTile) -> Void
+        name: String, summary: String, reference: String? = nil, base: Base, models: ClosedRange<Int> = 1...Int.max,
+        parameters: [Parameter], unit: Unit = .values, plan: @escaping @Sendable (MergeTensor) throws -> MergeKernel
     ) {
         (self.name, self.summary, self.reference) = (name, summary, reference)
-        (self.needsBase, self.parameters, self.combine) = (needsBase, parameters, combine)
+        (self.base, self.models, self.parameters) = (base, models, parameters)
+        (self.unit, self.plan) = (unit, plan)
     }
 
     /// Those that are built in.
     public static let builtIn: [MergeMethod] = [
-        .linear,
-        .taskArithmetic,
+        .linear, .taskArithmetic, .slerp, .karcher, .multiSLERP, .modelStock, .nearSwap, .passthrough,
     ]
 }
 
+/// Fills the output of a tile.
+public typealias MergeKernel = @Sendable (MergeTile) -> Void
+
 /// A run of values of one tensor in all models, in f32, and where the merged ones go.
 public struct MergeTile {
-    public let count: Int
+    /// Which of the tensor's values these are, by rows.
+    public let places: Range<Int>
+    /// Those that are merged, in the order in which they were named.
     public let models: [UnsafePointer<Float>]
-    /// One for each model.
-    public let weights: [Float]
-    /// Nil where the method needs none.
+    /// Nil where there is none, or where it is one like the others.
     public let base: UnsafePointer<Float>?
     public let output: UnsafeMutablePointer<Float>
-    let values: [String: Double]
+    let scratch: (Int) -> UnsafeMutablePointer<Float>
 
-    /// The value of one of the method's parameters.
-    public subscript(_ parameter: String) -> Float { Float(values[parameter] ?? 0) }
+    public var count: Int { places.count }
 
-    /// The weights, divided by their sum where `normalize` is not 0; weights that cancel are left as they are.
-    public var effectiveWeights: [Float] {
-        let sum = weights.reduce(0, +)
-        return self["normalize"] != 0 && sum.magnitude >= 1e-8 ? weights.map { $0 / sum } : weights
+    /// One tile for each row, where it has whole ones.
+    public func rows(of columns: Int) -> [MergeTile] {
+        stride(from: 0, to: count, by: max(columns, 1)).map { start in
+            MergeTile(
+                places: places.lowerBound + start..<places.lowerBound + min(start + max(columns, 1), count),
+                models: models.map { $0 + start }, base: base.map { $0 + start }, output: output + start,
+                scratch: { scratch($0) + start })
+        }
     }
+
+    /// Memory for as many values as the tile has, with unspecified content; each slot has its own.
+    public func buffer(_ slot: Int) -> UnsafeMutablePointer<Float> { scratch(slot) }
 }

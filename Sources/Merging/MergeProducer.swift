@@ -1,62 +1,49 @@
 import Checkpoints
 import Foundations
+import Synchronization
 
-/// Makes one tensor of a merged model: widens a tile of every model's, combines them in f32, rounds once.
+/// Makes one tensor of a merged model: looks at the whole of it where its method asks for that, and then tile by tile widens what every model
+/// has, merges in f32 and rounds once.
 final class MergeProducer: TensorProducer {
-    /// Values of a tile: those of a handful of models stay in the second-level cache.
-    private static let tileValues = 1 << 15
-
-    let inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)]
     let tiles: [Range<Int>]
-    private let tensor: TensorSpec
+    private let spec: TensorSpec
     private let method: MergeMethod
-    private let values: [String: Double]
-    private let weights: [Float]
-    private let hasBase: Bool
+    private let tensor: MergeTensor
+    private let planned = Mutex<Result<MergeKernel, any Error>?>(nil)
 
-    init(
-        _ tensor: TensorSpec, method: MergeMethod, values: [String: Double], models: [Merger.Model], base: Checkpoint?
-    ) {
-        (self.tensor, self.method, self.values) = (tensor, method, values)
-        weights = models.map { Float($0.weight) }
-        hasBase = base != nil
-        inputs = (models.map(\.checkpoint) + [base].compactMap(\.self)).compactMap { checkpoint in
-            checkpoint.tensors[tensor.name].map { (checkpoint, $0) }
+    var inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] { tensor.inputs.map { ($0.checkpoint, $0.tensor) } }
+
+    init(_ spec: TensorSpec, _ method: MergeMethod, of tensor: MergeTensor) {
+        (self.spec, self.method, self.tensor) = (spec, method, tensor)
+        let width = spec.type.bitWidth / 8
+        tiles = MergeTensor.runs(of: tensor.count, columns: tensor.columns, method.unit).map {
+            $0.lowerBound * width..<$0.upperBound * width
         }
-        tiles = tensor.tiles(ofValues: Self.tileValues)
     }
 
     func write(_ tile: Range<Int>, into output: UnsafeMutableRawBufferPointer, scratch: WorkerScratch) throws {
-        let width = tensor.type.bitWidth / 8
-        let (start, count) = (tile.lowerBound / width, tile.count / width)
-        let widened = inputs.enumerated().map { number, input in
-            let values = scratch.buffer(number, of: Float.self, count: count)
-            if let bytes = input.checkpoint.bytes(of: input.tensor).baseAddress {
-                input.tensor.type.widen(bytes + start * input.tensor.type.bitWidth / 8, into: values, count)
-            }
-            return UnsafePointer(values)
+        let width = spec.type.bitWidth / 8
+        let places = tile.lowerBound / width..<tile.upperBound / width
+        let kernel = try kernel()
+        for input in tensor.inputs { try input.checkFinite(places) }
+        tensor.read(places, scratch) { tile in
+            kernel(tile)
+            if let target = output.baseAddress { spec.type.narrow(tile.output, into: target, tile.count) }
         }
-        let merged = scratch.buffer(inputs.count, of: Float.self, count: count)
-        method.combine(
-            MergeTile(
-                count: count, models: Array(widened.prefix(weights.count)), weights: weights,
-                base: hasBase ? widened.last : nil, output: merged, values: values))
-        if let target = output.baseAddress { tensor.type.narrow(merged, into: target, count) }
-        try check(output, start, count)
-    }
-
-    private func check(_ output: UnsafeMutableRawBufferPointer, _ start: Int, _ count: Int) throws {
-        for input in inputs {
-            let width = input.tensor.type.bitWidth / 8
-            let read = input.checkpoint.bytes(of: input.tensor)[start * width..<(start + count) * width]
-            if NonFinite.count(in: UnsafeRawBufferPointer(rebasing: read), of: input.tensor.type) > 0 {
-                throw MergeError.nonFinite(path: input.checkpoint.path, tensor: tensor.name)
-            }
-        }
-        if NonFinite.count(in: UnsafeRawBufferPointer(output), of: tensor.type) > 0 {
-            throw MergeError.overflow(tensor: tensor.name, type: tensor.type.rawValue)
+        if NonFinite.count(in: UnsafeRawBufferPointer(output), of: spec.type) > 0 {
+            throw MergeError.overflow(tensor: spec.name, type: spec.type.rawValue)
         }
     }
 
-    func finish() {}
+    /// Planned by whoever needs it first; others wait, so that their threads are free for it.
+    private func kernel() throws -> MergeKernel {
+        try planned.withLock { planned in
+            if let planned { return try planned.get() }
+            let result = Result { try method.plan(tensor) }
+            planned = result
+            return try result.get()
+        }
+    }
+
+    func finish() { planned.withLock { $0 = nil } }
 }

@@ -1,89 +1,126 @@
 import Architectures
 import Checkpoints
+import Foundations
 
 /// Merges models of one architecture, streamed by the same plan and writer as a protection.
 ///
-/// Values are computed in f32 and rounded once to the type of the base, or of the first model where there is none; that one's other files
-/// go along.
+/// Values are computed in f32 and rounded once. The base's other files go along, or the first model's where there is no base. Every tensor of
+/// every model is accounted for: what one has and another lacks, or has in another shape, ends the merge.
 public struct Merger: Sendable {
-    public struct Model: Sendable {
-        public let checkpoint: Checkpoint
-        public let weight: Double
+    private let configuration: MergeConfiguration
+    private let seed: UInt64
+    private let byName: Bool
+    private let threads: Int?
+    private let system: any SystemCalls
+    private let notice: (@Sendable (FileSystemNotice) -> Void)?
+    private let progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)?
 
-        public init(_ checkpoint: Checkpoint, weight: Double) { (self.checkpoint, self.weight) = (checkpoint, weight) }
+    /// - Parameters:
+    ///   - seed: of methods that draw at random.
+    ///   - byName: whether a family that is not known is merged, too: tensor by tensor, by their names.
+    ///   - notice: told once of each promise that the file system makes weaker.
+    ///   - progress: told of bytes that are written.
+    public init(
+        _ configuration: MergeConfiguration, seed: UInt64 = 0, byName: Bool = false, threads: Int? = nil,
+        system: any SystemCalls = PosixSystemCalls(), notice: (@Sendable (FileSystemNotice) -> Void)? = nil,
+        progress: (@Sendable (_ bytesDone: Int, _ bytesInAll: Int) -> Void)? = nil
+    ) {
+        (self.configuration, self.seed, self.byName, self.threads) = (configuration, seed, byName, threads)
+        (self.system, self.notice, self.progress) = (system, notice, progress)
     }
 
-    private let method: MergeMethod
-    private let values: [String: Double]
-    private let writer: CheckpointWriter
-
-    /// - Parameter values: of the method's parameters; the others have their defaults.
-    /// - Throws: `MergeError` for a parameter that the method does not take.
-    public init(
-        _ method: MergeMethod, values: [String: Double] = [:], writer: CheckpointWriter = CheckpointWriter()
-    ) throws(MergeError) {
-        for (name, value) in values {
-            guard let parameter = method.parameters.first(where: { $0.name == name }) else {
-                throw .unknownParameter(name, method: method.name, known: method.parameters.map(\.name))
-            }
-            guard parameter.range.contains(value) else { throw .parameterOutOfRange(name, value, parameter.range) }
-        }
-        self.method = method
-        self.values = Dictionary(method.parameters.map { ($0.name, $0.standard) }) { $1 }.merging(values) { $1 }
-        self.writer = writer
+    /// What was made.
+    public struct Report: Sendable {
+        public let method: String
+        /// In the order in which the configuration names them, the base first.
+        public let models: [String]
+        public let tensors: Int
+        public let bytes: Int
     }
 
     /// Writes the merged model to a new directory.
+    ///
+    /// - Parameter opening: finds a model by its name in the configuration; once for each.
     /// - Throws: `MergeError`, `ArchitectureError` or `CheckpointError`; nothing is left behind.
-    public func merge(_ models: [Model], base: Checkpoint? = nil, to path: String) throws {
-        guard let first = base ?? models.first?.checkpoint, !models.isEmpty else { throw MergeError.noModels }
-        if method.needsBase, base == nil { throw MergeError.missingBase(method: method.name) }
-        if let odd = models.first(where: { !$0.weight.isFinite }) {
-            throw MergeError.invalidWeight(path: odd.checkpoint.path, odd.weight)
-        }
-        try first.checkFitForCopy(resharded: false)
-        for model in models { try Self.check(model.checkpoint, against: first) }
-        if let base { try Self.check(base, against: first) }
-        let plan = try OutputPlan.keepingShards(of: first, dropping: [Checkpoint.manifestName]).making { tensor in
-            guard tensor.type.isComputable else {
-                try Self.checkConstants(tensor, models.map(\.checkpoint), first)
-                return nil
-            }
-            return MergeProducer(
-                tensor, method: method, values: values, models: models, base: method.needsBase ? base : nil)
-        }
-        try writer.write(plan, to: path)
+    @discardableResult
+    public func merge(
+        to path: String, opening: (String) throws -> Checkpoint = { try Checkpoint(opening: $0) }
+    ) throws -> Report {
+        var models: [String: Checkpoint] = [:]
+        for name in configuration.names { models[name] = try opening(name) }
+        let plan = try MergePlan(configuration, models: models, byName: byName)
+        try plan.donor.checkFitForCopy(resharded: plan.isRestacked)
+        let output = try plan.output { try producer(of: $0) }
+        let total = output.tensorFileBytes
+        let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
+        try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(output, to: path)
+        return Report(
+            method: configuration.method.name, models: configuration.names, tensors: plan.items.count,
+            bytes: output.tensorFileBytes)
     }
 
-    /// Every tensor of one is one of the other, of its shape.
-    private static func check(_ model: Checkpoint, against first: Checkpoint) throws {
-        guard model !== first else { return }
-        let (found, expected) = (try Architecture.resolve(model).modelType, try Architecture.resolve(first).modelType)
-        guard found == expected else {
-            throw MergeError.otherArchitecture(path: model.path, found: found, first: first.path, expected: expected)
+    /// - Returns: nil for what is copied.
+    private func producer(of item: MergePlan.Item) throws -> (any TensorProducer)? {
+        guard item.spec.type.isComputable else {
+            try Self.checkConstants(item)
+            return nil
         }
-        for tensor in first.tensors.values {
-            guard let own = model.tensors[tensor.name] else {
-                throw MergeError.missingTensor(path: model.path, tensor: tensor.name, first: first.path)
-            }
-            guard own.shape == tensor.shape, own.type.isComputable == tensor.type.isComputable else {
-                throw MergeError.otherShape(
-                    path: model.path, tensor: tensor.name, found: own.shape, first: first.path, expected: tensor.shape)
-            }
-        }
-        if let extra = model.tensors.keys.first(where: { first.tensors[$0] == nil }) {
-            throw MergeError.missingTensor(path: first.path, tensor: extra, first: model.path)
-        }
+        let method = configuration.method
+        let base = method.base == .ignored ? nil : item.slice.base ?? configuration.base
+        let sources = zip(item.slice.sources, item.inputs).filter { $0.0.model != base }
+        let apart = zip(item.slice.sources, item.inputs).first { $0.0.model == base }?.1
+        let resolver = SettingResolver(configuration, item)
+        let tensor = MergeTensor(
+            item.spec,
+            models: try sources.map { ($0.1, try resolver.settings(of: $0.0, tensor: $0.1.tensor.name)) },
+            base: apart, shared: try resolver.shared(), seed: seed, threads: WorkerThreads.count(threads))
+        return MergeProducer(item.spec, method, of: tensor)
     }
 
-    private static func checkConstants(_ tensor: TensorSpec, _ models: [Checkpoint], _ first: Checkpoint) throws {
-        func bytes(_ checkpoint: Checkpoint) -> UnsafeRawBufferPointer? {
-            checkpoint.tensors[tensor.name].map { checkpoint.bytes(of: $0) }
-        }
-        for model in models {
-            guard let own = bytes(model), let other = bytes(first), own.elementsEqual(other) else {
-                throw MergeError.otherConstants(path: model.path, tensor: tensor.name, first: first.path)
+    /// What is not computed in has to be the same in all models.
+    private static func checkConstants(_ item: MergePlan.Item) throws {
+        guard let first = item.inputs.first else { return }
+        let bytes = first.checkpoint.bytes(of: first.tensor)
+        for input in item.inputs.dropFirst() {
+            guard input.tensor.type == first.tensor.type,
+                input.checkpoint.bytes(of: input.tensor).elementsEqual(bytes)
+            else {
+                throw MergeError.otherConstants(
+                    path: input.checkpoint.path, tensor: input.tensor.name, first: first.checkpoint.path)
             }
         }
+    }
+}
+
+/// What a configuration says of one tensor, in mergekit's order: of a source, its slice, its module, the whole.
+private struct SettingResolver {
+    private let method: MergeMethod
+    private let item: MergePlan.Item
+    private let scopes: [MergeConfiguration.Settings]
+
+    init(_ configuration: MergeConfiguration, _ item: MergePlan.Item) {
+        (method, self.item) = (configuration.method, item)
+        scopes = [item.slice.settings, item.module.settings, configuration.settings]
+    }
+
+    func shared() throws(MergeError) -> MergeSettings { try values(.tensor, scopes, item.spec.name, model: nil) }
+
+    func settings(of source: MergeConfiguration.Source, tensor: String) throws(MergeError) -> MergeSettings {
+        try values(.model, [source.settings] + scopes, tensor, model: source.model)
+    }
+
+    private func values(
+        _ scope: MergeMethod.Parameter.Scope, _ scopes: [MergeConfiguration.Settings], _ tensor: String, model: String?
+    ) throws(MergeError) -> MergeSettings {
+        var values: [String: Double] = [:]
+        for parameter in method.parameters where parameter.scope == scope {
+            let said = scopes.lazy.compactMap { $0[parameter.name] }
+                .compactMap { $0.value(of: tensor, depth: item.depth, as: parameter.kind) }.first
+            values[parameter.name] = said ?? parameter.standard
+            if values[parameter.name] == nil, parameter.isRequired {
+                throw .missingParameter(parameter.name, method: method.name, model: model, tensor: tensor)
+            }
+        }
+        return MergeSettings(values)
     }
 }

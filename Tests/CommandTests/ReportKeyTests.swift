@@ -42,6 +42,11 @@ import Testing
         #expect(
             keys(try report("doctor"))
                 == "version openblas core_type pin pin_below_cpu cpu_vector_bits cores")
+        try Files.write(
+            "merge_method: linear\nmodels: [{model: \(model), parameters: {weight: 1}}]", to: folder("merge.yml"))
+        #expect(
+            keys(try report("merge", folder("merge.yml"), "-o", folder("merged")))
+                == "output method models tensors bytes seconds")
         let verify = try report("verify", model, locked)
         #expect(
             keys(verify)

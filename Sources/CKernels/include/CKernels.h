@@ -91,7 +91,8 @@ void mp_add_squares_f64(mp_f64 *sum, const mp_f64 *x, size_t n);
 
 // Parts of a forward pass, in place unless there is a dst. sigmoid(x) = 1 / (1 + exp(-alpha x)); quick_gelu = x sigmoid(x).
 // softmax takes one further logit into its sum where sink is not NULL. normalize: (x - mean) scale gain + bias, each of the
-// two last perhaps NULL. turn_pairs: rotates n pairs (a[i stride], b[i stride]). jitter: adds uniform noise of half an ulp to
+// two last perhaps NULL. add_difference: x += alpha (y - z).
+// turn_pairs: rotates n pairs (a[i stride], b[i stride]). jitter: adds uniform noise of half an ulp to
 // either side, of a format whose ulp at one and smallest normal value are given.
 void mp_silu_f32(float *x, size_t n);
 void mp_sigmoid_f32(float *x, size_t n, float alpha);
@@ -101,6 +102,7 @@ void mp_gelu_f32(float *x, size_t n);
 void mp_gelu_tanh_f32(float *x, size_t n);
 void mp_multiply_f32(float *x, const float *y, size_t n);
 void mp_add_f32(float *x, const float *y, size_t n, float alpha);
+void mp_add_difference_f32(float *x, const float *y, const float *z, size_t n, float alpha);
 void mp_softmax_f32(float *x, size_t n, const float *sink);
 float mp_sum_f32(const float *x, size_t n);
 float mp_sum_of_squares_f32(const float *x, size_t n, float mean);

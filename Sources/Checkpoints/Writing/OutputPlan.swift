@@ -18,6 +18,16 @@ public struct OutputPlan: Sendable {
         let mode: mode_t
         /// The shard of `source` whose header this file repeats byte for byte.
         public let mirroredShard: Int?
+
+        /// The same with other contents for some tensors.
+        func replacing(_ tensor: (TensorSpec) throws -> OutputTensor?) rethrows -> File {
+            let placements = try placements.map { placement in
+                try tensor(placement.tensor.spec).map { Placement(tensor: $0, offset: placement.offset) } ?? placement
+            }
+            return File(
+                name: name, header: header, placements: placements, size: size, mode: mode,
+                mirroredShard: mirroredShard)
+        }
     }
 
     /// A small file whose content is made here; it takes the place of a sidecar of the same name.
@@ -82,7 +92,7 @@ public struct OutputPlan: Sendable {
         self.generated = generated
     }
 
-    private init(_ plan: OutputPlan, files: [File]) {
+    init(_ plan: OutputPlan, files: [File]) {
         (source, sidecars, generated) = (plan.source, plan.sidecars, plan.generated)
         self.files = files
     }
@@ -93,14 +103,7 @@ public struct OutputPlan: Sendable {
         OutputPlan(
             self,
             files: try files.map { file in
-                let placements = try file.placements.map { placement in
-                    guard let producer = try producer(placement.tensor.spec) else { return placement }
-                    return Placement(
-                        tensor: OutputTensor(placement.tensor.spec, .made(producer)), offset: placement.offset)
-                }
-                return File(
-                    name: file.name, header: file.header, placements: placements, size: file.size, mode: file.mode,
-                    mirroredShard: file.mirroredShard)
+                try file.replacing { spec in try producer(spec).map { OutputTensor(spec, .made($0)) } }
             })
     }
 
@@ -140,9 +143,19 @@ public struct OutputPlan: Sendable {
         _ source: Checkpoint, maximumShardSize: Int, adding generated: [Generated] = [],
         dropping dropped: Set<String> = [], tensors: [TensorRecord] = []
     ) -> OutputPlan {
+        resharded(
+            source, (source.tensors.values + tensors).map { OutputTensor(copying: $0, of: source) },
+            maximumShardSize: maximumShardSize, adding: generated, dropping: dropped)
+    }
+
+    /// The same of any tensors, with the source's other files.
+    package static func resharded(
+        _ source: Checkpoint, _ tensors: [OutputTensor], maximumShardSize: Int, adding generated: [Generated] = [],
+        dropping dropped: Set<String> = []
+    ) -> OutputPlan {
         var groups: [[OutputTensor]] = [[]]
         var filled = 0
-        for tensor in (source.tensors.values + tensors).map({ OutputTensor(copying: $0, of: source) }) {
+        for tensor in tensors {
             if filled > 0, filled + tensor.byteCount > maximumShardSize {
                 groups.append([])
                 filled = 0

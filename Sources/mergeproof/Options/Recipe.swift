@@ -15,11 +15,7 @@ struct Recipe {
     private(set) var allowsNonFinite = false
 
     init(reading path: String) throws {
-        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
-        else { throw RecipeError(path: path, reason: "cannot be read as text") }
-        do { try self.init(YAMLValue(parsing: text)) } catch let fault as YAMLFault {
-            throw RecipeError(path: path, reason: "\(fault)")
-        }
+        self = try DocumentError.naming(path) { try Recipe(YAMLValue(parsing: $0)) }
     }
 
     private init(_ root: YAMLValue) throws {
@@ -121,8 +117,17 @@ struct Recipe {
     }
 }
 
-/// A recipe that can't be followed.
-struct RecipeError: Error, CustomStringConvertible {
+/// A document that can't be followed.
+struct DocumentError: Error, CustomStringConvertible {
     let path, reason: String
     var description: String { "\(path): \(reason)" }
+
+    /// What `body` makes of a file's text; faults that it finds name the file.
+    static func naming<Value>(_ path: String, _ body: (String) throws -> Value) throws -> Value {
+        guard let data = FileManager.default.contents(atPath: path), let text = String(data: data, encoding: .utf8)
+        else { throw DocumentError(path: path, reason: "cannot be read as text") }
+        do { return try body(text) } catch let fault as YAMLFault {
+            throw DocumentError(path: path, reason: "\(fault)")
+        }
+    }
 }
