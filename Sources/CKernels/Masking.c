@@ -62,10 +62,6 @@ CLONES size_t mp_count_equal(const float *x, size_t n, uint32_t bits) {
         }                                                                                                                \
     }
 
-CLONES void mp_add_difference_f32(float *x, const float *y, const float *z, size_t n, float alpha) {
-    for (size_t i = 0; i < n; i++) x[i] += alpha * (y[i] - z[i]);
-}
-
 MP_MASK(bf16, uint16_t, mp_u16, float, widen_bf16, DOUBLE_TO_bf16)
 MP_MASK(f16, uint16_t, mp_u16, float, widen_f16, DOUBLE_TO_f16)
 MP_MASK(f32, float, mp_f32, float, SAME, (float))

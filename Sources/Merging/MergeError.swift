@@ -19,6 +19,10 @@ public enum MergeError: Error, Sendable, Equatable {
     case nonFinite(path: String, tensor: String)
     case overflow(tensor: String, type: String)
     case directionsCancel(tensor: String)
+    /// An entry that is drawn with density ± epsilon.
+    case noProbability(tensor: String, density: Double, epsilon: Double)
+    /// The model that is to be rebuilt.
+    case noTask(Double, models: Int)
 }
 
 extension MergeError: CustomStringConvertible {
@@ -54,6 +58,10 @@ extension MergeError: CustomStringConvertible {
             "tensor \(tensor): a merged value does not fit into \(type); choose smaller weights"
         case .directionsCancel(let tensor):
             "tensor \(tensor): the weighted directions of the models cancel, so that there is no mean; choose other weights"
+        case .noProbability(let tensor, let density, let epsilon):
+            "tensor \(tensor): density \(density) ± epsilon \(epsilon) leaves the numbers between 0 and 1; choose a smaller epsilon"
+        case .noTask(let task, let models):
+            "task \(task) is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
         }
     }
 

@@ -97,6 +97,9 @@ public struct MergeMethod: Sendable {
     /// Those that are built in.
     public static let builtIn: [MergeMethod] = [
         .linear, .taskArithmetic, .slerp, .karcher, .multiSLERP, .modelStock, .nearSwap, .passthrough,
+        .ties, .dareLinear, .dareTIES, .della, .dellaLinear, .breadcrumbs, .breadcrumbsTIES,
+        .sce, .arceeFusion, .nuSLERP, .ram, .ramPlusTL,
+        .magMax, .emr, .tallMask, .consensus, .mdmOC, .keepOne,
     ]
 }
 

@@ -57,8 +57,9 @@ struct MergePlan {
         }
     }
 
-    /// The slice with the base among its sources, as mergekit adds it.
+    /// The slice with the base among its sources: mergekit adds it, but not to slices of layers that a method merges without.
     private func completed(_ slice: MergeConfiguration.Slice) -> MergeConfiguration.Slice {
+        if configuration.method.base == .ignored, slice.sources.contains(where: { $0.layers != nil }) { return slice }
         guard let base = slice.base ?? configuration.base, !slice.sources.contains(where: { $0.model == base })
         else { return slice }
         let added = MergeConfiguration.Source(base, layers: slice.sources.first?.layers)
@@ -146,7 +147,7 @@ struct MergePlan {
         guard prefixes.count == 1, let prefix = prefixes.first else {
             throw MergeError.severalStacks(path: donor.path, prefixes: prefixes)
         }
-        let slices = module.slices.map { configuration.method.base == .ignored ? $0 : completed($0) }
+        let slices = module.slices.map(completed)
         let suffixes = OrderedSet(tensors.compactMap { LayerName($0.name)?.suffix })
         var (before, behind): ([Item], [Item]) = ([], [])
         for tensor in tensors where LayerName(tensor.name) == nil {

@@ -31,6 +31,8 @@ final class MergeProducer: TensorProducer {
             if let target = output.baseAddress { spec.type.narrow(tile.output, into: target, tile.count) }
         }
         if NonFinite.count(in: UnsafeRawBufferPointer(output), of: spec.type) > 0 {
+            // What a method found in the whole tensor may have been no number somewhere else.
+            for input in tensor.inputs { try input.checkFinite(0..<tensor.count) }
             throw MergeError.overflow(tensor: spec.name, type: spec.type.rawValue)
         }
     }

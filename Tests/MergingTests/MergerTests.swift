@@ -172,7 +172,8 @@ import Testing
         let slices: [MergeConfiguration.Slice] = [
             .init([.init(a, layers: 0..<2)]), .init([.init(b, layers: 0..<1)]), .init([.init(b, layers: 1..<2)]),
         ]
-        try Merger(.init(.passthrough, modules: [.init(slices)])).merge(to: folder("s"))
+        // A base gives the other files, and is no source here.
+        try Merger(.init(.passthrough, modules: [.init(slices)], base: a)).merge(to: folder("s"))
         let stacked = try Checkpoint(opening: folder("s"))
         #expect(try stacked.layerCount == 4)
         let sources = [(a, 0), (a, 1), (b, 0), (b, 1)]

@@ -91,7 +91,7 @@ void mp_add_squares_f64(mp_f64 *sum, const mp_f64 *x, size_t n);
 
 // Parts of a forward pass, in place unless there is a dst. sigmoid(x) = 1 / (1 + exp(-alpha x)); quick_gelu = x sigmoid(x).
 // softmax takes one further logit into its sum where sink is not NULL. normalize: (x - mean) scale gain + bias, each of the
-// two last perhaps NULL. add_difference: x += alpha (y - z).
+// two last perhaps NULL.
 // turn_pairs: rotates n pairs (a[i stride], b[i stride]). jitter: adds uniform noise of half an ulp to
 // either side, of a format whose ulp at one and smallest normal value are given.
 void mp_silu_f32(float *x, size_t n);
@@ -102,7 +102,6 @@ void mp_gelu_f32(float *x, size_t n);
 void mp_gelu_tanh_f32(float *x, size_t n);
 void mp_multiply_f32(float *x, const float *y, size_t n);
 void mp_add_f32(float *x, const float *y, size_t n, float alpha);
-void mp_add_difference_f32(float *x, const float *y, const float *z, size_t n, float alpha);
 void mp_softmax_f32(float *x, size_t n, const float *sink);
 float mp_sum_f32(const float *x, size_t n);
 float mp_sum_of_squares_f32(const float *x, size_t n, float mean);
@@ -161,5 +160,43 @@ void mp_withdraw_f64(mp_f64 *dst, const mp_f64 *own, const mp_f64 *base, const f
 void mp_replace_16(mp_u16 *dst, const mp_u16 *own, const mp_u16 *base, const float *importance, size_t n, uint32_t least);
 void mp_replace_32(mp_f32 *dst, const mp_f32 *own, const mp_f32 *base, const float *importance, size_t n, uint32_t least);
 void mp_replace_64(mp_f64 *dst, const mp_f64 *own, const mp_f64 *base, const float *importance, size_t n, uint32_t least);
+
+// Merging. Task vectors are differences x - y of a model and its base in f32.
+// What stays of one, 0 elsewhere: keep_between, where the bits of its magnitude lie in [least, end); keep_below, where what is there
+// already lies below an end; keep_by, where the bits of another magnitude are least or more; keep_agreeing, elected values where it has
+// their sign. add_difference: x += alpha (y - z). sum_distances, sum_magnitudes: sums of |x - y| and |x| in f64.
+void mp_add_difference_f32(float *x, const float *y, const float *z, size_t n, float alpha);
+void mp_task_vector_f32(float *dst, const float *x, const float *y, size_t n);
+void mp_keep_between_f32(float *dst, const float *x, const float *y, size_t n, uint32_t least, uint32_t end);
+void mp_keep_below_f32(float *dst, const float *x, const float *y, size_t n, float end);
+void mp_keep_by_f32(float *dst, const float *x, const float *y, const float *importance, size_t n, uint32_t least);
+void mp_keep_agreeing_f32(float *dst, const float *elected, const float *x, const float *y, size_t n);
+double mp_sum_distances_f32(const float *x, const float *y, size_t n);
+double mp_sum_magnitudes_f32(const float *x, size_t n);
+// The rank of each magnitude from 0 up, the first of equal ones first; work holds n values, n < 2^32. thresholds: draws -= low + rank step.
+void mp_rank_magnitudes(uint32_t *ranks, const float *x, size_t n, uint32_t *work);
+void mp_thresholds_f32(float *draws, const uint32_t *ranks, size_t n, float low, float step);
+// Of count vectors: the sign of sum votes[m] v[m] is elected, + for 0, and of those whose own vote has it
+// out = base + lambda sum shares[m] v[m] / d, d = max(sum weights[m], least) where normalize is set, 1 where that vanishes.
+void mp_elect_f32(float *out, const float *base, const float *const *vectors, const float *votes, const float *shares, const float *weights,
+                  size_t count, size_t n, int normalize, float least, float lambda);
+// Of the task vectors of count models, by entry. variances: of the population. average_present: base + their mean over those with
+// |t| > epsilon, times factors[m] where one alone has it; count_present adds up how many entries each of them shares and has alone.
+// largest: base + lambda times that of the largest magnitude, the first of equal ones. unify: the largest magnitude among those with the sign
+// of the sum. localize: base + s, s = lambda times the sum, where least or more of those from first to end have |t| >= share |s - t|.
+void mp_variances_f32(float *dst, const float *const *models, const float *base, size_t count, size_t n);
+void mp_average_present_f32(float *out, const float *const *models, const float *base, const float *factors, size_t count, size_t n,
+                            float epsilon);
+void mp_count_present_f32(uint64_t *shared, uint64_t *unique, const float *const *models, const float *base, size_t count, size_t n,
+                          float epsilon);
+void mp_largest_f32(float *out, const float *const *models, const float *base, size_t count, size_t n, float lambda);
+void mp_unify_f32(float *dst, const float *const *models, const float *base, size_t count, size_t n);
+void mp_localize_f32(float *out, const float *const *models, const float *base, size_t count, size_t n, float lambda, float share,
+                     size_t first, size_t end, uint32_t least);
+// sum p ln(p / q), p = softmax(x) + epsilon, q = softmax(y) + epsilon, in f64. fuse: x where the importance is least or more, else the base.
+double mp_divergence_f32(const float *x, const float *y, size_t n, double epsilon);
+void mp_fuse_f32(float *out, const float *model, const float *base, const float *importance, size_t n, float least);
+// out[i] += shares[i] (x[i] - y[i]); y may be NULL.
+void mp_add_column_shares_f32(float *out, const float *x, const float *y, const float *shares, size_t n);
 
 #endif
