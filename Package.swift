@@ -58,13 +58,16 @@ let package = Package(
             name: "Merging", dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "CKernels", collections],
             swiftSettings: strict),
         .target(
+            name: "Alignment", dependencies: ["Protections", "Rewriting", "Symmetries", "Checkpoints"],
+            swiftSettings: strict),
+        .target(
             name: "Verification",
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Verification", "Rewriting", crypto], swiftSettings: strict),
-        .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging"], swiftSettings: strict),
+        .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging", "Alignment"], swiftSettings: strict),
         .executableTarget(
-            name: "mergeproof", dependencies: ["Evaluation", "Merging", argumentParser],
+            name: "mergeproof", dependencies: ["Evaluation", "Merging", "Alignment", argumentParser],
             swiftSettings: strict),
 
         // Tests.
@@ -88,7 +91,9 @@ let package = Package(
             name: "ProtectionsTests", dependencies: ["Protections", "Rewriting", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "MergingTests", dependencies: ["Merging", "TestSupport"], swiftSettings: strict),
+            name: "MergingTests", dependencies: ["Merging", "CKernels", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "AlignmentTests", dependencies: ["Alignment", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),

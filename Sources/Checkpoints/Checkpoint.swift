@@ -97,7 +97,7 @@ public final class Checkpoint: Sendable {
     package init(_ base: Checkpoint, making source: any TensorSource, restatedAs restatement: Restatement? = nil) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, index) = (base.entries, base.folders, base.mode, base.index)
-        (memory, made, self.restatement) = (base.memory, MadeTensors(source), restatement)
+        (memory, made, self.restatement) = (base.memory, MadeTensors(source, over: base.made), restatement)
         config = restatement?.config ?? base.config
         let added = restatement?.tensors.map { ($0.record.name, $0.record) } ?? []
         tensors = base.tensors.merging(added) { $1 }
@@ -110,7 +110,7 @@ public final class Checkpoint: Sendable {
     }
 
     /// Whether a tensor is made when it is asked for, and not stored.
-    func makes(_ tensor: TensorRecord) -> Bool { made?.source.makes(tensor.name) == true }
+    func makes(_ tensor: TensorRecord) -> Bool { made?.makes(tensor.name) == true }
 
     /// A tensor's bytes as they are stored, in the mapping or in memory; valid while the checkpoint lives.
     public func bytes(of tensor: TensorRecord) -> UnsafeRawBufferPointer {

@@ -1,6 +1,7 @@
 /// One import for a program that protects, verifies, restores or evaluates models.
 ///
 /// Everything public of the rooms is visible through this module; no name is its own.
+@_exported import Alignment
 @_exported import Architectures
 @_exported import Checkpoints
 @_exported import Evaluation

@@ -3,7 +3,7 @@ import LinearAlgebra
 import Symmetries
 
 /// Makes the tensors that a script acts on. Protecting, restoring and undoing what an attack has found are the same act with other elements.
-public struct Rewriter {
+public struct Rewriter: Sendable {
     private let script: EditScript
     private let source: Checkpoint
     private let elements: ElementCache

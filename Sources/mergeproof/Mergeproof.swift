@@ -20,7 +20,8 @@ struct Mergeproof: ParsableCommand {
         version: version,
         subcommands: [
             Inspect.self, Keygen.self, Protect.self, Restore.self, Adapt.self, Verify.self, Receipts.self,
-            Merge.self, Evaluate.self, Generate.self, Outputs.self, Families.self, Doctor.self, Demo.self, Bench.self,
+            Merge.self, Attack.self, Evaluate.self, Generate.self, Outputs.self, Families.self, Doctor.self, Demo.self,
+            Bench.self,
         ])
 
     /// Ends with `_exit`: what is printed is out already, and OpenBLAS's own end waits for threads that may never come.

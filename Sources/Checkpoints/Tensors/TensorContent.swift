@@ -40,12 +40,17 @@ final class MadeTensors: Sendable {
     private static let kept = 2
 
     let source: any TensorSource
+    /// What makes the others, where they are made, too.
+    private let beneath: MadeTensors?
     private let slots = Mutex<[String: Slot]>([:])
     private let latest = Mutex<[TensorContent]>([])
 
-    init(_ source: any TensorSource) { self.source = source }
+    init(_ source: any TensorSource, over beneath: MadeTensors?) { (self.source, self.beneath) = (source, beneath) }
+
+    func makes(_ name: String) -> Bool { source.makes(name) || beneath?.makes(name) == true }
 
     func content(of tensor: TensorRecord) -> TensorContent {
+        if !source.makes(tensor.name), let beneath { return beneath.content(of: tensor) }
         let slot = slots.withLock { slots in
             if let slot = slots[tensor.name] { return slot }
             let slot = Slot()

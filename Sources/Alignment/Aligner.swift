@@ -1,0 +1,164 @@
+import Architectures
+import Checkpoints
+import Foundations
+import LinearAlgebra
+import Rewriting
+import Symmetries
+import Synchronization
+
+/// Aligns a protected model to its public base: finds the element of every site and undoes it, from the outside in.
+///
+/// Residual streams first, whose channels the tables of tokens tell; then experts by their routers, heads by their circuits, and within what lies where
+/// the base's does every head, pair and hidden channel. No key, no manifest and no data are looked at.
+public struct Aligner: Sendable {
+    private let method: AlignmentMethod
+    private let threads: Int
+    private let progress: (@Sendable (_ done: Int, _ all: Int) -> Void)?
+
+    /// - Parameter progress: told of sites whose elements are found, of all.
+    public init(
+        _ method: AlignmentMethod, threads: Int? = nil, progress: (@Sendable (_ done: Int, _ all: Int) -> Void)? = nil
+    ) {
+        (self.method, self.progress) = (method, progress)
+        self.threads = WorkerThreads.count(threads)
+    }
+
+    /// What was found.
+    public struct Report: Sendable {
+        /// By site, in the order in which they were found.
+        public let sites: [Site]
+        public let estimates: [String: Estimate]
+
+        /// The mean over the sites of a kind.
+        public func agreement(_ kind: Site.Kind) -> Double? {
+            let found = sites.filter { $0.kind == kind }.compactMap { estimates[$0.path]?.agreement }
+            return found.isEmpty ? nil : found.reduce(0, +) / Double(found.count)
+        }
+    }
+
+    /// Writes the protected model in the base's coordinates to a new directory.
+    /// - Throws: `AlignmentError` where base and model do not go together.
+    @discardableResult
+    public func align(_ protected: Checkpoint, to base: Checkpoint, writing path: String) throws -> Report {
+        let (aligned, report) = try aligned(protected, to: base)
+        try CheckpointWriter(threads: threads).write(
+            .keepingShards(of: aligned, dropping: [Checkpoint.manifestName]), to: path)
+        return report
+    }
+
+    /// The aligned model, whose tensors are made when they are asked for, and what was found.
+    public func aligned(_ protected: Checkpoint, to base: Checkpoint) throws -> (Checkpoint, Report) {
+        BLASThreads.use(1)
+        let architecture = try Architecture.resolve(protected)
+        try Self.check(protected, against: base)
+        let stages = Self.stages(of: architecture)
+        let all = stages.reduce(0) { $0 + $1.count }
+        var model = protected
+        var (sites, estimates): ([Site], [String: Estimate]) = ([], [:])
+        for stage in stages where !stage.isEmpty {
+            let found = try estimate(stage, architecture, base, model, done: sites.count, of: all)
+            sites += stage
+            estimates.merge(found) { $1 }
+            for (part, elements) in undoing(stage, found) {
+                model = Checkpoint(
+                    model, making: try EditedWeights(EditScript(part, of: model), of: model, undoing: elements))
+            }
+        }
+        return (model, Report(sites: sites, estimates: estimates))
+    }
+
+    /// From the outside in: what is undone first is what acted last.
+    private static func stages(of architecture: Architecture) -> [[Site]] {
+        let (outer, heads) = (architecture.outerSites, architecture.headSites)
+        return [
+            outer.filter { $0.kind == .residual },
+            outer.filter { $0.kind == .experts },
+            heads.filter { $0.path.hasSuffix(".heads") },
+            heads.filter { !$0.path.hasSuffix(".heads") },
+            architecture.sites,
+        ]
+    }
+
+    private func estimate(
+        _ stage: [Site], _ architecture: Architecture, _ base: Checkpoint, _ model: Checkpoint, done: Int, of all: Int
+    ) throws -> [String: Estimate] {
+        let estimator = SiteEstimator(method: method, base: base, protected: model)
+        let heads = HeadMatcher(architecture.sites, base: base, protected: model)
+        let found = Mutex<[String: Estimate]>([:])
+        let progress = progress
+        try WorkerThreads.forEach(stage.count, threads: threads) { number, _ in
+            let site = stage[number]
+            let estimate =
+                switch site.kind {
+                case .heads: try heads.estimate(site)
+                case .experts: try estimator.estimate(site.keeping { $0.part == .router })
+                case .residual: try estimator.estimate(Self.tables(of: site, in: architecture))
+                default: try estimator.estimate(site)
+                }
+            let count = found.withLock { found in
+                found[site.path] = estimate
+                return found.count
+            }
+            progress?(done + count, all)
+        }
+        return found.withLock(\.self)
+    }
+
+    /// What is undone of a stage, one after the other: all at once, or, where each side of a site has an element of its own, both sides.
+    private func undoing(_ stage: [Site], _ found: [String: Estimate]) -> [([Site], EstimatedElements)] {
+        let split = stage.filter { found[$0.path]?.dual != nil }
+        guard !split.isEmpty else { return [(stage, EstimatedElements(estimates: found))] }
+        let whole = stage.filter { found[$0.path]?.dual == nil }
+        return [
+            (whole + split.map { $0.keeping { $0.representation != .dual } }, EstimatedElements(estimates: found)),
+            (
+                split.map { $0.keeping { $0.representation == .dual } },
+                EstimatedElements(estimates: found, ofDuals: true)
+            ),
+        ]
+    }
+
+    /// What tells the channels of a stream and nothing else acts on: the tables of tokens and the gains of norms.
+    private static func tables(of site: Site, in architecture: Architecture) -> Site {
+        let acted = Set(
+            (architecture.sites + architecture.headSites + architecture.expertSites).flatMap { $0.slices.map(\.tensor) }
+        )
+        return site.keeping { !acted.contains($0.tensor) }
+    }
+
+    private static func check(_ protected: Checkpoint, against base: Checkpoint) throws(AlignmentError) {
+        for tensor in protected.tensors.values where tensor.type.isComputable {
+            guard let other = base.tensors[tensor.name] else { continue }
+            guard other.shape == tensor.shape else {
+                throw .otherShape(
+                    path: base.path, tensor: tensor.name, found: other.shape, expected: tensor.shape)
+            }
+        }
+        if !protected.tensors.keys.contains(where: { base.tensors[$0] != nil }) {
+            throw .nothingInCommon(path: base.path, other: protected.path)
+        }
+    }
+}
+
+extension Site {
+    /// The same with some of its slices.
+    func keeping(_ isKept: (Slice) -> Bool) -> Site {
+        Site(
+            path: path, kind: kind, layer: layer, group: group, slices: slices.filter(isKept), exchanges: exchanges)
+    }
+}
+
+/// What can stop an alignment.
+public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible {
+    case otherShape(path: String, tensor: String, found: [Int], expected: [Int])
+    case nothingInCommon(path: String, other: String)
+
+    public var description: String {
+        switch self {
+        case .otherShape(let path, let tensor, let found, let expected):
+            "\(path): tensor \(tensor) has shape \(found), expected \(expected); give the base that the protected model was trained from"
+        case .nothingInCommon(let path, let other):
+            "\(path) and \(other) have no tensor of one name; give the base that the protected model was trained from"
+        }
+    }
+}
