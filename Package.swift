@@ -58,7 +58,7 @@ let package = Package(
             name: "Merging", dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "CKernels", collections],
             swiftSettings: strict),
         .target(
-            name: "Alignment", dependencies: ["Protections", "Rewriting", "Symmetries", "Checkpoints"],
+            name: "Alignment", dependencies: ["Rewriting", "Symmetries", "Checkpoints"],
             swiftSettings: strict),
         .target(
             name: "Verification",
@@ -93,7 +93,7 @@ let package = Package(
         .testTarget(
             name: "MergingTests", dependencies: ["Merging", "CKernels", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "AlignmentTests", dependencies: ["Alignment", "TestSupport"], swiftSettings: strict),
+            name: "AlignmentTests", dependencies: ["Alignment", "Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "ForwardPassTests", dependencies: ["ForwardPass", "Evaluation", "CKernels", "TestSupport"],
             swiftSettings: strict),

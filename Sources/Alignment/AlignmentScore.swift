@@ -1,6 +1,3 @@
-import Architectures
-import Checkpoints
-import Protections
 import Symmetries
 
 /// How near estimates come to what acted, which only the key tells.
@@ -16,17 +13,17 @@ public struct AlignmentScore: Sendable, Encodable {
     }
 
     /// By kind, over the sites that the protection acted on.
-    /// - Throws: `ProtectionError` where the key is another one, or the model was not protected.
+    /// - Parameter acted: what `Protector.elements(of:key:)` says.
     public static func all(
-        of report: Aligner.Report, against key: SecretKey, in protected: Checkpoint
-    ) throws -> [Site.Kind: AlignmentScore] {
+        of report: Aligner.Report, against acted: [(site: Site, element: Element)]
+    ) -> [Site.Kind: AlignmentScore] {
         var sums: [Site.Kind: (right: Int, places: Int, square: Double, sites: Int)] = [:]
-        for (site, element) in try Protector.elements(of: protected, key: key) {
+        for (site, element) in acted {
             guard let estimate = report.estimates[site.path]?.element else { continue }
             var sum = sums[site.kind] ?? (0, 0, 0, 0)
-            if case .monomial(let acted) = element, case .monomial(let found) = estimate {
-                sum.right += zip(acted.source, found.source).count { $0 == $1 }
-                sum.places += acted.dimension
+            if case .monomial(let own) = element, case .monomial(let found) = estimate {
+                sum.right += zip(own.source, found.source).count { $0 == $1 }
+                sum.places += own.dimension
             } else if let rest = estimate.inverse.composed(after: element) {
                 sum.square += rest.distanceFromIdentity
                 sum.sites += 1

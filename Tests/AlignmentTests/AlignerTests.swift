@@ -65,7 +65,9 @@ import Testing
         let before = try distance(protected, own)
         #expect(before > 0.5)
         #expect(try distance(aligned, own) < 0.03)
-        for (kind, score) in try AlignmentScore.all(of: report, against: Self.key, in: protected) {
+        for (kind, score) in AlignmentScore.all(
+            of: report, against: try Protector.elements(of: protected, key: Self.key))
+        {
             #expect(score.permutationShare ?? 1 == 1, "\(kind)")
             #expect(score.error ?? 0 < 0.05, "\(kind)")
         }

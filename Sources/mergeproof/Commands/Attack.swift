@@ -33,6 +33,9 @@ struct Attack: ParsableCommand {
 
     @OptionGroup var display: OutputOptions
 
+    /// What was trained a little lies nearer to its base.
+    private static let leastAgreement = 0.7
+
     private struct Kind: Encodable {
         let kind: String
         let sites: Int
@@ -49,7 +52,7 @@ struct Attack: ParsableCommand {
     func run() throws {
         try reportingErrors {
             let (model, origin) = (try openModel(protected), try openModel(base, including: []))
-            let key = try scoreAgainst.map(KeyOption.read)
+            let acted = try scoreAgainst.map { try Protector.elements(of: model, key: KeyOption.read($0)) }
             try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("align", of: .share, quiet: display.quiet)
             let started = ContinuousClock.now
@@ -57,13 +60,18 @@ struct Attack: ParsableCommand {
                 .align(model, to: origin, writing: output)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
-            let scores = try key.map { try AlignmentScore.all(of: report, against: $0, in: model) }
+            let scores = acted.map { AlignmentScore.all(of: report, against: $0) }
             let kinds = Site.Kind.allCases.compactMap { kind in
                 report.agreement(kind).map { agreement in
                     Kind(
                         kind: kind.rawValue, sites: report.sites.count { $0.kind == kind }, agreement: agreement,
                         score: scores?[kind])
                 }
+            }
+            for kind in kinds where kind.agreement < Self.leastAgreement {
+                warn(
+                    "\(kind.kind): agreement \(fixed(kind.agreement, 2)) after alignment; this is not the base that the model was trained from, or something acted that is not undone yet, such as a turned residual stream"
+                )
             }
             if display.json {
                 try print(json: Result(output: output, method: method.method.name, sites: kinds, seconds: elapsed))
