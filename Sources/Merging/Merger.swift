@@ -1,5 +1,6 @@
 import Architectures
 import Checkpoints
+import Foundation
 import Foundations
 
 /// Merges models of one architecture, streamed by the same plan and writer as a protection.
@@ -36,7 +37,12 @@ public struct Merger: Sendable {
         public let models: [String]
         public let tensors: Int
         public let bytes: Int
+        /// What is to be known of the models, one sentence each.
+        public let notes: [String]
     }
+
+    /// Files that say which token has which row of a table.
+    private static let vocabularies = ["tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"]
 
     /// Writes the merged model to a new directory.
     ///
@@ -56,7 +62,21 @@ public struct Merger: Sendable {
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(output, to: path)
         return Report(
             method: configuration.method.name, models: configuration.names, tensors: plan.items.count,
-            bytes: output.tensorFileBytes)
+            bytes: output.tensorFileBytes, notes: Self.notes(models.values.sorted { $0.path < $1.path }, plan.donor))
+    }
+
+    /// Vocabularies that are not the donor's: rows of tables may then belong to other tokens.
+    private static func notes(_ models: [Checkpoint], _ donor: Checkpoint) -> [String] {
+        func files(_ model: Checkpoint) -> Set<String> {
+            Set(model.sidecars.map(\.relativePath)).intersection(vocabularies)
+        }
+        return models.flatMap { model in
+            files(model).intersection(files(donor)).sorted().filter { name in
+                !FileManager.default.contentsEqual(atPath: "\(model.path)/\(name)", andPath: "\(donor.path)/\(name)")
+            }.map { name in
+                "\(model.path)/\(name) is another than \(donor.path)'s, which goes along: where tokens have other numbers there, rows of different tokens were merged"
+            }
+        }
     }
 
     /// - Returns: nil for what is copied.

@@ -227,6 +227,20 @@ import Testing
         }
     }
 
+    /// Another vocabulary is told of: its rows may be other tokens'.
+    @Test func otherVocabulariesAreTold() throws {
+        let (a, b) = (try scaled("a", by: 1), try scaled("b", by: 2))
+        for (path, text) in [(a, "{}"), (b, "{ }")] {
+            try Files.write(text, to: path + "/tokenizer.json")
+            try Files.write("one", to: path + "/vocab.txt")
+        }
+        let notes = try Merger(.init(.linear, [weighted(a, 1), weighted(b, 1)])).merge(to: folder("m")).notes
+        #expect(notes.count == 1 && notes[0].hasPrefix("\(b)/tokenizer.json is another"))
+        #expect(try Files.read(folder("m") + "/tokenizer.json") == Files.read(a + "/tokenizer.json"))
+        try Files.write("{}", to: b + "/tokenizer.json")
+        #expect(try Merger(.init(.linear, [weighted(a, 1), weighted(b, 1)])).merge(to: folder("n")).notes.isEmpty)
+    }
+
     /// What a family's description does not know is merged by names where that is asked for, and refused else.
     @Test func unknownFamiliesAreMergedByName() throws {
         func stranger(_ name: String) throws -> String {

@@ -50,6 +50,7 @@ struct Merge: ParsableCommand {
             .merge(to: output) { try openModel($0, including: []) }
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
+            for note in report.notes { warn(note) }
             if display.json {
                 try print(
                     json: Result(
