@@ -12,6 +12,15 @@ public struct Estimate: Sendable {
 
 /// A way to find the element of a site from the base's weights and the protected ones.
 public struct AlignmentMethod: Sendable {
+    /// Which sides of a site are looked at.
+    enum Anchor: Sendable {
+        case both
+        /// What a block reads: values, keys, gates and up.
+        case input
+        /// What it writes, and queries.
+        case output
+    }
+
     public let name: String
     /// One line, with the formula.
     public let summary: String
@@ -20,9 +29,19 @@ public struct AlignmentMethod: Sendable {
     let linear: @Sendable (_ sides: Sides) throws -> InvertibleMatrix
     /// Whether both sides of a site are told from each other, so that what is recovered computes what the protected model computes.
     public let keepsFunction: Bool
+    let anchor: Anchor
+
+    init(
+        name: String, summary: String, reference: String? = nil,
+        linear: @escaping @Sendable (_ sides: Sides) throws -> InvertibleMatrix, keepsFunction: Bool = true,
+        anchor: Anchor = .both
+    ) {
+        (self.name, self.summary, self.reference) = (name, summary, reference)
+        (self.linear, self.keepsFunction, self.anchor) = (linear, keepsFunction, anchor)
+    }
 
     /// Those that are built in.
-    public static let builtIn: [AlignmentMethod] = [.coupled, .procrustes, .aga]
+    public static let builtIn: [AlignmentMethod] = [.coupled, .reverse, .reverseOutput, .procrustes, .aga]
 }
 
 /// Both sides of a site whose element is sought: the protected model's rows and the base's.

@@ -30,9 +30,9 @@ struct SiteEstimator {
         switch group {
         case .generalLinear, .orthogonal: return .linear(try method.linear(sides))
         case .torus(let pairing), .torusPhases(let pairing), .pairSigns(let pairing), .pairScales(let pairing):
-            return .torus(Self.torus(pairing, group, sides))
+            return .torus(Self.torus(pairing, group, sides.anchored(method.anchor)))
         case .monomial(_, let scales):
-            return .monomial(try Self.monomial(scales, sides, moved, moved0))
+            return .monomial(try monomial(scales, sides, moved, moved0))
         case .product(let factors):
             var (elements, start) = ([Element](), 0)
             for factor in factors {
@@ -77,12 +77,15 @@ struct SiteEstimator {
     }
 
     /// The assignment of channels with the largest sum of cosines, and of each its sign and size.
-    private static func monomial(
+    private func monomial(
         _ scales: Group.ChannelScales, _ sides: Sides, _ moved: Matrix<Double>, _ moved0: Matrix<Double>
     ) throws -> Monomial {
         let count = max(sides.left.rows, moved.rows)
-        let signed = cosines(sides.left, sides.left0) + cosines(sides.right, sides.right0)
-        let plain = cosines(moved, moved0)
+        // Sides that are not looked at tell no places; sizes are told by both.
+        let seen = sides.anchored(method.anchor)
+        let signed = Self.cosines(seen.left, seen.left0) + Self.cosines(seen.right, seen.right0)
+        let none = Matrix<Double>(rows: count, columns: count, repeating: 0)
+        let plain = method.anchor == .output && seen.right.columns > 0 ? none : Self.cosines(moved, moved0)
         let hasSigns = scales == .signs || scales == .signed
         var costs = Matrix<Float>(rows: count, columns: count, repeating: 0)
         for i in 0..<count {
@@ -174,6 +177,16 @@ extension Element {
 }
 
 extension Sides {
+    /// With the side that is not looked at empty, unless there is no other.
+    fileprivate func anchored(_ anchor: AlignmentMethod.Anchor) -> Sides {
+        let none = Matrix<Double>(rows: left.rows, columns: 0, elements: [])
+        switch anchor {
+        case .input where left.columns > 0: return Sides(left: left, right: none, left0: left0, right0: none)
+        case .output where right.columns > 0: return Sides(left: none, right: right, left0: none, right0: right0)
+        default: return self
+        }
+    }
+
     /// One side as if it were all there is.
     fileprivate var first: Sides { alone(left, left0) }
     fileprivate var second: Sides { alone(right, right0) }

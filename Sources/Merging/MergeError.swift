@@ -61,7 +61,7 @@ extension MergeError: CustomStringConvertible {
         case .noProbability(let tensor, let density, let epsilon):
             "tensor \(tensor): density \(density) ± epsilon \(epsilon) leaves the numbers between 0 and 1; choose a smaller epsilon"
         case .noTask(let task, let models):
-            "task \(task) is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
+            "task \(task == task.rounded() ? "\(Int(exactly: task) ?? 0)" : "\(task)") is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
         }
     }
 

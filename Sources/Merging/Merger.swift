@@ -72,11 +72,23 @@ public struct Merger: Sendable {
         }
         return models.flatMap { model in
             files(model).intersection(files(donor)).sorted().filter { name in
-                !FileManager.default.contentsEqual(atPath: "\(model.path)/\(name)", andPath: "\(donor.path)/\(name)")
+                let paths = (own: "\(model.path)/\(name)", donor: "\(donor.path)/\(name)")
+                if FileManager.default.contentsEqual(atPath: paths.own, andPath: paths.donor) { return false }
+                guard name == "tokenizer.json", let own = tokens(in: paths.own) else { return true }
+                return own != tokens(in: paths.donor)
             }.map { name in
                 "\(model.path)/\(name) is another than \(donor.path)'s, which goes along: where tokens have other numbers there, rows of different tokens were merged"
             }
         }
+    }
+
+    /// The tokens of a tokenizer.json with their numbers, whatever else it says; nil for what is none.
+    private static func tokens(in path: String) -> [JSONValue]? {
+        guard let data = FileManager.default.contents(atPath: path),
+            let root = try? JSONDocument(parsing: Array(data)).root, let vocabulary = root["model"]?["vocab"]
+        else { return nil }
+        let added = root["added_tokens"]?.array ?? []
+        return [vocabulary] + added.flatMap { [$0["id"] ?? .null, $0["content"] ?? .null] }
     }
 
     /// - Returns: nil for what is copied.

@@ -80,11 +80,28 @@ import Testing
     func theBaseItselfComesBack(name: String) throws {
         let own = try Checkpoint(opening: Fixtures.path(name))
         let protected = try protect(own, [.mergelock])
-        for method in [AlignmentMethod.coupled, .aga] {
+        for method in [AlignmentMethod.coupled, .reverse, .reverseOutput, .aga] {
             let (aligned, report) = try Aligner(method).aligned(protected, to: own)
             #expect(try distance(aligned, own) < 1e-5, "\(method.name)")
             #expect(report.estimates.values.allSatisfy { $0.agreement > 1 - 1e-9 })
         }
+    }
+
+    /// What is left of a decoy's correlation tells the element to a fit in the other direction, on what was not decoyed.
+    @Test func decoysAreSeenFromTheBase() throws {
+        let (own, base) = try EditableModel.withBase("gpt2", .f32, in: folder)
+        var options = ProtectionOptions(StepOptions(method: .decoy), then: [StepOptions(method: .mergelock)])
+        (options.nonce, options.writesCard, options.base) = (.zero, false, base)
+        options.calibration = ModelInputs(
+            tokens: (0..<60).map { start in (0..<24).map { (start * 31 + $0 * $0 * 7) % 50 } })
+        _ = try Protector.unsynchronized.protect(own, to: folder("p"), key: Self.key, options: options)
+        let protected = try Checkpoint(opening: folder("p"))
+        func error(_ method: AlignmentMethod) throws -> Double {
+            let report = try Aligner(method).aligned(protected, to: base).1
+            let acted = try Protector.elements(of: protected, key: Self.key)
+            return try #require(AlignmentScore.all(of: report, against: acted)[.valueOutput]?.error)
+        }
+        #expect(try error(.coupled) > 2 * error(.reverseOutput))
     }
 
     /// Orthogonal elements are found by an orthogonal fit, others by halves.

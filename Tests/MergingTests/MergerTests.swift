@@ -230,14 +230,20 @@ import Testing
     /// Another vocabulary is told of: its rows may be other tokens'.
     @Test func otherVocabulariesAreTold() throws {
         let (a, b) = (try scaled("a", by: 1), try scaled("b", by: 2))
-        for (path, text) in [(a, "{}"), (b, "{ }")] {
+        func tokenizer(_ tokens: String, length: Int) -> String {
+            """
+            {"truncation": \(length), "added_tokens": [{"id": 2, "content": "end"}], "model": {"vocab": {\(tokens)}}}
+            """
+        }
+        for (path, text) in [(a, tokenizer("\"x\": 0", length: 8)), (b, tokenizer("\"x\": 1", length: 8))] {
             try Files.write(text, to: path + "/tokenizer.json")
             try Files.write("one", to: path + "/vocab.txt")
         }
         let notes = try Merger(.init(.linear, [weighted(a, 1), weighted(b, 1)])).merge(to: folder("m")).notes
         #expect(notes.count == 1 && notes[0].hasPrefix("\(b)/tokenizer.json is another"))
         #expect(try Files.read(folder("m") + "/tokenizer.json") == Files.read(a + "/tokenizer.json"))
-        try Files.write("{}", to: b + "/tokenizer.json")
+        // How it cuts texts is no vocabulary.
+        try Files.write(tokenizer("\"x\": 0", length: 9), to: b + "/tokenizer.json")
         #expect(try Merger(.init(.linear, [weighted(a, 1), weighted(b, 1)])).merge(to: folder("n")).notes.isEmpty)
     }
 

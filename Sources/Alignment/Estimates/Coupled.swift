@@ -6,7 +6,6 @@ extension AlignmentMethod {
     public static let coupled = AlignmentMethod(
         name: "coupled",
         summary: "one element for both sides of a site by least squares, T: min a·‖T L - L₀‖² + b·‖R - Tᵀ R₀‖²",
-        reference: nil,
         linear: { sides in
             var (left, right) = (sides.left, sides.right)
             let (left0, right0) = (sides.left0, sides.right0)
@@ -22,7 +21,7 @@ extension AlignmentMethod {
                 right = try step.inverse().transposed * right
             }
             return try InvertibleMatrix(undoing: total)
-        }, keepsFunction: true)
+        })
 
     /// X with `P·X + X·Q = C` for symmetric P and Q: in the coordinates of their eigenvectors each entry is divided by a sum of eigenvalues.
     private static func sylvester(

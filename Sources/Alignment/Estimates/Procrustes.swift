@@ -5,7 +5,6 @@ extension AlignmentMethod {
     public static let procrustes = AlignmentMethod(
         name: "procrustes",
         summary: "the nearest orthogonal element of both sides: A = U·Vᵀ of a·L L₀ᵀ + b·R R₀ᵀ = U S Vᵀ",
-        reference: nil,
         linear: { sides in
             let cross =
                 (sides.left * sides.left0.transposed) * (1 / (sides.left.frobeniusNorm * sides.left0.frobeniusNorm))
@@ -14,5 +13,5 @@ extension AlignmentMethod {
             let (u, _, vt) = try cross.svd()
             let matrix = u * vt
             return InvertibleMatrix(matrix: matrix, inverse: matrix.transposed, condition: 1)
-        }, keepsFunction: true)
+        })
 }

@@ -68,9 +68,10 @@ struct Attack: ParsableCommand {
                         score: scores?[kind])
                 }
             }
-            for kind in kinds where kind.agreement < Self.leastAgreement {
+            let far = kinds.filter { $0.agreement < Self.leastAgreement }.map { "\($0.kind) \(fixed($0.agreement, 2))" }
+            if !far.isEmpty {
                 warn(
-                    "\(kind.kind): agreement \(fixed(kind.agreement, 2)) after alignment; this is not the base that the model was trained from, or something acted that is not undone yet, such as a turned residual stream"
+                    "the base tells little of what lies at \(far.joined(separator: ", ")) after alignment: it is another model's, or a residual stream was turned, or weights were changed before the lock"
                 )
             }
             if display.json {
