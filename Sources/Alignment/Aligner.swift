@@ -50,7 +50,7 @@ public struct Aligner: Sendable {
     public func aligned(_ protected: Checkpoint, to base: Checkpoint) throws -> (Checkpoint, Report) {
         BLASThreads.use(1)
         let architecture = try Architecture.resolve(protected)
-        try Self.check(protected, against: base)
+        try Self.check(protected, against: base, architecture)
         let stages = Self.stages(of: architecture)
         let all = stages.reduce(0) { $0 + $1.count }
         var model = protected
@@ -92,7 +92,9 @@ public struct Aligner: Sendable {
                 switch site.kind {
                 case .heads: try heads.estimate(site)
                 case .experts: try estimator.estimate(site.keeping { $0.part == .router })
-                case .residual: try estimator.estimate(Self.tables(of: site, in: architecture))
+                case .residual:
+                    try estimator.estimate(
+                        Self.tables(of: site, in: architecture).keeping { base.tensors[$0.tensor] != nil })
                 default: try estimator.estimate(site)
                 }
             let count = found.withLock { found in
@@ -126,16 +128,34 @@ public struct Aligner: Sendable {
         return site.keeping { !acted.contains($0.tensor) }
     }
 
-    private static func check(_ protected: Checkpoint, against base: Checkpoint) throws(AlignmentError) {
+    /// Nothing is estimated of weights that are no numbers, or that the base does not have.
+    private static func check(
+        _ protected: Checkpoint, against base: Checkpoint, _ architecture: Architecture
+    ) throws(AlignmentError) {
+        if !protected.tensors.keys.contains(where: { base.tensors[$0] != nil }) {
+            throw .nothingInCommon(path: base.path, other: protected.path)
+        }
+        let sites = architecture.sites + architecture.headSites + architecture.expertSites
+        for name in Set(sites.flatMap { $0.slices.map(\.tensor) }).sorted() {
+            guard base.tensors[name] != nil else {
+                throw .missingTensor(path: base.path, tensor: name, other: protected.path)
+            }
+            for model in [protected, base] {
+                guard let tensor = model.tensors[name] else { continue }
+                let content = model.content(of: tensor)
+                defer { withExtendedLifetime(content) {} }
+                if NonFinite.count(in: content.bytes, of: tensor.type) > 0 {
+                    throw .nonFinite(path: model.path, tensor: name)
+                }
+                model.releasePages(of: tensor)
+            }
+        }
         for tensor in protected.tensors.values where tensor.type.isComputable {
             guard let other = base.tensors[tensor.name] else { continue }
             guard other.shape == tensor.shape else {
                 throw .otherShape(
                     path: base.path, tensor: tensor.name, found: other.shape, expected: tensor.shape)
             }
-        }
-        if !protected.tensors.keys.contains(where: { base.tensors[$0] != nil }) {
-            throw .nothingInCommon(path: base.path, other: protected.path)
         }
     }
 }
@@ -152,6 +172,10 @@ extension Site {
 public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible {
     case otherShape(path: String, tensor: String, found: [Int], expected: [Int])
     case nothingInCommon(path: String, other: String)
+    case missingTensor(path: String, tensor: String, other: String)
+    case nonFinite(path: String, tensor: String)
+    /// What the base's weights tell of a site is no element.
+    case noElement(site: String, reason: String)
 
     public var description: String {
         switch self {
@@ -159,6 +183,12 @@ public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible 
             "\(path): tensor \(tensor) has shape \(found), expected \(expected); give the base that the protected model was trained from"
         case .nothingInCommon(let path, let other):
             "\(path) and \(other) have no tensor of one name; give the base that the protected model was trained from"
+        case .missingTensor(let path, let tensor, let other):
+            "\(path): tensor \(tensor) is missing, which \(other) holds; give the base that the protected model was trained from"
+        case .nonFinite(let path, let tensor):
+            "\(path): tensor \(tensor) holds NaN or infinite values; repair the checkpoint"
+        case .noElement(let site, let reason):
+            "site \(site): the base's weights tell no element (\(reason)); another method may find one"
         }
     }
 }

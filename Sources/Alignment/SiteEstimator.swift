@@ -9,7 +9,14 @@ struct SiteEstimator {
     let base: Checkpoint
     let protected: Checkpoint
 
+    /// - Throws: `AlignmentError.noElement` where what is to be inverted cannot be.
     func estimate(_ site: Site) throws -> Estimate {
+        do { return try found(site) } catch let error as LinearAlgebraError {
+            throw AlignmentError.noElement(site: site.path, reason: "\(error)")
+        }
+    }
+
+    private func found(_ site: Site) throws -> Estimate {
         let (own, before) = (SiteRows(site, in: protected), SiteRows(site, in: base))
         let sides = Sides(left: own.direct, right: own.dual, left0: before.direct, right0: before.dual)
         guard !method.keepsFunction else {

@@ -143,6 +143,28 @@ import Testing
         #expect(throws: AlignmentError.nothingInCommon(path: other.path, other: own.path)) {
             try Aligner(.coupled).aligned(own, to: other)
         }
+        let tensor = "model.layers.0.self_attn.v_proj.weight"
+        var model = try EditableModel(reading: own.path)
+        try model.edit(tensor) { $0[3] = .infinity }
+        let odd = try Checkpoint(opening: try model.write(to: folder("odd")))
+        for (protected, base) in [(odd, own), (own, odd)] {
+            #expect(throws: AlignmentError.nonFinite(path: odd.path, tensor: tensor)) {
+                try Aligner(.coupled).aligned(protected, to: base)
+            }
+        }
+        model.tensors.removeAll { $0.name == tensor }
+        let less = try Checkpoint(opening: try model.write(to: folder("less")))
+        #expect(throws: AlignmentError.missingTensor(path: less.path, tensor: tensor, other: own.path)) {
+            try Aligner(.coupled).aligned(own, to: less)
+        }
+        var empty = try EditableModel(reading: Fixtures.path("gpt2"))
+        for name in empty.tensors.map(\.name) where name.contains("attn") {
+            try empty.edit(name) { for i in $0.indices { $0[i] = 0 } }
+        }
+        let blank = try Checkpoint(opening: try empty.write(to: folder("blank")))
+        for method in AlignmentMethod.builtIn where method.name != "procrustes" {
+            #expect(throws: AlignmentError.self, "\(method.name)") { try Aligner(method).aligned(other, to: blank) }
+        }
         let mistral = try Checkpoint(opening: Fixtures.path("phi3"))
         #expect(throws: AlignmentError.self) { try Aligner(.coupled).aligned(mistral, to: own) }
     }
