@@ -103,6 +103,17 @@ public final class Checkpoint: Sendable {
         tensors = base.tensors.merging(added) { $1 }
     }
 
+    /// A model of which only config.json and the tensors' names, types and shapes are known: for what looks at no values.
+    package init(_ base: Checkpoint, describing specs: [TensorSpec], config: JSONDocument) {
+        (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, [], base.system)
+        (entries, folders, mode, index) = (base.entries, base.folders, base.mode, nil)
+        (memory, made, restatement, self.config) = (nil, nil, nil, config)
+        let records = specs.map { spec in
+            TensorRecord(name: spec.name, type: spec.type, shape: spec.shape, shard: -1, dataRange: 0..<0)
+        }
+        tensors = OrderedDictionary(records.map { ($0.name, $0) }) { $1 }
+    }
+
     /// A tensor's bytes, which may be made now.
     package func content(of tensor: TensorRecord) -> TensorContent {
         if let made, makes(tensor) { return made.content(of: tensor) }

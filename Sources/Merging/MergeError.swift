@@ -10,6 +10,8 @@ public enum MergeError: Error, Sendable, Equatable {
     case severalStacks(path: String, prefixes: [String])
     case noLayer(path: String, layer: Int)
     case noLayerCount(path: String, keys: [String])
+    /// What layers make where they are stacked is no model of the family.
+    case noStack(path: String, reason: String)
     /// Two models are none of one architecture.
     case otherArchitecture(path: String, found: String, first: String, expected: String)
     case missingTensor(path: String, tensor: String, first: String)
@@ -44,6 +46,8 @@ extension MergeError: CustomStringConvertible {
             "\(path): layer \(layer) is not there; choose a layer_range that lies inside"
         case .noLayerCount(let path, let keys):
             "\(path)/config.json says nowhere how many layers there are (\(keys.joined(separator: ", "))); slices are not for this model"
+        case .noStack(let path, let reason):
+            "layers stacked so make no model that can be read, with config.json as \(path) has it and their number changed: \(reason); choose other slices"
         case .otherArchitecture(let path, let found, let first, let expected):
             "\(path): architecture \(found), but \(first) is \(expected); merge models of one architecture"
         case .missingTensor(let path, let tensor, let first):

@@ -1,3 +1,4 @@
+import Architectures
 import Checkpoints
 import Foundations
 
@@ -20,8 +21,10 @@ extension MergePlan {
         let tensors = items.compactMap { made[$0.spec.name] }
         let dropped: Set = [Checkpoint.manifestName]
         if let stacked {
+            let config = try config(stacked)
+            if let config { try checkStack(tensors.map(\.spec), config) }
             return .resharded(
-                donor, tensors, maximumShardSize: Self.shardSize, adding: try [config(stacked)].compactMap(\.self),
+                donor, tensors, maximumShardSize: Self.shardSize, adding: [config].compactMap(\.self),
                 dropping: dropped)
         }
         let isRetyped = tensors.contains { $0.spec.type != donor.tensors[$0.name]?.type }
@@ -30,20 +33,32 @@ extension MergePlan {
         }
     }
 
+    /// Layers that stand elsewhere may be none that the family has there, as where their place says which have experts.
+    private func checkStack(_ specs: [TensorSpec], _ config: OutputPlan.Generated) throws {
+        guard !isByName else { return }
+        do {
+            _ = try Architecture.resolve(
+                Checkpoint(donor, describing: specs, config: JSONDocument(parsing: config.bytes)))
+        } catch let error as ArchitectureError {
+            throw MergeError.noStack(path: donor.path, reason: "\(error)")
+        }
+    }
+
     /// config.json with as many layers as there are, and what it says of each of them.
     private func config(_ stacked: [Int]) throws(MergeError) -> OutputPlan.Generated? {
         guard let root = donor.config?.root.object else { return nil }
-        guard let key = Self.layerKeys.first(where: { root[$0]?.int != nil }), let count = root[key]?.int else {
+        let keys = Self.layerKeys.filter { root[$0]?.int != nil }
+        guard let count = keys.first.flatMap({ root[$0]?.int }) else {
             throw .noLayerCount(path: donor.path, keys: Self.layerKeys)
         }
         var members = root
         for member in root.members {
-            guard let list = member.value.array, list.count == count, stacked.allSatisfy(list.indices.contains) else {
-                continue
-            }
+            guard member.key.contains("layer"), let list = member.value.array, list.count == count,
+                stacked.allSatisfy(list.indices.contains)
+            else { continue }
             members[member.key] = .array(stacked.map { list[$0] })
         }
-        members[key] = .int(stacked.count)
+        for key in keys { members[key] = .int(stacked.count) }
         if let type = configuration.outputType { members = OutputPlan.naming(type, in: members) }
         return OutputPlan.Generated(
             name: "config.json", bytes: Array((JSONValue.object(members).serialized(indented: true) + "\n").utf8))

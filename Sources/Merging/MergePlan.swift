@@ -22,12 +22,13 @@ struct MergePlan {
     /// For each layer of the output, which of the donor's is its first source's; nil where all are as they were.
     private(set) var stacked: [Int]?
     let configuration: MergeConfiguration
+    let isByName: Bool
     private let models: [String: Checkpoint]
 
     /// - Parameter byName: whether models of families that are not known are merged.
     init(_ configuration: MergeConfiguration, models: [String: Checkpoint], byName: Bool) throws {
         guard let name = configuration.names.first, let donor = models[name] else { throw MergeError.noModels }
-        (self.configuration, self.models, self.donor) = (configuration, models, donor)
+        (self.configuration, self.models, self.donor, isByName) = (configuration, models, donor, byName)
         if !byName { try checkArchitectures() }
         for module in configuration.modules {
             for slice in module.slices { try checkCounts(slice) }

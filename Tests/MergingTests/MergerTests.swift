@@ -190,6 +190,36 @@ import Testing
         }
     }
 
+    /// Where a layer's place says what it is, others may not stand there; every key that counts layers follows, and no other list.
+    @Test func stacksAreModels() throws {
+        for fixture in ["jamba", "qwen3_next", "modernbert"] {
+            let path = Fixtures.path(fixture)
+            let count = try Checkpoint(opening: path).layerCount
+            let slices: [MergeConfiguration.Slice] = [
+                .init([.init(path, layers: 0..<count)]), .init([.init(path, layers: 0..<1)]),
+            ]
+            let error = #expect(throws: MergeError.self) {
+                try Merger(.init(.passthrough, modules: [.init(slices)])).merge(to: folder("out"))
+            }
+            guard case .noStack? = error else {
+                Issue.record("\(fixture): \(String(describing: error))")
+                continue
+            }
+            #expect(!Files.exists(folder("out")))
+        }
+        let doubled = try variant("doubled", of: "gpt2") {
+            $0.config["num_hidden_layers"] = .int(2)
+            $0.config["eos_token_id"] = .array([.int(1), .int(2)])
+        }
+        let slices: [MergeConfiguration.Slice] = [
+            .init([.init(doubled, layers: 0..<2)]), .init([.init(doubled, layers: 1..<2)]),
+        ]
+        try Merger(.init(.passthrough, modules: [.init(slices)])).merge(to: folder("three"))
+        let stacked = try Checkpoint(opening: folder("three"))
+        #expect(stacked.config?["n_layer"]?.int == 3 && stacked.config?["num_hidden_layers"]?.int == 3)
+        #expect(stacked.config?["eos_token_id"]?.array?.count == 2)
+    }
+
     @Test func whatDoesNotFitIsRefused() throws {
         let source = Fixtures.path("llama")
         func refuses(_ error: MergeError, _ models: [MergeConfiguration.Source], by method: MergeMethod = .linear) {
