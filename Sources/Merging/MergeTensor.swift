@@ -35,8 +35,7 @@ public struct MergeTensor: Sendable {
     public var columns: Int { shape.last ?? 1 }
     public var hasBase: Bool { inputs.count > modelCount }
 
-    /// What was said of the tensor, or the default; nil where there is none.
-    public subscript(optional parameter: String) -> Double? { shared[parameter] }
+    /// What was said of the tensor, or the default; 0 where there is none.
     public subscript(parameter: String) -> Double { shared[parameter] ?? 0 }
     public subscript(isSet flag: String) -> Bool { shared[flag] == 1 }
 
