@@ -65,10 +65,9 @@ let package = Package(
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Verification", "Rewriting", crypto], swiftSettings: strict),
-        .target(name: "MergeproofKit", dependencies: ["Evaluation", "Merging", "Alignment"], swiftSettings: strict),
-        .executableTarget(
-            name: "mergeproof", dependencies: ["Evaluation", "Merging", "Alignment", argumentParser],
-            swiftSettings: strict),
+        .target(name: "Auditing", dependencies: ["Evaluation", "Merging", "Alignment"], swiftSettings: strict),
+        .target(name: "MergeproofKit", dependencies: ["Auditing"], swiftSettings: strict),
+        .executableTarget(name: "mergeproof", dependencies: ["Auditing", argumentParser], swiftSettings: strict),
 
         // Tests.
         .target(
@@ -102,6 +101,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "AuditingTests", dependencies: ["Auditing", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "CommandTests", dependencies: ["mergeproof", "LibraryExample", "Evaluation", "TestSupport"],
             swiftSettings: strict),

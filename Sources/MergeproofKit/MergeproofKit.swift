@@ -3,6 +3,7 @@
 /// Everything public of the rooms is visible through this module; no name is its own.
 @_exported import Alignment
 @_exported import Architectures
+@_exported import Auditing
 @_exported import Checkpoints
 @_exported import Evaluation
 @_exported import ForwardPass

@@ -1,0 +1,132 @@
+/// What an audit measured, as results.json holds it.
+///
+/// Accuracies and losses are lists with one value for each task, in the order of `tasks`: the model's own first. Utility is the mean over the tasks of
+/// accuracy divided by the accuracy of the task's own expert.
+public struct AuditResults: Codable, Sendable, Equatable {
+    /// Of this format.
+    public var version = 1
+    /// Paths as the configuration names them.
+    public let base, model: String
+    public let seed: UInt64
+    public let tasks: [Task]
+    /// Which tensors are heads, and are not merged: every task is scored with its own expert's.
+    public let heads: [String]
+    /// What needs no merge: every expert alone, and the base with a share of the other experts' task vectors, scored on all tasks with their own heads.
+    public let singles: [Single]
+    /// The mean of the unprotected experts' class probabilities: what a merge can hope for.
+    public let ensemble: Scores
+    public let protections: [Protection]
+
+    enum CodingKeys: String, CodingKey { case version, base, model, seed, tasks, heads, singles, ensemble, protections }
+
+    public struct Task: Codable, Sendable, Equatable {
+        public let name, expert: String
+        public let examples: Int
+        /// What is counted: examples, or next tokens.
+        public let unit: String
+        /// Of the task's own expert, and of the base with that expert's head.
+        public let accuracy, loss, baseAccuracy: Double
+
+        enum CodingKeys: String, CodingKey {
+            case name, expert, examples, unit, accuracy, loss
+            case baseAccuracy = "base_accuracy"
+        }
+    }
+
+    /// One value for each task.
+    public struct Scores: Codable, Sendable, Equatable {
+        public let accuracies, losses: [Double]
+        public let utility: Double
+    }
+
+    public struct Single: Codable, Sendable, Equatable {
+        public let name: String
+        public let scores: Scores
+    }
+
+    /// One protection, and what attackers make of it.
+    public struct Protection: Codable, Sendable, Equatable {
+        /// Its chain of methods, `none`, or the name of a model that was protected elsewhere.
+        public let name: String
+        /// What publishing so costs; nil for `none` and for models that were protected elsewhere.
+        public let cost: Cost?
+        /// The published model by itself.
+        public let alone: Scores
+        /// ‖θ_p - θ‖ / ‖θ‖ between the published model's weights and the model's.
+        public let displacement: Double
+        /// The largest utility of what needs no merge once this model is published: the published model alone, or one of `singles` but the model itself.
+        public let baseline: Baseline
+        public let attacks: [Attack]
+        /// The candidate with the largest utility among all attacks and merges.
+        public let worst: Worst
+    }
+
+    public struct Cost: Codable, Sendable, Equatable {
+        /// Of protecting, and of copying the same files with sync.
+        public let seconds, copySeconds: Double
+        /// ‖y_p - y‖ / ‖y‖ over the outputs on the model's own task.
+        public let outputChange: Double
+        /// Whether the weights alone prove that the locked model computes what its weights computed before the lock; nil where no lock acts.
+        public let sameFunctionByWeights: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case seconds
+            case copySeconds = "copy_seconds"
+            case outputChange = "output_change"
+            case sameFunctionByWeights = "same_function_by_weights"
+        }
+    }
+
+    public struct Baseline: Codable, Sendable, Equatable {
+        public let name: String
+        public let utility: Double
+    }
+
+    /// One way to align the published model to the base before it is merged.
+    public struct Attack: Codable, Sendable, Equatable {
+        /// `none`, or the method.
+        public let name: String
+        public let seconds: Double
+        /// ‖θ_a - θ‖ / ‖θ‖ of the aligned model: 0 where the lock is undone.
+        public let displacement: Double
+        /// The aligned model by itself.
+        public let alone: Scores
+        public let barriers: [Barrier]
+        public let merges: [Merge]
+        /// Why the attack gave nothing; then all else is empty.
+        public let failure: String?
+    }
+
+    /// Mean loss over the tasks along (1 - α)·aligned + α·other.
+    public struct Barrier: Codable, Sendable, Equatable {
+        public let other: String
+        public let alphas, losses: [Double]
+        /// The largest difference between the path and its chord.
+        public let height: Double
+    }
+
+    public struct Merge: Codable, Sendable, Equatable {
+        /// The method with its parameters.
+        public let name: String
+        public let candidates: [Candidate]
+        /// Why the method gave nothing; then there are no candidates.
+        public let failure: String?
+
+        /// The candidate with the largest utility.
+        public var best: Candidate? { candidates.max { $0.scores.utility < $1.scores.utility } }
+    }
+
+    /// One merge that was evaluated.
+    public struct Candidate: Codable, Sendable, Equatable {
+        /// The coefficient of the protected model, and of each of the others; nil where the method takes none.
+        public let protected, others: Double?
+        public let scores: Scores
+    }
+
+    public struct Worst: Codable, Sendable, Equatable {
+        public let attack, merge: String
+        public let candidate: Candidate
+        /// Its utility less the baseline's: merging brings something where this is positive.
+        public let advantage: Double
+    }
+}
