@@ -17,6 +17,16 @@ public struct HeadStep: Sendable, Equatable {
     public let norm: Norm?
 }
 
+extension Classifier {
+    /// Stored names of all that it reads.
+    public var tensors: Set<String> {
+        Set(
+            steps.flatMap {
+                [$0.projection.weight, $0.projection.bias, $0.norm?.weight, $0.norm?.bias].compactMap(\.self)
+            })
+    }
+}
+
 /// `cap(multiplier·E·norm(act(T·x)) + b)`; E is the token embedding where tied.
 public struct LanguageHead: Sendable, Equatable {
     public let transform: HeadStep?

@@ -57,8 +57,8 @@ public struct AuditResults: Codable, Sendable, Equatable {
         /// The largest utility of what needs no merge once this model is published: the published model alone, or one of `singles` but the model itself.
         public let baseline: Baseline
         public let attacks: [Attack]
-        /// The candidate with the largest utility among all attacks and merges.
-        public let worst: Worst
+        /// The candidate with the largest utility among all attacks and merges; nil where nothing could be merged.
+        public let worst: Worst?
     }
 
     public struct Cost: Codable, Sendable, Equatable {

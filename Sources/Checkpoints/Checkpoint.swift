@@ -93,14 +93,27 @@ public final class Checkpoint: Sendable {
 
     /// A checkpoint in which some tensors are made, in the place of the other's, when they are asked for.
     ///
-    /// - Parameter restatement: what there is besides, and what stands for config.json; the source makes its tensors, too.
-    package init(_ base: Checkpoint, making source: any TensorSource, restatedAs restatement: Restatement? = nil) {
+    /// - Parameters:
+    ///   - restatement: what there is besides, and what stands for config.json; the source makes its tensors, too.
+    ///   - keeping: whether each stays in memory once it is made.
+    package init(
+        _ base: Checkpoint, making source: any TensorSource, restatedAs restatement: Restatement? = nil,
+        keeping: Bool = false
+    ) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, index) = (base.entries, base.folders, base.mode, base.index)
-        (memory, made, self.restatement) = (base.memory, MadeTensors(source, over: base.made), restatement)
+        (memory, made, self.restatement) = (base.memory, MadeTensors(source, over: base.made, keepingAll: keeping), restatement)
         config = restatement?.config ?? base.config
         let added = restatement?.tensors.map { ($0.record.name, $0.record) } ?? []
         tensors = base.tensors.merging(added) { $1 }
+    }
+
+    /// A checkpoint of which some tensors are not looked at.
+    package init(_ base: Checkpoint, without gone: Set<String>) {
+        (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
+        (entries, folders, mode, config, index) = (base.entries, base.folders, base.mode, base.config, base.index)
+        (memory, made, restatement) = (base.memory, base.made, base.restatement)
+        tensors = base.tensors.filter { !gone.contains($0.key) }
     }
 
     /// A model of which only config.json and the tensors' names, types and shapes are known: for what looks at no values.

@@ -41,13 +41,21 @@ public struct ModelEvaluation: Sendable {
         public let unit: String
     }
 
-    private let model: Model
+    /// One at least; several are asked together.
+    private let models: [Model]
     private let inDouble: Bool
 
     public init(model: Model, inDouble: Bool = false) {
-        self.model = model
-        self.inDouble = inDouble
+        (models, self.inDouble) = ([model], inDouble)
     }
+
+    /// The mean of several models' probabilities (arXiv 2503.01268), what a merge of them can hope for.
+    /// - Parameter others: of the same inputs and classes.
+    public init(ensemble first: Model, _ others: [Model], inDouble: Bool = false) {
+        (models, self.inDouble) = ([first] + others, inDouble)
+    }
+
+    private var model: Model { models[0] }
 
     /// Reads examples: JSON lines, or a safetensors file with `labels` beside the inputs.
     public static func examples(reading path: String) throws -> [Example] {
@@ -109,8 +117,28 @@ public struct ModelEvaluation: Sendable {
 
     private var isClassifier: Bool { if case .classifier = model.architecture.head { true } else { false } }
 
-    /// One matrix of scores for each example.
+    /// One matrix of scores for each example; of several models the logarithms of their mean probabilities.
     private func scores(_ inputs: ModelInputs) throws -> [(OutputKind, Matrix<Double>)] {
+        let first = try scores(inputs, of: model)
+        guard models.count > 1 else { return first }
+        var sums = first.map(\.1.probabilities.elements)
+        for other in models.dropFirst() {
+            for (number, (_, scores)) in try scores(inputs, of: other).enumerated() where number < first.count {
+                let expected = first[number].1
+                guard scores.rows == expected.rows, scores.columns == expected.columns else {
+                    throw EvaluationError.otherScores(found: scores.columns, expected: expected.columns)
+                }
+                for (place, value) in scores.probabilities.elements.enumerated() { sums[number][place] += value }
+            }
+        }
+        return zip(first, sums).map { first, sums in
+            // What all models hold for impossible stays the least of all, and finite.
+            let logarithms = sums.map { log(max($0, .leastNormalMagnitude)) }
+            return (first.0, Matrix(rows: first.1.rows, columns: first.1.columns, elements: logarithms))
+        }
+    }
+
+    private func scores(_ inputs: ModelInputs, of model: Model) throws -> [(OutputKind, Matrix<Double>)] {
         if inDouble {
             let output = try model.double(inputs)
             return output.values.map { (output.kind, $0) }
@@ -136,6 +164,21 @@ public struct ModelEvaluation: Sendable {
     }
 }
 
+extension Matrix<Double> {
+    /// The softmax of each row.
+    fileprivate var probabilities: Matrix {
+        var elements = self.elements
+        for start in stride(from: 0, to: elements.count, by: max(columns, 1)) {
+            let row = start..<start + columns
+            let best = elements[row].max() ?? 0
+            for place in row { elements[place] = exp(elements[place] - best) }
+            let sum = elements[row].reduce(0, +)
+            for place in row { elements[place] /= sum }
+        }
+        return Matrix(rows: rows, columns: columns, elements: elements)
+    }
+}
+
 /// Why a model could not be scored on some data.
 public enum EvaluationError: Error, Sendable, Equatable {
     case noLabel
@@ -144,6 +187,8 @@ public enum EvaluationError: Error, Sendable, Equatable {
     case labelOutOfRange(label: Int, classes: Int)
     case notScorable(family: String)
     case notFinite(example: Int)
+    /// Models of an ensemble have other classes.
+    case otherScores(found: Int, expected: Int)
 }
 
 extension EvaluationError: CustomStringConvertible {
@@ -156,6 +201,8 @@ extension EvaluationError: CustomStringConvertible {
             "label \(label) lies outside of the model's \(classes) classes; use the numbering of config.json's id2label"
         case .notFinite(let example):
             "the scores of example \(example) (from 0) are not finite; the weights or inputs hold NaN or infinite values, or overflow"
+        case .otherScores(let found, let expected):
+            "two models of an ensemble give \(found) and \(expected) scores; give models of one task"
         case .notScorable(let family):
             "this \(family) model gives neither classes nor next tokens; give a classifier or a causal language model"
         }

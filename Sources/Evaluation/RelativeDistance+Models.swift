@@ -4,7 +4,7 @@ import ForwardPass
 extension RelativeDistance {
     /// Between all outputs of two models in f32.
     /// - Parameter sinks: what takes activations of the second.
-    init(
+    package init(
         from before: Model, to after: Model, on examples: [ModelInputs],
         sinks: [ActivationPoint: any ActivationSink] = [:]
     ) throws {

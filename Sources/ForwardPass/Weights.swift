@@ -1,5 +1,5 @@
 import Checkpoints
-import Glibc
+import Foundations
 import LinearAlgebra
 
 /// Where a forward pass reads weights: a checkpoint, perhaps with rounding noise on some tensors, or some taken from another.
@@ -15,8 +15,7 @@ public struct Weights: Sendable {
     /// - Parameter releases: whether pages are let go of once they have been used; nil for models that are large beside the memory.
     public init(_ checkpoint: Checkpoint, releasingPages releases: Bool? = nil) {
         self.checkpoint = checkpoint
-        let memory = Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE)))
-        self.releases = releases ?? (checkpoint.tensorBytes > memory / 4)
+        self.releases = releases ?? (checkpoint.tensorBytes > WorkerThreads.physicalMemory / 4)
     }
 
     /// The same with noise of half an ulp to either side on these tensors.

@@ -9,6 +9,9 @@ extension WorkerThreads {
         return max(1, min(cores, quota() ?? cores))
     }
 
+    /// Bytes of memory that the machine has.
+    package static var physicalMemory: Int { Int(sysconf(Int32(_SC_PHYS_PAGES))) * Int(sysconf(Int32(_SC_PAGESIZE))) }
+
     /// The least `quota / period` of cpu.max on the way from a control group up to the root, rounded up.
     package static func quota(root: String = "/sys/fs/cgroup", membership: String = "/proc/self/cgroup") -> Int? {
         let lines = text(membership)?.split(separator: "\n") ?? []

@@ -92,7 +92,7 @@ public struct Merger: Sendable {
     }
 
     /// - Returns: nil for what is copied.
-    private func producer(of item: MergePlan.Item) throws -> (any TensorProducer)? {
+    func producer(of item: MergePlan.Item) throws -> (any TensorProducer)? {
         guard item.spec.type.isComputable else {
             try Self.checkConstants(item)
             return nil

@@ -60,6 +60,15 @@ public struct ProtectionOptions: Sendable {
         }
     }
 
+    /// Gives the steps what they can look at, and leaves out what none of them does.
+    package mutating func give(base: Checkpoint, calibration: ModelInputs?) {
+        let changes = steps.compactMap { $0.method.change(given: $0.parameters) }
+        if changes.contains(where: \.needsBase) { self.base = base }
+        if changes.contains(where: \.usesInputs) || steps.contains(where: { $0.ffn != nil }) {
+            self.calibration = calibration
+        }
+    }
+
     /// Whether no step's condition number was named.
     var namesNoCondition: Bool { steps.allSatisfy { $0.condition == nil } }
 

@@ -46,6 +46,20 @@ package struct FileTree: Sendable {
         (try? system.status(path))?.kind == .file
     }
 
+    /// Removes a file or a folder with what is in it; links are not followed.
+    package static func remove(_ path: String, system: any SystemCalls = PosixSystemCalls()) {
+        // A thread that is about to be ended may still add a file.
+        for _ in 0..<10 {
+            guard let status = try? system.linkStatus(path) else { return }
+            guard status.kind == .directory else {
+                try? system.unlink(path)
+                return
+            }
+            for name in (try? system.list(path)) ?? [] { remove(path + "/" + name, system: system) }
+            try? system.removeDirectory(path)
+        }
+    }
+
     /// Of one read.
     private static let chunkBytes = 8 << 20
 

@@ -29,7 +29,7 @@ package protocol TensorSource: AnyObject, Sendable {
     func fill(_ tensor: TensorRecord, _ output: UnsafeMutableRawBufferPointer)
 }
 
-/// Tensors that are made when they are asked for, and dropped when nobody holds them.
+/// Tensors that are made when they are asked for, and dropped when nobody holds them unless all are kept.
 final class MadeTensors: Sendable {
     private struct Held { weak var content: TensorContent? }
 
@@ -44,8 +44,12 @@ final class MadeTensors: Sendable {
     private let beneath: MadeTensors?
     private let slots = Mutex<[String: Slot]>([:])
     private let latest = Mutex<[TensorContent]>([])
+    private let keepsAll: Bool
 
-    init(_ source: any TensorSource, over beneath: MadeTensors?) { (self.source, self.beneath) = (source, beneath) }
+    /// - Parameter keepsAll: whether what was made once stays in memory.
+    init(_ source: any TensorSource, over beneath: MadeTensors?, keepingAll keepsAll: Bool) {
+        (self.source, self.beneath, self.keepsAll) = (source, beneath, keepsAll)
+    }
 
     func makes(_ name: String) -> Bool { source.makes(name) || beneath?.makes(name) == true }
 
@@ -65,7 +69,7 @@ final class MadeTensors: Sendable {
         }
         latest.withLock { latest in
             guard !latest.contains(where: { $0 === content }) else { return }
-            latest = latest.suffix(Self.kept - 1) + [content]
+            latest = (keepsAll ? latest : latest.suffix(Self.kept - 1)) + [content]
         }
         return content
     }

@@ -167,11 +167,12 @@ extension MergeMethod {
 }
 
 extension MergeMethod.Parameter {
-    func admits(_ value: Double) -> Bool {
+    package func admits(_ value: Double) -> Bool {
         range.contains(value) && (kind == .number || value == value.rounded())
     }
 
-    var expected: String {
+    /// In words.
+    package var expected: String {
         switch kind {
         case .flag: "true or false"
         case .whole: "a whole number from \(Int(range.lowerBound)) to \(Int(range.upperBound))"
@@ -181,26 +182,6 @@ extension MergeMethod.Parameter {
 }
 
 extension YAMLValue {
-    /// A map's values by their keys, all of which are known.
-    fileprivate func members(of known: [String]) throws(YAMLFault) -> [String: YAMLValue] {
-        guard case .map(let members, _) = self else {
-            throw YAMLFault(line: line, reason: "expected a map of \(known.joined(separator: ", "))")
-        }
-        if let odd = members.first(where: { !known.contains($0.key) }) {
-            throw YAMLFault(
-                line: odd.line,
-                reason: "key \(PrintableText.line(odd.key)) is unknown; known are \(known.joined(separator: ", "))")
-        }
-        return Dictionary(members.map { ($0.key, $0.value) }) { $1 }
-    }
-
-    fileprivate func items(_ name: String) throws(YAMLFault) -> [YAMLValue] {
-        guard case .list(let items, _) = self, !items.isEmpty else {
-            throw YAMLFault(line: line, reason: "\(name) is no list of one item at least")
-        }
-        return items
-    }
-
     /// A path or a name; mergekit also writes it as a map.
     fileprivate func modelName() throws(YAMLFault) -> String {
         guard case .map = self else { return try need("the path or name of a model") }

@@ -92,11 +92,3 @@ extension MergeSetting {
         return Condition(filter: filter, setting)
     }
 }
-
-extension YAMLValue {
-    /// Its text.
-    func need(_ expected: String) throws(YAMLFault) -> String {
-        guard let text else { throw YAMLFault(line: line, reason: "expected \(expected)") }
-        return text
-    }
-}

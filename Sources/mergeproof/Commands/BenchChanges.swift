@@ -93,7 +93,7 @@ struct BenchChanges: ParsableCommand {
                 var options = try method.options
                 options.base = method.usesBase ? base : nil
                 options.calibration = method.isCalibrated ? inputs : nil
-                let row = try table.row(options) { WorkFolder.remove($0) }
+                let row = try table.row(options) { FileTree.remove($0) }
                 return Entry(
                     type: type, method: method.name, accuracy: row.accuracy, loss: row.loss, measured: row)
             }

@@ -94,7 +94,7 @@ struct BenchDisplacement: ParsableCommand {
             if !display.quiet { writeToStandardError("\(type): \(lock.name)\n") }
             var entry = Entry(type: type, lock: lock.name)
             do {
-                entry.measured = try table.row(source, lock.options, inputs: inputs) { WorkFolder.remove($0) }
+                entry.measured = try table.row(source, lock.options, inputs: inputs) { FileTree.remove($0) }
             } catch ProtectionError.noTurning(_, _, let reason) {
                 entry.reason = reason
             } catch ProtectionError.noSites {

@@ -133,7 +133,7 @@ struct BenchProtect: ParsableCommand {
         for round in 0...rounds {
             for (number, command) in commands.enumerated() {
                 let usage = try ChildProcess.run(command.path, command.words)
-                WorkFolder.remove(output)
+                FileTree.remove(output)
                 guard round > 0 else { continue }
                 results[number].seconds.append(usage.seconds)
                 results[number].ratios.append(usage.seconds / (results[0].seconds.last ?? usage.seconds))

@@ -44,7 +44,7 @@ struct Families: ParsableCommand {
                 try measured.row(
                     model: models + "/" + name,
                     reference: RecordedReference(reading: models + "/references/\(name).safetensors")
-                ) { WorkFolder.remove($0) }
+                ) { FileTree.remove($0) }
             }
             print(try markdown(rows.map(text) + undescribed(in: models, beside: names)))
         }
@@ -67,7 +67,7 @@ struct Families: ParsableCommand {
             let source = try Checkpoint(opening: "\(models)/\(name)")
             let cells = try MeasuredLock.all.map { lock in
                 do {
-                    let row = try table.row(source, lock.options, inputs: nil) { WorkFolder.remove($0) }
+                    let row = try table.row(source, lock.options, inputs: nil) { FileTree.remove($0) }
                     let outputs = row.outputs.map { "outputs \(scientific($0))" } ?? "by weights"
                     let back = row.isRestoredBitForBit ? "bit for bit" : "back to \(scientific(row.restorationError))"
                     return row.isSameFunction ? "\(outputs), \(back)" : "NOT THE SAME"

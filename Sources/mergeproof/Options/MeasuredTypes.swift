@@ -32,7 +32,7 @@ func measuring<Row>(
     return try types.types.flatMap { type in
         let name = type.rawValue.lowercased()
         let copies = models.indices.map { "\(folder)/\(name)-\($0)" }
-        defer { copies.forEach(WorkFolder.remove) }
+        defer { copies.forEach { FileTree.remove($0) } }
         let stored = try zip(models, copies).map { model, copy in
             if model.tensors.values.allSatisfy({ !$0.type.isComputable || $0.type == type }) { return model }
             try CheckpointWriter().write(.converting(model, to: type), to: copy)

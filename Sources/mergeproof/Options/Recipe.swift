@@ -40,7 +40,8 @@ struct Recipe {
         guard !steps.isEmpty else { throw YAMLFault(line: root.line, reason: "steps are missing") }
     }
 
-    private static func step(_ value: YAMLValue) throws -> StepOptions {
+    /// One of its steps.
+    static func step(_ value: YAMLValue) throws -> StepOptions {
         let parameters = ProtectionMethod.allCases.flatMap(\.parameters)
         guard case .map(let members, _) = value, let named = members.first(where: { $0.key == "method" }) else {
             throw YAMLFault(line: value.line, reason: "a step is a map with a method")

@@ -12,7 +12,7 @@ struct WorkFolder {
         let path = parent + "/mergeproof-\(purpose)-\(getpid())"
         self.path = path
         // Registered first, so that no signal comes between; made by this process, as its number is in the name.
-        remains = Interruption.register { Self.remove(path) }
+        remains = Interruption.register { FileTree.remove(path) }
         do { try PosixSystemCalls().makeDirectory(path) } catch {
             Interruption.forget(remains)
             throw error
@@ -20,22 +20,7 @@ struct WorkFolder {
     }
 
     func remove() {
-        Self.remove(path)
+        FileTree.remove(path)
         Interruption.forget(remains)
-    }
-
-    /// Removes a file or a folder with what is in it; links are not followed.
-    static func remove(_ path: String) {
-        let system = PosixSystemCalls()
-        // A thread that is about to be ended may still add a file.
-        for _ in 0..<10 {
-            guard let status = try? system.linkStatus(path) else { return }
-            guard status.kind == .directory else {
-                try? system.unlink(path)
-                return
-            }
-            for name in (try? system.list(path)) ?? [] { remove(path + "/" + name) }
-            try? system.removeDirectory(path)
-        }
     }
 }
