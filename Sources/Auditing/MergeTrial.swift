@@ -2,17 +2,17 @@ import Checkpoints
 import Merging
 
 /// One merge of the published model with all others, at one pair of coefficients.
-struct MergeTrial {
+package struct MergeTrial {
     let merge: AuditConfiguration.Merge
     /// Of the published model, and of each of the others; nil where the method takes none.
-    let protected, others: Double?
+    package let protected, others: Double?
     private let settings: MergeConfiguration.Settings
 
     /// The coefficients.
-    var text: String { "\(protected.map { "\($0)" } ?? "-")/\(others.map { "\($0)" } ?? "-")" }
+    package var text: String { "\(protected.map { "\($0)" } ?? "-")/\(others.map { "\($0)" } ?? "-")" }
 
     /// Every trial of a method: its weights, its t or its λ are scanned unless they are held.
-    static func all(of merge: AuditConfiguration.Merge, _ configuration: AuditConfiguration) -> [MergeTrial] {
+    package static func all(of merge: AuditConfiguration.Merge, _ configuration: AuditConfiguration) -> [MergeTrial] {
         let (first, second) = (configuration.protectedCoefficients, configuration.otherCoefficients)
         let free = Set(merge.method.parameters.map(\.name)).subtracting(merge.parameters.keys)
         if free.contains("weight") {

@@ -102,7 +102,8 @@ public final class Checkpoint: Sendable {
     ) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, index) = (base.entries, base.folders, base.mode, base.index)
-        (memory, made, self.restatement) = (base.memory, MadeTensors(source, over: base.made, keepingAll: keeping), restatement)
+        (memory, self.restatement) = (base.memory, restatement)
+        made = MadeTensors(source, over: base.made, keepingAll: keeping)
         config = restatement?.config ?? base.config
         let added = restatement?.tensors.map { ($0.record.name, $0.record) } ?? []
         tensors = base.tensors.merging(added) { $1 }

@@ -20,7 +20,8 @@ struct Mergeproof: ParsableCommand {
         version: version,
         subcommands: [
             Inspect.self, Keygen.self, Protect.self, Restore.self, Adapt.self, Verify.self, Receipts.self,
-            Merge.self, Attack.self, Audit.self, Evaluate.self, Generate.self, Outputs.self, Families.self, Doctor.self, Demo.self,
+            Merge.self, Attack.self, Audit.self, Evaluate.self, Generate.self, Outputs.self, Families.self, Doctor.self,
+            Demo.self,
             Bench.self,
         ])
 

@@ -1,15 +1,14 @@
+import Auditing
 import Foundation
 import Testing
 
-@testable import Auditing
-
 @Suite struct AuditResultsTests {
-    @Test func aMergesBestIsTheOneOfTheLargestUtility() {
-        func candidate(_ utility: Double) -> AuditResults.Candidate {
-            .init(protected: 1, others: 0.5, scores: .init(accuracies: [], losses: [], utility: utility))
+    @Test func aMergesBestIsTheOneOfTheLargestUtility() throws {
+        let candidates = [0.25, 0.75, 0.5].map {
+            "{\"protected\": 1, \"scores\": {\"accuracies\": [], \"losses\": [], \"utility\": \($0)}}"
         }
-        let merge = AuditResults.Merge(
-            name: "ties", candidates: [candidate(0.25), candidate(0.75), candidate(0.5)], failure: nil)
+        let text = "{\"name\": \"ties\", \"candidates\": [\(candidates.joined(separator: ", "))]}"
+        let merge = try JSONDecoder().decode(AuditResults.Merge.self, from: Data(text.utf8))
         #expect(merge.best?.scores.utility == 0.75)
     }
 }
