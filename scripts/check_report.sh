@@ -29,7 +29,8 @@ browser() { # ARGUMENT...: quiet, without a window; the sandbox cannot be had as
 
 # The markup, by a checker of HTML.
 tidy -q -e --show-info no --drop-empty-elements no "$report" 2>"$work/tidy" || true
-if grep -v 'proprietary attribute "tabindex"' "$work/tidy" | grep .; then complain "tidy finds fault with the markup"; fi
+# Titles of drawings have ids, by which they are named; it knows titles of pages alone.
+if grep -v '<title> proprietary attribute "id"' "$work/tidy"; then complain "tidy finds fault with the markup"; fi
 
 # A copy that looks at itself and tells the page around it; the report itself forbids scripts.
 cat >"$work/look.js" <<'END'
@@ -69,7 +70,7 @@ addEventListener("load", () => {
     for (const svg of document.querySelectorAll("svg")) {
         const frame = svg.getBoundingClientRect();
         const boxes = [...svg.querySelectorAll("text")].map(t => ({ name: t.textContent, box: t.getBoundingClientRect() }));
-        smallest = Math.min(smallest, frame.width / svg.viewBox.baseVal.width * 11.5);
+        smallest = Math.min(smallest, frame.width / svg.viewBox.baseVal.width * 12);
         boxes.forEach(({ name, box }, i) => {
             if (box.left < frame.left - 1 || box.right > Math.max(frame.right, 0) + 1) faults.push("cut off: " + name);
             for (const other of boxes.slice(i + 1)) {

@@ -37,12 +37,10 @@ import Testing
             let places = palette.heat.map(\.perceived)
             let lightness = places.map(\.0)
             #expect(lightness == lightness.sorted() || lightness == lightness.sorted(by: >))
-            let steps = zip(places, places.dropFirst()).map { a, b in
-                let (l, m, n) = (a.0 - b.0, a.1 - b.1, a.2 - b.2)
-                return (l * l + m * m + n * n).squareRoot()
-            }
-            let mean = steps.reduce(0, +) / Double(steps.count)
-            #expect(steps.allSatisfy { abs($0 - mean) < 0.05 * mean })
+            let steps = zip(palette.heat, palette.heat.dropFirst()).map { $0.distance(to: $1) }
+            let most = steps.max() ?? 0
+            // One step goes round the corner.
+            #expect(steps.count { $0 > 0.97 * most } >= steps.count - 1 && steps.allSatisfy { $0 > 0.6 * most })
             #expect(abs((lightness.last ?? 0) - (lightness.first ?? 0)) > 0.3)
         }
     }
@@ -84,7 +82,7 @@ import Testing
         #expect([0.5, 1, 1.23456, -0.25, 1e9].map(Figure.plain) == ["0.5", "1", "1.235", "−0.25", "1e+09"])
         #expect([0.88, 12, 5000].map(Figure.seconds) == ["0.88 s", "12 s", "83 min"])
         #expect(Figure.list([]) == "" && Figure.list(["a"]) == "a" && Figure.list(["a", "b", "c"]) == "a, b and c")
-        #expect(Figure.short("coupled, task_arithmetic").count == 17)
+        #expect(Figure.short("coupled, task_arithmetic") == "coupled,…thmetic")
     }
 
     @Test func onlyLiteralsAreMarkup() {

@@ -108,7 +108,11 @@ public struct AuditReport: Sendable {
     }
 
     private func one(_ standing: Standing, _ number: Int) -> Markup {
-        let curves = Curves(standing: standing, tasks: results.tasks, id: "protection-\(number)")
+        var attacks: [String] = []
+        for attack in results.protections.flatMap(\.attacks) where !attacks.contains(attack.name) {
+            attacks.append(attack.name)
+        }
+        let curves = Curves(standing: standing, tasks: results.tasks, attacks: attacks, id: "protection-\(number)")
         func group(_ title: Markup, _ text: Markup, _ charts: [Markup]) -> Markup {
             charts.isEmpty ? "" : "<h4>\(title)</h4>\n<p>\(text)</p>\n<div class=\"charts\">\n\(charts)</div>\n"
         }
@@ -126,7 +130,7 @@ public struct AuditReport: Sendable {
         return """
             <article aria-labelledby="protection-\(number)">
             <h3 id="protection-\(number)">\(Markup.name(standing.isReference ? "none: the unprotected model" : standing.name))</h3>
-            \(coefficients)\(barriers)\(displacement)<h4>Best candidates</h4>
+            \(coefficients)\(barriers)\(displacement)<h4 class="hidden">Best candidates</h4>
             \(CandidateTable(standing: standing, tasks: results.tasks).markup)</article>
 
             """

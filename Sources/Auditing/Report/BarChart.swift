@@ -12,7 +12,7 @@ struct BarChart {
     let valueName: String
     let bars: [Bar]
 
-    private static let (width, room, row) = (380.0, 62.0, 36.0)
+    private static let (width, room, row) = (360.0, 58.0, 37.0)
 
     var markup: Markup {
         let height = Double(bars.count) * Self.row + 4
@@ -37,7 +37,7 @@ struct BarChart {
         let length = bar.value.isFinite && most > 0 ? max(bar.value / most, 0) * room : 0
         return """
             <g class="bar \(bar.isStandard ? "standard" : "s0")">\
-            <text x="0" y="\(top + 13)">\(bar.name.count <= 54 ? bar.name : bar.name.prefix(40) + "…" + bar.name.suffix(12))</text>\
+            <text x="0" y="\(top + 13)">\(bar.name.count <= 48 ? bar.name : bar.name.prefix(34) + "…" + bar.name.suffix(12))</text>\
             <rect class="track" x="0" y="\(top + 19)" width="\(room)" height="9" rx="1.5"/>\
             <rect x="0" y="\(top + 19)" width="\(length)" height="9" rx="1.5"/>\
             <text class="value" x="\(Self.width)" y="\(top + 28)" text-anchor="end">\(Figure.plain(bar.value))</text></g>

@@ -36,6 +36,13 @@ struct Color: Sendable, Equatable {
     /// Black or white, whichever is read better on it: 4.58 at the least.
     var reading: Color { contrast(with: .black) > contrast(with: .white) ? .black : .white }
 
+    /// How far apart they look: the distance in OKLab.
+    func distance(to other: Color) -> Double {
+        let (a, b) = (perceived, other.perceived)
+        let (l, m, n) = (a.0 - b.0, a.1 - b.1, a.2 - b.2)
+        return (l * l + m * m + n * n).squareRoot()
+    }
+
     /// The way from here to another colour along which equal shares look equally far apart: a straight line in OKLab.
     func mixed(_ share: Double, of other: Color) -> Color {
         let (a, b) = (perceived, other.perceived)

@@ -2,6 +2,8 @@
 struct Curves {
     let standing: Standing
     let tasks: [AuditResults.Task]
+    /// All attacks of the audit, whose places give curves their colours.
+    let attacks: [String]
     /// Of the protection, in the ids of its charts.
     let id: Markup
 
@@ -9,10 +11,13 @@ struct Curves {
 
     /// The best merge of an attack, with all its candidates.
     private struct Sweep {
-        let name: String
+        let attack, merge: String
         let utility: Double
         let candidates: [AuditResults.Candidate]
+        var name: String { attack + ", " + merge }
     }
+
+    private func color(_ attack: String) -> Int { attacks.firstIndex(of: attack) ?? 0 }
 
     /// Of each attack the best merge, the attack that reaches most first.
     private var sweeps: [Sweep] {
@@ -21,7 +26,7 @@ struct Curves {
                 let merge = attack.merges.first(where: { $0.name == best.merge })
             else { return nil }
             return Sweep(
-                name: "\(attack.name), \(merge.name)", utility: best.utility, candidates: merge.candidates)
+                attack: attack.name, merge: merge.name, utility: best.utility, candidates: merge.candidates)
         }
         .sorted { $0.utility > $1.utility }
     }
@@ -50,7 +55,9 @@ struct Curves {
         }
         return LineChart(
             id: id, title: value + ", " + protection.name, xName: "coefficient of the protected model", yName: value,
-            series: curves.filter { !$0.1.isEmpty }.map { LineChart.Series(name: $0.0.name, points: $0.1) },
+            series: curves.filter { !$0.1.isEmpty }.map {
+                LineChart.Series(name: $0.0.name, color: color($0.0.attack), points: $0.1)
+            },
             levels: levels + flat)
     }
 
@@ -80,7 +87,7 @@ struct Curves {
                 series: protection.attacks.flatMap { attack in
                     attack.barriers.filter { $0.other == other }.map { barrier in
                         LineChart.Series(
-                            name: attack.name,
+                            name: attack.name, color: color(attack.name),
                             points: zip(barrier.alphas, barrier.losses).map { LineChart.Point(x: $0, y: $1) })
                     }
                 }, levels: [])

@@ -77,6 +77,6 @@ extension Figure {
 
     /// A name as it fits beside a curve: of a long one the middle is left out.
     static func short(_ name: String) -> String {
-        name.count <= 17 ? name : name.prefix(9) + "…" + name.suffix(7)
+        name.count <= 16 ? name : name.prefix(8) + "…" + name.suffix(7)
     }
 }

@@ -7,6 +7,8 @@ struct LineChart {
     /// What a curve is called, and its points from left to right.
     struct Series {
         let name: String
+        /// Of its colour, which the same thing keeps from chart to chart.
+        let color: Int
         let points: [Point]
     }
 
@@ -25,7 +27,7 @@ struct LineChart {
     /// Curves that are drawn; all are in the table of numbers.
     static let most = 8
 
-    private static let (width, height, left, right, top, bottom) = (380.0, 270.0, 42.0, 118.0, 16.0, 44.0)
+    private static let (width, height, left, right, top, bottom) = (360.0, 262.0, 38.0, 120.0, 14.0, 44.0)
 
     var markup: Markup {
         """
@@ -55,8 +57,10 @@ struct LineChart {
 
     private var drawn: [Series] {
         Array(
-            series.map { Series(name: $0.name, points: $0.points.filter { $0.x.isFinite && $0.y.isFinite }) }
-                .filter { !$0.points.isEmpty }.prefix(Self.most))
+            series.map {
+                Series(name: $0.name, color: $0.color, points: $0.points.filter { $0.x.isFinite && $0.y.isFinite })
+            }
+            .filter { !$0.points.isEmpty }.prefix(Self.most))
     }
 
     private var svg: Markup {
@@ -68,7 +72,7 @@ struct LineChart {
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Self.width) \(Self.height)" role="img" \
             aria-labelledby="\(id)-title \(id)-text">
             <title id="\(id)-title">\(title)</title><desc id="\(id)-text">\(text)</desc>
-            \(frame(x, y))\(known.map { level($0, x, y) })\(drawn.enumerated().map { curve($0.element, $0.offset, x, y) })\(labels(x, y, known))
+            \(frame(x, y))\(known.map { level($0, x, y) })\(drawn.map { curve($0, x, y) })\(labels(x, y, known))
             </svg>
             """
     }
@@ -100,11 +104,11 @@ struct LineChart {
         "<path class=\"level\" d=\"M\(x.places.0) \(y.place(level.y))H\(x.places.1)\"/>\n"
     }
 
-    private func curve(_ series: Series, _ number: Int, _ x: Axis, _ y: Axis) -> Markup {
+    private func curve(_ series: Series, _ x: Axis, _ y: Axis) -> Markup {
         let places = series.points.map { Point(x: x.place($0.x), y: y.place($0.y)) }
         let path = places.enumerated().map { "\($0.offset == 0 ? "M" : "L")\($0.element.x) \($0.element.y)" as Markup }
         let marks = places.map { "<circle cx=\"\($0.x)\" cy=\"\($0.y)\" r=\"2.6\"/>" as Markup }
-        return "<g class=\"curve s\(number) d\(number % 4)\"><path d=\"\(path)\"/>\(marks)</g>\n"
+        return "<g class=\"curve s\(series.color % 8) d\(series.color % 4)\"><path d=\"\(path)\"/>\(marks)</g>\n"
     }
 
     /// Names to the right of what they name, moved apart where they would overlap.
@@ -112,27 +116,27 @@ struct LineChart {
         struct Label {
             let name: String
             /// Of the curve; nil of a level.
-            let number: Int?
+            let color: Int?
             let end: Point
             var place: Double
         }
-        var labels = drawn.enumerated().compactMap { number, series in
+        var labels = drawn.compactMap { series in
             series.points.last.map { last in
                 Label(
-                    name: series.name, number: number, end: Point(x: x.place(last.x), y: y.place(last.y)),
+                    name: series.name, color: series.color % 8, end: Point(x: x.place(last.x), y: y.place(last.y)),
                     place: y.place(last.y))
             }
         }
         labels += known.map {
-            Label(name: $0.name, number: nil, end: Point(x: x.places.1, y: y.place($0.y)), place: y.place($0.y))
+            Label(name: $0.name, color: nil, end: Point(x: x.places.1, y: y.place($0.y)), place: y.place($0.y))
         }
         labels.sort { $0.place < $1.place }
-        let places = Self.apart(labels.map(\.place), by: 13, in: Self.top...(Self.height - Self.bottom + 6))
+        let places = Self.apart(labels.map(\.place), by: 13.5, in: Self.top...(Self.height - Self.bottom + 6))
         for number in labels.indices { labels[number].place = places[number] }
         let start = x.places.1 + 14
         return """
             \(labels.map { label -> Markup in
-                let style: Markup = label.number.map { "s\($0)" } ?? "standard"
+                let style: Markup = label.color.map { "s\($0)" } ?? "standard"
                 return """
                     <g class="label \(style)"><path class="leader" d="M\(label.end.x + 4) \(label.end.y)L\(start - 3) \(label.place)"/>\
                     <text x="\(start)" y="\(label.place + 4)">\(Figure.short(label.name))</text></g>

@@ -53,7 +53,7 @@ extension Markup {
         var part = ""
         for character in text {
             part.append(character)
-            if "+/_(,:.-".contains(character), part.count > 2 {
+            if "+/_,:".contains(character), part.count > 2 {
                 parts.append("\(part)<wbr/>")
                 part = ""
             }
@@ -66,7 +66,7 @@ extension Markup {
     static func table(_ caption: String, _ kind: Markup = "", head: Markup, body: Markup) -> Markup {
         """
         <div class="scroll" role="region" tabindex="0" aria-label="\(caption)">
-        <table class="\(kind)"><caption>\(caption)</caption>
+        <table class="\(kind)"><caption><span>\(caption)</span></caption>
         <thead>\(head)</thead>
         \(body)
         </table></div>

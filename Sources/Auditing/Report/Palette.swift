@@ -13,14 +13,20 @@ struct Palette: Sendable {
     let through, stopped: Color
     /// Curves, told apart with any kind of colour vision, and by their dashes and labels besides.
     let series: [Color]
-    /// The ends of the heat map: the least and the largest utility.
-    let (cold, hot): (Color, Color)
+    /// The heat map: the least utility, one between, the largest.
+    let (cold, warm, hot): (Color, Color, Color)
 
     /// Steps of the heat map.
     static let steps = 21
 
     /// The colours of the heat map, at even distances in OKLab.
-    var heat: [Color] { (0..<Self.steps).map { cold.mixed(Double($0) / Double(Self.steps - 1), of: hot) } }
+    var heat: [Color] {
+        let (first, second) = (cold.distance(to: warm), warm.distance(to: hot))
+        return (0..<Self.steps).map { step in
+            let way = Double(step) / Double(Self.steps - 1) * (first + second)
+            return way <= first ? cold.mixed(way / first, of: warm) : warm.mixed((way - first) / second, of: hot)
+        }
+    }
 
     static let light = Palette(
         paper: Color(0xfdfcfa), panel: Color(0xf4f2ee), ink: Color(0x1b1d21), muted: Color(0x5a5e66),
@@ -28,7 +34,7 @@ struct Palette: Sendable {
         series: [
             Color(0x1f5fa8), Color(0xb04a00), Color(0x00735a), Color(0x8f3d85), Color(0x7a6200), Color(0x00708f),
             Color(0xa8324e), Color(0x4d5560),
-        ], cold: Color(0xdcebfa), hot: Color(0xc2540c))
+        ], cold: Color(0xc9e0f7), warm: Color(0xefc894), hot: Color(0xb8480a))
 
     static let dark = Palette(
         paper: Color(0x15171b), panel: Color(0x1e2127), ink: Color(0xe9e7e2), muted: Color(0xa6abb3),
@@ -36,7 +42,7 @@ struct Palette: Sendable {
         series: [
             Color(0x7db3ee), Color(0xf09a52), Color(0x4fc9a6), Color(0xda93d1), Color(0xd3b84c), Color(0x5cc6e0),
             Color(0xf28ba3), Color(0xb4bac3),
-        ], cold: Color(0x17324f), hot: Color(0xf7a35c))
+        ], cold: Color(0x173a61), warm: Color(0x805a45), hot: Color(0xffa14d))
 
     private var named: [(String, Color)] {
         [
