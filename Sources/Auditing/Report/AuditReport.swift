@@ -1,7 +1,7 @@
 /// What an audit found, as one page of HTML that needs nothing beside it: no script, no font and no file from outside.
 ///
-/// The page is well-formed XML too. The verdicts come first, the worst for the publisher on top; then utilities `mean_t acc_t / acc_t(expert)` of the best merges as
-/// heat maps, the curves and candidates of each protection, costs, methods, and how all of it was measured.
+/// The page is well-formed XML too. The verdicts come first, the worst for the publisher on top; then utilities `mean_t acc_t / acc_t(expert)` of the best
+/// merges as heat maps, the curves and candidates of each protection, costs, methods, and how all of it was measured.
 public struct AuditReport: Sendable {
     private let results: AuditResults
 
@@ -79,8 +79,8 @@ public struct AuditReport: Sendable {
             <p class="lead">\(Verdict.summary(verdicts))</p>
             <ul class="verdicts">
             \(items)</ul>
-            <p class="aside">Coefficients were picked with the labels of the very examples that are scored, so every figure is an upper bound of what an attacker without
-            them reaches. “Stops” holds for the attacks, merges and coefficients that were tried, and on these data alone.</p>
+            <p class="aside">Coefficients were picked with the labels of the very examples that are scored, so every figure is an upper bound of what an
+            attacker without them reaches. “Stops” holds for the attacks, merges and coefficients that were tried, and on these data alone.</p>
 
             """
     }
@@ -101,8 +101,8 @@ public struct AuditReport: Sendable {
         let merges = HeatMap(
             standings, by: .merge, scale: scale, caption: "Best utility by merge, over attacks and coefficients")
         return """
-            <p>Each cell holds the largest utility that was reached, and how much more it is than what needs no merge: a positive difference is worth something to an
-            attacker. The worst protection comes first, and the strongest attack and merge.</p>
+            <p>Each cell holds the largest utility that was reached, and how much more it is than what needs no merge: a positive difference is worth
+            something to an attacker. The worst protection comes first, and the strongest attack and merge.</p>
             \(attacks.markup)\(merges.markup)
             """
     }

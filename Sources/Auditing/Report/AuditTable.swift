@@ -1,7 +1,7 @@
 /// What an audit measured as comma-separated values (RFC 4180): one row for each candidate, and for each model that needs no merge.
 ///
-/// `kind` is `candidate`, `alone` (the published model), `baseline` (the best of what needs no merge beside that protection), `single`, `ensemble` or `failure`. Numbers
-/// have all their digits; what does not apply is empty.
+/// `kind` is `candidate`, `alone` (the published model), `baseline` (the best of what needs no merge beside that protection), `single`, `ensemble` or
+/// `failure`. Numbers have all their digits; what does not apply is empty.
 public struct AuditTable: Sendable {
     private let results: AuditResults
 

@@ -9,6 +9,8 @@ struct BarChart {
 
     let id: Markup
     let title: String
+    /// What it is of, where the page says so above the drawing.
+    let subject: String
     let valueName: String
     let bars: [Bar]
 
@@ -20,12 +22,12 @@ struct BarChart {
         let most = bars.map(\.value).filter(\.isFinite).max() ?? 0
         return """
             <figure>
-            <figcaption>\(title)</figcaption>
+            <figcaption>\(title)<span class="hidden">, \(subject)</span></figcaption>
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Self.width) \(height)" role="img" \
             aria-labelledby="\(id)-title \(id)-text">
-            <title id="\(id)-title">\(title)</title><desc id="\(id)-text">\(valueName). \(values).</desc>
+            <title id="\(id)-title">\(title), \(subject)</title><desc id="\(id)-text">\(valueName). \(values).</desc>
             \(bars.enumerated().map { drawn($0.element, Double($0.offset) * Self.row, most) })</svg>
-            <details><summary>Numbers<span class="hidden"> of \(title)</span></summary>
+            <details><summary>Numbers<span class="hidden"> of \(title), \(subject)</span></summary>
             \(numbers)</details>
             </figure>
 
@@ -47,6 +49,7 @@ struct BarChart {
 
     private var numbers: Markup {
         let rows = bars.map { Markup.row([.rowHead($0.name), .number(Figure.plain($0.value))]) }
-        return .table("\(title): numbers", head: .columns(["model", valueName]), body: "<tbody>\(rows)</tbody>")
+        return .table(
+            "\(title), \(subject): numbers", head: .columns(["model", valueName]), body: "<tbody>\(rows)</tbody>")
     }
 }

@@ -54,7 +54,7 @@ struct Curves {
             sweep.candidates.first.map { LineChart.Level(name: sweep.name, y: measure($0.scores)) }
         }
         return LineChart(
-            id: id, title: value + ", " + protection.name, xName: "coefficient of the protected model", yName: value,
+            id: id, title: value, subject: protection.name, xName: "coefficient of the protected model", yName: value,
             series: curves.filter { !$0.1.isEmpty }.map {
                 LineChart.Series(name: $0.0.name, color: color($0.0.attack), points: $0.1)
             },
@@ -82,8 +82,8 @@ struct Curves {
         }
         return others.enumerated().map { number, other in
             LineChart(
-                id: "\(id)-barrier-\(number)", title: "Mean loss on the way to \(other), \(protection.name)",
-                xName: "α: 0 is the published model, 1 is \(other)", yName: "Mean loss",
+                id: "\(id)-barrier-\(number)", title: "Mean loss on the way to \(other)", subject: protection.name,
+                xName: "α: 0 is the published, 1 the other model", yName: "Mean loss",
                 series: protection.attacks.flatMap { attack in
                     attack.barriers.filter { $0.other == other }.map { barrier in
                         LineChart.Series(
@@ -97,7 +97,7 @@ struct Curves {
     /// How far the weights lie from the model's, as published and after each attack.
     var displacement: BarChart {
         BarChart(
-            id: "\(id)-displacement", title: "Displacement of the weights, \(protection.name)",
+            id: "\(id)-displacement", title: "Displacement of the weights", subject: protection.name,
             valueName: "‖θ′ − θ‖ / ‖θ‖ to the unprotected model",
             bars: [.init(name: "as published", value: protection.displacement, isStandard: true)]
                 + protection.attacks.filter { $0.failure == nil && $0.name != "none" }.map {

@@ -21,6 +21,8 @@ struct LineChart {
     /// Of the drawing and, with endings, of its parts: of letters and digits.
     let id: Markup
     let title: String
+    /// What it is of, where the page says so above the drawing.
+    let subject: String
     let xName, yName: String
     let series: [Series]
     let levels: [Level]
@@ -32,9 +34,9 @@ struct LineChart {
     var markup: Markup {
         """
         <figure>
-        <figcaption>\(title)</figcaption>
+        <figcaption>\(title)<span class="hidden">, \(subject)</span></figcaption>
         \(svg)
-        <details><summary>Numbers<span class="hidden"> of \(title)</span></summary>
+        <details><summary>Numbers<span class="hidden"> of \(title), \(subject)</span></summary>
         \(numbers)</details>
         </figure>
 
@@ -71,7 +73,7 @@ struct LineChart {
         return """
             <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Self.width) \(Self.height)" role="img" \
             aria-labelledby="\(id)-title \(id)-text">
-            <title id="\(id)-title">\(title)</title><desc id="\(id)-text">\(text)</desc>
+            <title id="\(id)-title">\(title), \(subject)</title><desc id="\(id)-text">\(text)</desc>
             \(frame(x, y))\(known.map { level($0, x, y) })\(drawn.map { curve($0, x, y) })\(labels(x, y, known))
             </svg>
             """
@@ -108,7 +110,8 @@ struct LineChart {
         let places = series.points.map { Point(x: x.place($0.x), y: y.place($0.y)) }
         let path = places.enumerated().map { "\($0.offset == 0 ? "M" : "L")\($0.element.x) \($0.element.y)" as Markup }
         let marks = places.map { "<circle cx=\"\($0.x)\" cy=\"\($0.y)\" r=\"2.6\"/>" as Markup }
-        return "<g class=\"curve s\(series.color % 8) d\(series.color % 4)\"><path d=\"\(path)\"/>\(marks)</g>\n"
+        return
+            "<g class=\"curve s\(series.color % 8) d\((series.color + series.color / 8) % 4)\"><path d=\"\(path)\"/>\(marks)</g>\n"
     }
 
     /// Names to the right of what they name, moved apart where they would overlap.
@@ -172,6 +175,7 @@ struct LineChart {
             levels.isEmpty
             ? "" : " Levels: " + levels.map { "\($0.name) \(Figure.plain($0.y))" }.joined(separator: ", ") + "."
         return .table(
-            "\(title): numbers.\(rest)", head: .columns([xName] + series.map(\.name)), body: "<tbody>\(rows)</tbody>")
+            "\(title), \(subject): numbers.\(rest)", head: .columns([xName] + series.map(\.name)),
+            body: "<tbody>\(rows)</tbody>")
     }
 }
