@@ -27,7 +27,7 @@ let package = Package(
             providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
         .target(name: "CKernels"),
 
-        // JSON files as a Swift source.
+        // Files of text as a Swift source.
         .executableTarget(name: "embed-texts", path: "Plugins/embed-texts", swiftSettings: strict),
         .plugin(name: "EmbedTexts", capability: .buildTool(), dependencies: ["embed-texts"]),
 
@@ -65,7 +65,9 @@ let package = Package(
             dependencies: ["Protections", "Symmetries", "ForwardPass", "Checkpoints", "CKernels"],
             swiftSettings: strict),
         .target(name: "Evaluation", dependencies: ["Verification", "Rewriting", crypto], swiftSettings: strict),
-        .target(name: "Auditing", dependencies: ["Evaluation", "Merging", "Alignment"], swiftSettings: strict),
+        .target(
+            name: "Auditing", dependencies: ["Evaluation", "Merging", "Alignment"], exclude: ["Report/report.css"],
+            swiftSettings: strict, plugins: ["EmbedTexts"]),
         .target(name: "MergeproofKit", dependencies: ["Auditing"], swiftSettings: strict),
         .executableTarget(name: "mergeproof", dependencies: ["Auditing", argumentParser], swiftSettings: strict),
 

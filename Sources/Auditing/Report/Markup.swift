@@ -1,0 +1,81 @@
+import Foundations
+
+/// A piece of a page in which no text stands unescaped.
+///
+/// Only literals of the source are markup: `"<td>\(name)</td>"` escapes every `String` that is put into it and takes other `Markup` as it is. No text that
+/// comes in at run time can become markup, in elements or in quoted attributes. Attributes are always quoted.
+struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
+    private(set) var source: String
+
+    init(stringLiteral literal: StaticString) { source = literal.description }
+    init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }
+
+    static func + (a: Markup, b: Markup) -> Markup { "\(a)\(b)" }
+
+    /// `&`, `<`, `>` and both quotes as references; what is not visible or not allowed in XML as PrintableText shows it.
+    static func escaped(_ text: String) -> String {
+        var shown = ""
+        for scalar in PrintableText.line(text).unicodeScalars {
+            switch scalar {
+            case "&": shown += "&amp;"
+            case "<": shown += "&lt;"
+            case ">": shown += "&gt;"
+            case "\"": shown += "&quot;"
+            case "'": shown += "&#39;"
+            // Noncharacters, which XML does not take.
+            case "\u{FFFE}", "\u{FFFF}": shown += "\u{FFFD}"
+            default: shown.unicodeScalars.append(scalar)
+            }
+        }
+        return shown
+    }
+
+    struct StringInterpolation: StringInterpolationProtocol {
+        fileprivate(set) var source = ""
+
+        init(literalCapacity: Int, interpolationCount: Int) { source.reserveCapacity(literalCapacity * 2) }
+
+        mutating func appendLiteral(_ literal: StaticString) { source += literal.description }
+        mutating func appendInterpolation(_ text: String) { source += Markup.escaped(text) }
+        mutating func appendInterpolation(_ markup: Markup) { source += markup.source }
+        mutating func appendInterpolation(_ parts: [Markup]) { for part in parts { source += part.source } }
+        mutating func appendInterpolation(_ number: Int) { source += "\(number)" }
+        mutating func appendInterpolation(_ color: Color) { source += color.hex }
+        /// A coordinate of a drawing, in hundredths.
+        mutating func appendInterpolation(_ coordinate: Double) { source += Figure.fixed(coordinate, 2) }
+    }
+}
+
+extension Markup {
+    /// A name that may be long: lines may break behind the signs that join its parts.
+    static func name(_ text: String) -> Markup {
+        var parts: [Markup] = []
+        var part = ""
+        for character in text {
+            part.append(character)
+            if "+/_,:".contains(character), part.count > 2 {
+                parts.append("\(part)<wbr/>")
+                part = ""
+            }
+        }
+        return "\(parts)\(part)"
+    }
+
+    /// A table that scrolls in a container of its own, which the keyboard reaches.
+    /// - Parameter caption: what it shows; it names the container.
+    static func table(_ caption: String, _ kind: Markup = "", head: Markup, body: Markup) -> Markup {
+        """
+        <div class="scroll" role="region" tabindex="0" aria-label="\(caption)">
+        <table class="\(kind)"><caption><span>\(caption)</span></caption>
+        <thead>\(head)</thead>
+        \(body)
+        </table></div>
+
+        """
+    }
+
+    static func row(_ cells: [Markup]) -> Markup { "<tr>\(cells)</tr>\n" }
+    static func columns(_ names: [String]) -> Markup { row(names.map { "<th scope=\"col\">\(name($0))</th>" }) }
+    static func rowHead(_ text: String) -> Markup { "<th scope=\"row\">\(name(text))</th>" }
+    static func number(_ text: String) -> Markup { "<td class=\"n\">\(text)</td>" }
+}
