@@ -100,6 +100,7 @@ public struct MergeMethod: Sendable {
         .ties, .dareLinear, .dareTIES, .della, .dellaLinear, .breadcrumbs, .breadcrumbsTIES,
         .sce, .arceeFusion, .nuSLERP, .ram, .ramPlusTL,
         .magMax, .emr, .tallMask, .consensus, .mdmOC, .keepOne,
+        .isoC, .isoCTS, .tsvM, .knOTS,
     ]
 }
 
