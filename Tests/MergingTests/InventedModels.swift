@@ -84,14 +84,15 @@ struct InventedModels {
     /// - Parameter own: what is said of each model.
     func merged(
         _ method: MergeMethod, own: [[String: Double]] = [], shared: [String: Double] = [:], hasBase: Bool = true,
-        seed: UInt64 = 0
+        seed: UInt64 = 0, without: String? = nil
     ) throws -> [String: [Double]] {
         let sources = models.indices.map { number in
             MergeConfiguration.Source(
                 "\(number)", settings: number < own.count ? own[number].mapValues { .value($0) } : [:])
         }
-        let configuration = MergeConfiguration(
+        let all = MergeConfiguration(
             method, sources, base: hasBase ? "base" : nil, settings: shared.mapValues { .value($0) }, outputType: .f32)
+        let configuration = try without.map(all.without) ?? all
         for threads in [1, 3] {
             try Merger(configuration, seed: seed, byName: true, threads: threads).merge(to: folder("merged-\(threads)"))
             {

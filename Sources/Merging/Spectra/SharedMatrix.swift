@@ -61,7 +61,6 @@ struct MatrixWork: Sendable {
         let result = SharedMatrix<Double>(rows: a.columns, columns: b.columns)
         let isGram = a === b
         try forTiles(of: a.columns) { rows, scratch in
-            // Of a symmetric one, the part right of the tile is enough.
             let columns = (isGram ? rows.lowerBound : 0)..<b.columns
             for start in stride(from: 0, to: a.rows, by: Self.depth) {
                 let part = start..<min(start + Self.depth, a.rows)
@@ -77,13 +76,10 @@ struct MatrixWork: Sendable {
                         rowStride: result.columns), beta: 1)
             }
         }
-        if isGram {
-            for i in 0..<result.rows { for j in 0..<i { result.row(i)[j] = result.row(j)[i] } }
-        }
         return result.matrix
     }
 
-    /// Aᵀ·A, symmetric to the bit.
+    /// The upper triangle of Aᵀ·A; what is left of the diagonal is not all there.
     func gram(_ a: SharedMatrix<Float>) throws -> Matrix<Double> { try inner(a, a) }
 
     /// A·B, or A·Bᵀ where B is to be transposed, rounded once.

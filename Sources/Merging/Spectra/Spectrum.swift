@@ -13,7 +13,7 @@ struct Spectrum {
     private let vectors: Matrix<Double>
 
     /// - Parameters:
-    ///   - gram: AᵀA.
+    ///   - gram: AᵀA, of which the upper triangle is read.
     ///   - cutoff: below this share of the largest, singular values are taken as 0.
     init(ofGram gram: Matrix<Double>, cutoff: Double = 1e-6) throws(LinearAlgebraError) {
         let (squares, vectors) = try gram.symmetricEigen()
