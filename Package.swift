@@ -55,7 +55,8 @@ let package = Package(
             dependencies: ["Rewriting", "Symmetries", "ForwardPass", "Checkpoints", "CKernels", crypto],
             exclude: ["Polynomials/modeling_mergebarrier.py"], swiftSettings: strict, plugins: ["EmbedTexts"]),
         .target(
-            name: "Merging", dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "CKernels", collections],
+            name: "Merging",
+            dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "ForwardPass", "CKernels", collections],
             swiftSettings: strict),
         .target(
             name: "Alignment", dependencies: ["Rewriting", "Symmetries", "Checkpoints"],
@@ -92,7 +93,8 @@ let package = Package(
             name: "ProtectionsTests", dependencies: ["Protections", "Rewriting", "CKernels", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "MergingTests", dependencies: ["Merging", "CKernels", "TestSupport"], swiftSettings: strict),
+            name: "MergingTests", dependencies: ["Merging", "ForwardPass", "CKernels", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "AlignmentTests", dependencies: ["Alignment", "Protections", "TestSupport"], swiftSettings: strict),
         .testTarget(

@@ -394,3 +394,36 @@ CLONES void mp_fuse_f32(float *out, const float *model, const float *base, const
 CLONES void mp_add_column_shares_f32(float *out, const float *x, const float *y, const float *shares, size_t n) {
     for (size_t i = 0; i < n; i++) out[i] += shares[i] * (x[i] - (y ? y[i] : 0));
 }
+
+// Means by weights of each entry.
+
+INLINE void weigh(float *restrict out, const float *const *models, const float *const *importance, const double *weights,
+                  size_t count, size_t start, size_t n, float floor) {
+    double sums[BLOCK], mixed[BLOCK], plain[BLOCK], total = 0;
+    for (size_t i = 0; i < n; i++) sums[i] = mixed[i] = plain[i] = 0;
+    for (size_t m = 0; m < count; m++) total += weights[m];
+    for (size_t m = 0; m < count; m++) {
+        const float *x = models[m] + start, *f = importance[m] + start;
+        double weight = weights[m], share = total > 0 ? weight / total : 1.0 / (double)count;
+        for (size_t i = 0; i < n; i++) {
+            double value = weight * (double)(f[i] > floor ? f[i] : floor);
+            sums[i] += value;
+            mixed[i] += value * (double)x[i];
+            plain[i] += share * (double)x[i];
+        }
+    }
+    for (size_t i = 0; i < n; i++) out[start + i] = (float)(sums[i] > 0 ? mixed[i] / sums[i] : plain[i]);
+}
+
+CLONES void mp_weighted_mean_f32(float *out, const float *const *models, const float *const *importance, const double *weights,
+                                 size_t count, size_t n, float floor) {
+#define CALL(start, length) weigh(out, models, importance, weights, count, start, length, floor)
+    FOR_BLOCKS(n, CALL);
+#undef CALL
+}
+
+CLONES int mp_are_magnitudes_f32(const float *x, size_t n) {
+    int bad = 0;
+    for (size_t i = 0; i < n; i++) bad |= !(x[i] >= 0 && x[i] <= 3.402823466e38f);
+    return !bad;
+}

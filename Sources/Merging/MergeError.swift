@@ -1,3 +1,5 @@
+import Foundations
+
 /// What can stop a merge.
 public enum MergeError: Error, Sendable, Equatable {
     case noModels
@@ -23,6 +25,19 @@ public enum MergeError: Error, Sendable, Equatable {
     case directionsCancel(tensor: String)
     /// An entry that is drawn with density ± epsilon.
     case noProbability(tensor: String, density: Double, epsilon: Double)
+    /// A model comes without what the method needs beside it.
+    case missingEvidence(model: String, method: String, evidence: MergeMethod.Evidence)
+    case missingFisher(path: String, tensor: String, model: String)
+    case otherFisherShape(path: String, tensor: String, found: [Int], model: String, expected: [Int])
+    /// Fisher information is a mean of squares.
+    case noFisher(path: String, tensor: String)
+    case noCalibration(path: String)
+    case inputsNotFinite(model: String, tensor: String)
+    /// Inputs leave directions out, so that no map is the best.
+    case undetermined(tensor: String)
+    /// A result that is no sum of terms, one for each model.
+    case noTerms(method: String)
+    case notMerged(String, known: [String])
     /// The model that is to be rebuilt.
     case noTask(Double, models: Int)
 }
@@ -64,6 +79,24 @@ extension MergeError: CustomStringConvertible {
             "tensor \(tensor): the weighted directions of the models cancel, so that there is no mean; choose other weights"
         case .noProbability(let tensor, let density, let epsilon):
             "tensor \(tensor): density \(density) ± epsilon \(epsilon) leaves the numbers between 0 and 1; choose a smaller epsilon"
+        case .missingEvidence(let model, let method, let evidence):
+            "the method \(method) needs \(evidence.sentence) of each model, and \(model) has none; give it as \(evidence.rawValue) beside model"
+        case .missingFisher(let path, let tensor, let model):
+            "\(path): tensor \(tensor) is missing, which \(model) holds; write the Fisher information of every weight under its name"
+        case .otherFisherShape(let path, let tensor, let found, let model, let expected):
+            "\(path): tensor \(tensor) has shape \(found), but \(expected) in \(model); write the Fisher information of this model's weights"
+        case .noFisher(let path, let tensor):
+            "\(path): tensor \(tensor) holds values that are negative, infinite or NaN, and is no Fisher information, a mean of squares; write it anew"
+        case .noCalibration(let path):
+            "\(path) holds no inputs; give examples that the model reads"
+        case .inputsNotFinite(let model, let tensor):
+            "\(model): what tensor \(tensor) reads overflows on the calibration data; check the model and the data"
+        case .undetermined(let tensor):
+            "tensor \(tensor): the calibration data leave directions of its inputs out; give more examples, or a reduce_non_diag below 1"
+        case .noTerms(let method):
+            "the method \(method) adds no term of its own for each model, so that none can be taken out; mdm_oc does"
+        case .notMerged(let name, let known):
+            "model \(PrintableText.line(name)) is none of those that are merged besides the base: \(known.joined(separator: ", ")); name one of them"
         case .noTask(let task, let models):
             "task \(task == task.rounded() ? "\(Int(exactly: task) ?? 0)" : "\(task)") is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
         }
@@ -74,5 +107,15 @@ extension MergeError: CustomStringConvertible {
         return range.upperBound == range.lowerBound
             ? "exactly \(least)"
             : range.upperBound == .max ? "\(least) or more" : "\(range.lowerBound) to \(range.upperBound) models"
+    }
+}
+
+extension MergeMethod.Evidence {
+    fileprivate var sentence: String {
+        switch self {
+        case .none: "nothing"
+        case .fisher: "the Fisher information"
+        case .calibration: "calibration data"
+        }
     }
 }

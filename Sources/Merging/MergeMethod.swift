@@ -69,6 +69,15 @@ public struct MergeMethod: Sendable {
         case required
     }
 
+    /// What each model comes with beside its weights.
+    public enum Evidence: String, Sendable {
+        case none
+        /// A safetensors file with the Fisher information of every weight, under the tensors' names.
+        case fisher
+        /// Inputs that the model is run on: JSON lines of token ids, or a safetensors file.
+        case calibration
+    }
+
     /// What is made at once: tiles hold whole ones of these.
     public enum Unit: Sendable { case values, rows }
 
@@ -82,16 +91,18 @@ public struct MergeMethod: Sendable {
     public let models: ClosedRange<Int>
     public let parameters: [Parameter]
     public let unit: Unit
+    public let evidence: Evidence
     /// Looks at a tensor as a whole, and gives what then fills its tiles, in any order and from any thread.
     let plan: @Sendable (MergeTensor) throws -> MergeKernel
 
     public init(
         name: String, summary: String, reference: String? = nil, base: Base, models: ClosedRange<Int> = 1...Int.max,
-        parameters: [Parameter], unit: Unit = .values, plan: @escaping @Sendable (MergeTensor) throws -> MergeKernel
+        parameters: [Parameter], unit: Unit = .values, evidence: Evidence = .none,
+        plan: @escaping @Sendable (MergeTensor) throws -> MergeKernel
     ) {
         (self.name, self.summary, self.reference) = (name, summary, reference)
         (self.base, self.models, self.parameters) = (base, models, parameters)
-        (self.unit, self.plan) = (unit, plan)
+        (self.unit, self.evidence, self.plan) = (unit, evidence, plan)
     }
 
     /// Those that are built in.
@@ -100,6 +111,7 @@ public struct MergeMethod: Sendable {
         .ties, .dareLinear, .dareTIES, .della, .dellaLinear, .breadcrumbs, .breadcrumbsTIES,
         .sce, .arceeFusion, .nuSLERP, .ram, .ramPlusTL,
         .magMax, .emr, .tallMask, .consensus, .mdmOC, .keepOne,
+        .isoC, .isoCTS, .tsvM, .knOTS, .fisher, .regMean,
     ]
 }
 
@@ -114,6 +126,8 @@ public struct MergeTile {
     public let models: [UnsafePointer<Float>]
     /// Nil where there is none, or where it is one like the others.
     public let base: UnsafePointer<Float>?
+    /// Fisher information of the models' values, where they come with it.
+    let importance: [UnsafePointer<Float>]
     public let output: UnsafeMutablePointer<Float>
     let scratch: (Int) -> UnsafeMutablePointer<Float>
 
@@ -124,7 +138,8 @@ public struct MergeTile {
         stride(from: 0, to: count, by: max(columns, 1)).map { start in
             MergeTile(
                 places: places.lowerBound + start..<places.lowerBound + min(start + max(columns, 1), count),
-                models: models.map { $0 + start }, base: base.map { $0 + start }, output: output + start,
+                models: models.map { $0 + start }, base: base.map { $0 + start },
+                importance: importance.map { $0 + start }, output: output + start,
                 scratch: { scratch($0) + start })
         }
     }

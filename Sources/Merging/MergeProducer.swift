@@ -11,7 +11,9 @@ final class MergeProducer: TensorProducer {
     private let tensor: MergeTensor
     private let planned = Mutex<Result<MergeKernel, any Error>?>(nil)
 
-    var inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] { tensor.inputs.map { ($0.checkpoint, $0.tensor) } }
+    var inputs: [(checkpoint: Checkpoint, tensor: TensorRecord)] {
+        (tensor.inputs + tensor.importance).map { ($0.checkpoint, $0.tensor) }
+    }
 
     init(_ spec: TensorSpec, _ method: MergeMethod, of tensor: MergeTensor) {
         (self.spec, self.method, self.tensor) = (spec, method, tensor)

@@ -15,18 +15,22 @@ public struct MergeTensor: Sendable {
     private let shared: MergeSettings
     /// Models and then the base, if it is apart.
     let inputs: [MergeInput]
+    /// What models come with beside their weights, one for each or none.
+    let importance: [MergeInput]
+    let grams: [InputGram?]
     public let modelCount: Int
     let seed: UInt64
     let threads: Int
 
     init(
         _ spec: TensorSpec, models: [(input: MergeInput, settings: MergeSettings)], base: MergeInput?,
-        shared: MergeSettings, seed: UInt64, threads: Int
+        shared: MergeSettings, importance: [MergeInput] = [], grams: [InputGram?] = [], seed: UInt64, threads: Int
     ) {
         (name, shape) = (spec.name, spec.shape)
         (settings, self.shared) = (models.map(\.settings), shared)
         inputs = models.map(\.input) + [base].compactMap(\.self)
         modelCount = models.count
+        (self.importance, self.grams) = (importance, grams)
         (self.seed, self.threads) = (seed, threads)
     }
 
@@ -79,17 +83,18 @@ public struct MergeTensor: Sendable {
         _ places: Range<Int>, _ scratch: WorkerScratch, _ body: (MergeTile) throws -> Result
     ) rethrows -> Result {
         let count = places.count
-        let values = inputs.enumerated().map { number, input in
+        let all = inputs + importance
+        let values = all.enumerated().map { number, input in
             let buffer = scratch.buffer(number, of: Float.self, count: count)
             input.widen(places, into: buffer)
             return UnsafePointer(buffer)
         }
-        let output = scratch.buffer(inputs.count, of: Float.self, count: count)
+        let output = scratch.buffer(all.count, of: Float.self, count: count)
         return try body(
             MergeTile(
-                places: places, models: Array(values.prefix(modelCount)), base: hasBase ? values.last : nil,
-                output: output,
-                scratch: { scratch.buffer(inputs.count + 1 + $0, of: Float.self, count: count) }))
+                places: places, models: Array(values.prefix(modelCount)), base: hasBase ? values[modelCount] : nil,
+                importance: Array(values.dropFirst(inputs.count)), output: output,
+                scratch: { scratch.buffer(all.count + 1 + $0, of: Float.self, count: count) }))
     }
 }
 

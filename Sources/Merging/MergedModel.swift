@@ -12,7 +12,7 @@ package struct MergedModel {
     /// Models merged by a method.
     ///
     /// - Parameters:
-    ///   - models: those that are merged besides the base, with what is said of each. Nothing is asked of their architectures.
+    ///   - models: those that are merged besides the base, with what is said of each, which is numbers alone. Nothing is asked of their architectures.
     ///   - base: whose other files go along; the first model's where there is none.
     ///   - settings: what is said of all.
     ///   - keeping: whether every tensor stays in memory once it is made; otherwise the last few do.
@@ -31,8 +31,9 @@ package struct MergedModel {
         let configuration = MergeConfiguration(method, sources, base: base == nil ? nil : "0", settings: settings)
         let plan = try MergePlan(configuration, models: named, byName: true)
         let merger = Merger(configuration, seed: seed, byName: true, threads: threads)
+        let none = try MergeEvidence(of: configuration, models: named, folder: ".", threads: 1)
         var producers: [String: any TensorProducer] = [:]
-        for item in plan.items { producers[item.spec.name] = try merger.producer(of: item) }
+        for item in plan.items { producers[item.spec.name] = try merger.producer(of: item, none) }
         weights = MergedWeights(producers, of: Array(named.values), threads: WorkerThreads.count(threads))
         checkpoint = Checkpoint(plan.donor, making: weights, keeping: keeping)
     }

@@ -56,7 +56,11 @@ public struct Merger: Sendable {
         for name in configuration.names { models[name] = try opening(name) }
         let plan = try MergePlan(configuration, models: models, byName: byName)
         try plan.donor.checkFitForCopy(resharded: plan.isRestacked)
-        let output = try plan.output { try producer(of: $0) }
+        let folder = try CheckpointWriter.parent(
+            ofOutput: path, reading: models.values.sorted { $0.path < $1.path }, system: system)
+        let evidence = try MergeEvidence(
+            of: configuration, models: models, folder: folder, threads: WorkerThreads.count(threads))
+        let output = try plan.output { try producer(of: $0, evidence) }
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(output, to: path)
@@ -92,7 +96,7 @@ public struct Merger: Sendable {
     }
 
     /// - Returns: nil for what is copied.
-    func producer(of item: MergePlan.Item) throws -> (any TensorProducer)? {
+    func producer(of item: MergePlan.Item, _ evidence: MergeEvidence) throws -> (any TensorProducer)? {
         guard item.spec.type.isComputable else {
             try Self.checkConstants(item)
             return nil
@@ -105,7 +109,10 @@ public struct Merger: Sendable {
         let tensor = MergeTensor(
             item.spec,
             models: try sources.map { ($0.1, try resolver.settings(of: $0.0, tensor: $0.1.tensor.name)) },
-            base: apart, shared: try resolver.shared(), seed: seed, threads: WorkerThreads.count(threads))
+            base: apart, shared: try resolver.shared(),
+            importance: try sources.compactMap { try evidence.importance(of: $0.1, in: $0.0.model) },
+            grams: sources.map { evidence.gram(of: $0.1, in: $0.0.model) }, seed: seed,
+            threads: WorkerThreads.count(threads))
         return MergeProducer(item.spec, method, of: tensor)
     }
 

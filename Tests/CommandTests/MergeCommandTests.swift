@@ -51,4 +51,23 @@ import Testing
         }
         #expect(try CommandRunner.run("merge", folder("none.yml"), "-o", folder("out")).code == 1)
     }
+
+    /// What is left is as if the model had not been there, where its term stands on its own.
+    @Test func aModelIsTakenOutAgain() throws {
+        let (base, one) = (Fixtures.path("llama"), folder("one"))
+        var model = try EditableModel(reading: base)
+        for tensor in model.tensors { try model.editFloats(tensor.name) { for i in $0.indices { $0[i] += 0.25 } } }
+        try model.write(to: one)
+        let yaml = """
+            merge_method: mdm_oc
+            base_model: \(base)
+            models: [{model: \(one), parameters: {weight: 1}}]
+            """
+        #expect(try run(yaml, "--without", one).code == 0)
+        #expect(try Files.tree(folder("out")) == Files.tree(base))
+        Files.remove(folder("out"))
+        let outcome = try run(yaml, "--without", "two")
+        #expect(outcome.code == 1 && outcome.errors.contains("model two is none of those"))
+        #expect(outcome.errors.contains(one) && outcome.errors.split(separator: "\n").count == 1)
+    }
 }

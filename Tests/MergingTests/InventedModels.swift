@@ -16,13 +16,24 @@ struct InventedModels {
         "column": [40, 1],
     ]
 
+    /// Matrices of layers, and what is none.
+    static let layered: KeyValuePairs<String, [Int]> = [
+        "layers.0.tall": [30, 12], "layers.0.wide": [12, 40], "layers.1.square": [16, 16], "layers.1.thin": [40, 3],
+        "layers.1.vector": [33], "layers.1.cube": [2, 5, 6], "layers.1.column": [9, 1], "table": [50, 4],
+    ]
+
+    let shapes: KeyValuePairs<String, [Int]>
     let base: [String: [Double]]
     let models: [[String: [Double]]]
     private let folder: TemporaryDirectory
     private let checkpoints: [String: Checkpoint]
 
     /// - Parameter distance: of the first model to the base; others are farther.
-    init(_ count: Int, _ values: Values = .smooth, _ type: ElementType = .f32, distance: Double = 0.5) throws {
+    init(
+        _ count: Int, _ values: Values = .smooth, _ type: ElementType = .f32, distance: Double = 0.5,
+        shapes: KeyValuePairs<String, [Int]> = Self.shapes
+    ) throws {
+        self.shapes = shapes
         let folder = try TemporaryDirectory()
         var random = SmallRandom(state: 17 + UInt64(count))
         var checkpoints: [String: Checkpoint] = [:]
@@ -30,16 +41,16 @@ struct InventedModels {
             var model = try EditableModel(reading: Fixtures.path("llama"))
             model.config["model_type"] = .string("invented")
             model.config["architectures"] = nil
-            model.tensors = Self.shapes.map { tensor, shape in
+            model.tensors = shapes.map { tensor, shape in
                 let bytes = shape.reduce(type.bitWidth / 8, *)
                 return .init(name: tensor, type: type, shape: shape, bytes: [UInt8](repeating: 0, count: bytes))
             }
-            for (tensor, _) in Self.shapes {
+            for (tensor, _) in shapes {
                 try model.editFloats(tensor) { for i in $0.indices { $0[i] = value(tensor, i) } }
             }
             checkpoints[name] = try Checkpoint(opening: try model.write(to: folder(name)))
             return Dictionary(
-                uniqueKeysWithValues: try Self.shapes.map { tensor, _ in (tensor, try model.floats(tensor)) })
+                uniqueKeysWithValues: try shapes.map { tensor, _ in (tensor, try model.floats(tensor)) })
         }
         func drawn(_ width: Double) -> Double {
             let value = random.uniform(in: -width...width)
@@ -56,19 +67,32 @@ struct InventedModels {
         (self.base, self.folder, self.checkpoints) = (base, folder, checkpoints)
     }
 
+    private init(_ other: InventedModels, _ models: [[String: [Double]]], _ checkpoints: [String: Checkpoint]) {
+        (shapes, base, folder) = (other.shapes, other.base, other.folder)
+        (self.models, self.checkpoints) = (models, checkpoints)
+    }
+
+    /// Every model twice, under two names.
+    func doubled() -> InventedModels {
+        var all = checkpoints
+        for number in models.indices { all["\(models.count + number)"] = all["\(number)"] }
+        return InventedModels(self, models + models, all)
+    }
+
     /// Tensors that a method makes, in f32, the same by one thread and by three.
     ///
     /// - Parameter own: what is said of each model.
     func merged(
         _ method: MergeMethod, own: [[String: Double]] = [], shared: [String: Double] = [:], hasBase: Bool = true,
-        seed: UInt64 = 0
+        seed: UInt64 = 0, without: String? = nil
     ) throws -> [String: [Double]] {
         let sources = models.indices.map { number in
             MergeConfiguration.Source(
                 "\(number)", settings: number < own.count ? own[number].mapValues { .value($0) } : [:])
         }
-        let configuration = MergeConfiguration(
+        let all = MergeConfiguration(
             method, sources, base: hasBase ? "base" : nil, settings: shared.mapValues { .value($0) }, outputType: .f32)
+        let configuration = try without.map(all.without) ?? all
         for threads in [1, 3] {
             try Merger(configuration, seed: seed, byName: true, threads: threads).merge(to: folder("merged-\(threads)"))
             {
@@ -78,7 +102,7 @@ struct InventedModels {
         defer { for threads in [1, 3] { Files.remove(folder("merged-\(threads)")) } }
         #expect(try Files.tree(folder("merged-1")) == Files.tree(folder("merged-3")))
         let model = try EditableModel(readingTensors: folder("merged-1"))
-        return Dictionary(uniqueKeysWithValues: try Self.shapes.map { tensor, _ in (tensor, try model.floats(tensor)) })
+        return Dictionary(uniqueKeysWithValues: try shapes.map { tensor, _ in (tensor, try model.floats(tensor)) })
     }
 
     /// θ_i - θ₀.
@@ -100,7 +124,7 @@ struct InventedModels {
         _ expected: (_ tensor: String, _ shape: [Int], _ taskVectors: [[Double]]) throws -> [Double]
     ) throws {
         var elsewhere = 0
-        for (tensor, shape) in Self.shapes {
+        for (tensor, shape) in shapes {
             let (values, base) = (try #require(found[tensor]), try #require(self.base[tensor]))
             let added = try expected(tensor, shape, try taskVectors(tensor))
             #expect(values.count == added.count)

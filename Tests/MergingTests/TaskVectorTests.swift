@@ -251,6 +251,38 @@ import Testing
         }
     }
 
+    /// Taken out again, a model leaves what all make less its own term, and not what the others would make by themselves.
+    @Test(arguments: 0..<3) func aTermIsTakenOut(out: Int) throws {
+        let invented = try InventedModels(3)
+        let weights = [1, 0.5, -0.25]
+        let found = try invented.merged(.mdmOC, own: weights.map { ["weight": $0] }, without: "\(out)")
+        try invented.expect(found, tolerance: 2e-5) { _, _, vectors in
+            var directions: [[Double]] = []
+            for vector in vectors {
+                var rest = vector
+                for direction in directions {
+                    let along = Self.inner(vector, direction) / max(Self.squares(direction), 1e-300)
+                    rest = zip(rest, direction).map { $0 - along * $1 }
+                }
+                directions.append(Self.squares(rest) > 1e-9 * Self.squares(vector) ? rest : rest.map { _ in 0 })
+            }
+            let all = zip(directions, weights).map { direction, weight in direction.map { weight * $0 } }
+            return Self.byEntry(all) { terms in terms.reduce(0, +) - terms[out] }
+        }
+    }
+
+    @Test func onlyTermsAreTakenOut() throws {
+        let models = ["a", "b"].map { MergeConfiguration.Source($0, settings: ["weight": .value(1)]) }
+        let error = MergeError.notMerged("c", known: ["a", "b"])
+        for name in ["c", "base"] {
+            let configuration = MergeConfiguration(.mdmOC, models, base: "base")
+            #expect(throws: MergeError.notMerged(name, known: ["a", "b"])) { try configuration.without(name) }
+        }
+        #expect(error.description.contains("a, b") && !error.description.contains("\n"))
+        let linear = MergeConfiguration(.linear, models)
+        #expect(throws: MergeError.noTerms(method: "linear")) { try linear.without("a") }
+    }
+
     @Test(arguments: [(InventedModels.Values.steps, ElementType.bf16), (.smooth, .f32)])
     func oneIsKept(data: (InventedModels.Values, ElementType)) throws {
         let invented = try InventedModels(3, data.0, data.1)

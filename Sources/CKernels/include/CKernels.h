@@ -198,5 +198,10 @@ double mp_divergence_f32(const float *x, const float *y, size_t n, double epsilo
 void mp_fuse_f32(float *out, const float *model, const float *base, const float *importance, size_t n, float least);
 // out[i] += shares[i] (x[i] - y[i]); y may be NULL.
 void mp_add_column_shares_f32(float *out, const float *x, const float *y, const float *shares, size_t n);
+// sum v[m] x[m] / sum v[m], v = weights[m] max(importance[m], floor), in f64; where that sum is 0, the mean by the weights, or the plain one where
+// they are 0. are_magnitudes: whether all are finite and none is negative.
+void mp_weighted_mean_f32(float *out, const float *const *models, const float *const *importance, const double *weights, size_t count,
+                          size_t n, float floor);
+int mp_are_magnitudes_f32(const float *x, size_t n);
 
 #endif

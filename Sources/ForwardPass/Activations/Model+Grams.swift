@@ -2,7 +2,7 @@ import Architectures
 import LinearAlgebra
 
 extension Model {
-    /// What the linear maps of one block read together: queries, keys and values, or gate and up.
+    /// What linear maps of one block read together, such as queries, keys and values, or gate and up.
     package struct Readers: Sendable {
         /// Stored tensors that read the same rows.
         package let tensors: [String]
@@ -75,12 +75,18 @@ extension Sublayer.Operation {
         case .attention(let block):
             // Latents lie between, and an encoder's states are not the queries' own.
             let apart = block.queryLatent != nil || block.keyValueLatent != nil || block.readsEncoder
-            return apart
-                ? [[block.query], [block.key, block.value]] : [[block.query, block.key, block.value]]
-        case .mlp(let block): return [[block.gate, block.up].compactMap(\.self).filter { $0.expert == nil }]
-        case .experts(let block):
-            return block.shared.map { [[$0.gate, $0.up].compactMap(\.self).filter { $0.expert == nil }] } ?? []
+            let inner = apart ? [[block.query], [block.key, block.value]] : [[block.query, block.key, block.value]]
+            let latents = [block.queryLatent, block.keyValueLatent].compactMap { $0.map { [$0.down] } }
+            return inner + latents + [[block.output]]
+        case .mlp(let block): return block.readers
+        case .experts(let block): return block.shared?.readers ?? []
         case .opaque: return []
         }
+    }
+}
+
+extension MLPBlock {
+    fileprivate var readers: [[Projection]] {
+        [[gate, up].compactMap(\.self).filter { $0.expert == nil }, [down].filter { $0.expert == nil }]
     }
 }

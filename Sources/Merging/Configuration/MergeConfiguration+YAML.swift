@@ -106,7 +106,9 @@ extension MergeConfiguration {
     ) throws(YAMLFault) -> [Source] {
         var sources: [Source] = []
         for item in try value.items(hasLayers ? "sources" : "models") {
-            let members = try item.members(of: ["model", "parameters"] + (hasLayers ? ["layer_range"] : []))
+            let evidence = method.evidence == .none ? [] : [method.evidence.rawValue]
+            let members = try item.members(
+                of: ["model", "parameters"] + (hasLayers ? ["layer_range"] : []) + evidence)
             guard let name = members["model"] else { throw YAMLFault(line: item.line, reason: "model is missing") }
             var layers: Range<Int>?
             if hasLayers {
@@ -121,7 +123,9 @@ extension MergeConfiguration {
                 layers = start..<end
             }
             sources.append(
-                Source(try name.modelName(), layers: layers, settings: try settings(members["parameters"], method)))
+                Source(
+                    try name.modelName(), layers: layers, settings: try settings(members["parameters"], method),
+                    evidence: try members[method.evidence.rawValue]?.need("the path of a file")))
         }
         return sources
     }

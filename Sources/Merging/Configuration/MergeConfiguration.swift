@@ -11,9 +11,13 @@ public struct MergeConfiguration: Sendable {
         /// Nil for all of them.
         public let layers: Range<Int>?
         public let settings: Settings
+        /// The file that a method needs of each model beside it.
+        public let evidence: String?
 
-        public init(_ model: String, layers: Range<Int>? = nil, settings: Settings = [:]) {
-            (self.model, self.layers, self.settings) = (model, layers, settings)
+        public init(
+            _ model: String, layers: Range<Int>? = nil, settings: Settings = [:], evidence: String? = nil
+        ) {
+            (self.model, self.layers, self.settings, self.evidence) = (model, layers, settings, evidence)
         }
     }
 

@@ -33,7 +33,7 @@ struct SparseTaskArithmetic: Sendable {
         }
     }
 
-    private init(_ tensor: MergeTensor, _ sparsification: Sparsification, _ consensus: Consensus) throws {
+    init(_ tensor: MergeTensor, _ sparsification: Sparsification, _ consensus: Consensus) throws {
         let found = Mutex([TaskMask](repeating: .none, count: tensor.modelCount))
         try WorkerThreads.forEach(tensor.modelCount, threads: tensor.threads) { model, _ in
             let mask = try TaskMask(sparsification, of: model, in: tensor)
@@ -74,7 +74,7 @@ struct SparseTaskArithmetic: Sendable {
         return scales
     }
 
-    private var kernel: MergeKernel {
+    var kernel: MergeKernel {
         switch consensus {
         case .none:
             let sum = weights.reduce(0) { $0 + Double($1) }

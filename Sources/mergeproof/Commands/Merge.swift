@@ -24,6 +24,12 @@ struct Merge: ParsableCommand {
     @Option(help: "Of methods that draw at random; 0 unless said otherwise.")
     var seed: UInt64 = 0
 
+    @Option(
+        help: ArgumentHelp(
+            "Take a model out of a merge by mdm_oc again: its term is subtracted, and the others stay as they are.",
+            valueName: "model"))
+    var without: String?
+
     @Flag(help: "Merge models of a family that is not known, too: tensor by tensor, by their names.")
     var byName = false
 
@@ -40,7 +46,8 @@ struct Merge: ParsableCommand {
 
     func run() throws {
         try reportingErrors {
-            let configuration = try DocumentError.naming(config, MergeConfiguration.init(parsing:))
+            let said = try DocumentError.naming(config, MergeConfiguration.init(parsing:))
+            let configuration = try without.map(said.without) ?? said
             try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("merge", quiet: display.quiet)
             let started = ContinuousClock.now
