@@ -1,3 +1,5 @@
+import Foundations
+
 /// What can stop a merge.
 public enum MergeError: Error, Sendable, Equatable {
     case noModels
@@ -25,6 +27,17 @@ public enum MergeError: Error, Sendable, Equatable {
     case noProbability(tensor: String, density: Double, epsilon: Double)
     /// The model that is to be rebuilt.
     case noTask(Double, models: Int)
+    /// A model has no tables of tokens that are known.
+    case noVocabulary(path: String)
+    case noTokenizer(path: String)
+    /// A tokenizer is there in a form that is not merged.
+    case otherTokenizer(path: String, file: String)
+    case invalidTokenizer(path: String, reason: String)
+    /// What a token's row is taken from is no model that is merged there.
+    case noTokenSource(token: String, model: String, known: [String])
+    case noTokenRow(token: String, model: String, row: String)
+    /// config.json cannot be made to say how many rows the tables have.
+    case vocabularyNotStated(path: String, reason: String)
 }
 
 extension MergeError: CustomStringConvertible {
@@ -66,6 +79,19 @@ extension MergeError: CustomStringConvertible {
             "tensor \(tensor): density \(density) ± epsilon \(epsilon) leaves the numbers between 0 and 1; choose a smaller epsilon"
         case .noTask(let task, let models):
             "task \(task == task.rounded() ? "\(Int(exactly: task) ?? 0)" : "\(task)") is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
+        case .noVocabulary(let path):
+            "\(path): no tensor is known to count tokens, so that no tokenizer can be chosen; leave tokenizer and tokenizer_source out"
+        case .noTokenizer(let path):
+            "\(path)/tokenizer.json is missing, which says what the rows of the tables are; save the model's tokenizer there"
+        case .otherTokenizer(let path, let file):
+            "\(path) has \(file) and no tokenizer.json, which alone is merged; save the model's tokenizer there with transformers' AutoTokenizer"
+        case .invalidTokenizer(let path, let reason): "\(path): \(reason); save the tokenizer anew"
+        case .noTokenSource(let token, let model, let known):
+            "token \(Tokenizer.quoted(token)) is to have its row from \(PrintableText.line(model)), which is not merged there; name one of \(known.joined(separator: ", "))"
+        case .noTokenRow(let token, let model, let row):
+            "token \(Tokenizer.quoted(token)) is to have its row from \(model), which has no row for \(row); choose another source"
+        case .vocabularyNotStated(let path, let reason):
+            "with as many tokens as the merged vocabulary has, and config.json as \(path) has it, this is no model that can be read: \(reason); choose another tokenizer_source"
         }
     }
 
