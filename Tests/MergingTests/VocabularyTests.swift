@@ -79,6 +79,30 @@ import Testing
         }
     }
 
+    /// A run of values may begin and end inside of any row: of a model's own, of a mean, of padding.
+    @Test(arguments: [700, 660])
+    func runsMayBeginInsideOfRows(count: Int) throws {
+        let pieces = (0..<count).map { "t\($0)" }
+        let models = [
+            try TokenModel(folder("a"), mark: 1, pieces: pieces),
+            try TokenModel(folder("b"), mark: 2, pieces: pieces.reversed()),
+            try TokenModel(
+                folder("c"), mark: 4, pieces: pieces.enumerated().filter { $0.offset % 11 != 0 }.map(\.element)),
+        ]
+        let third = Dictionary(uniqueKeysWithValues: (0..<count).filter { $0 % 11 != 0 }.enumerated().map { ($1, $0) })
+        let expected = (0..<count).map { row in
+            let (a, b) = (models[0].row(row), models[1].row(count - 1 - row))
+            let c = third[row].map(models[2].row) ?? mixed([(0.5, a), (0.5, b)])
+            return mixed([(1.0 / 3, a), (1.0 / 3, b), (1.0 / 3, c)])
+        }
+        let mean = mixed(expected.map { (1 / Double(count), $0) })
+        let found = try merged(
+            .init(.linear, models.map { weighted($0, 1) }, vocabulary: .init(.union, multiple: 704)))
+        for (row, values) in try found.rows("lm_head.weight").enumerated() {
+            expect(values, row < count ? expected[row] : mean, "row \(row)")
+        }
+    }
+
     /// Whatever the method: rows in another order, with a tokenizer that says so, are the same model.
     @Test(arguments: MergeMethod.builtIn.map(\.name), ["llama", "llama_bf16"])
     func orderChangesNothing(name: String, fixture: String) throws {
