@@ -213,12 +213,49 @@ public final class Checkpoint: Sendable {
         _ name: String, in directory: String, if names: [String], _ system: any SystemCalls
     ) throws(CheckpointError) -> JSONDocument? {
         guard names.contains(name) else { return nil }
+        return try parsed(name, in: directory, as: name == "config.json" ? .lenient : .strict, system)
+    }
+
+    private static func parsed(
+        _ name: String, in directory: String, as dialect: JSONDialect, _ system: any SystemCalls
+    ) throws(CheckpointError) -> JSONDocument {
         let path = directory + "/" + name
         let file = try MappedFile(path: path, system: system)
         do throws(JSONFault) {
-            return try JSONDocument(parsing: Array(file.bytes), as: name == "config.json" ? .lenient : .strict)
+            return try JSONDocument(parsing: Array(file.bytes), as: dialect)
         } catch {
             throw .json(file: path, error)
+        }
+    }
+
+    // MARK: Directories that need not hold a model
+
+    /// A JSON file in a directory, or nil when there is none of that name.
+    package static func document(
+        _ name: String, in directory: String, as dialect: JSONDialect, _ system: any SystemCalls
+    ) throws(CheckpointError) -> JSONDocument? {
+        guard try holds(name, in: directory, system) else { return nil }
+        return try parsed(name, in: directory, as: dialect, system)
+    }
+
+    /// The bytes of a file in a directory, or nil when there is none of that name.
+    package static func bytes(
+        of name: String, in directory: String, _ system: any SystemCalls
+    ) throws(CheckpointError) -> [UInt8]? {
+        guard try holds(name, in: directory, system) else { return nil }
+        let file = try MappedFile(path: directory + "/" + name, system: system)
+        return withExtendedLifetime(file) { Array($0.bytes) }
+    }
+
+    /// Whether a directory has a file of that name.
+    package static func holds(
+        _ name: String, in directory: String, _ system: any SystemCalls
+    ) throws(CheckpointError) -> Bool {
+        do throws(CheckpointError) {
+            return try system.status(directory + "/" + name).kind == .file
+        } catch {
+            guard case .notFound = error else { throw error }
+            return false
         }
     }
 }

@@ -36,6 +36,8 @@ public enum JSONDialect: Sendable {
     case strict
     /// As Python writes it: `NaN`, `Infinity` and `-Infinity` are numbers; and a byte order mark may stand in front.
     case lenient
+    /// Keys are told apart by their bytes, as tokens of a vocabulary are: two that Unicode calls equal are two.
+    case bytewise
 }
 
 /// A strict RFC 8259 parser over bytes, in one pass: valid UTF-8, no duplicate keys, bounded depth, nothing after the value.
@@ -116,6 +118,7 @@ package struct JSONParser {
         try expect(UInt8(ascii: "{"))
         var members: [JSONObject.Member] = []
         var seen: Set<String> = []
+        var seenBytes: Set<BytewiseText> = []
         if try peek() == UInt8(ascii: "}") {
             position += 1
             return JSONObject(parsed: [])
@@ -123,10 +126,14 @@ package struct JSONParser {
         while true {
             guard try peek() == UInt8(ascii: "\"") else { throw .unexpectedByte(offset: position) }
             let key = try string()
-            guard Self.isBounded(key) else { throw .endlessKey(offset: position) }
-            // Set<String> compares by Unicode equivalence; the bytes say which fault it is.
-            if let twin = seen.update(with: key) {
-                throw twin.utf8.elementsEqual(key.utf8) ? .duplicateKey(key) : .equivalentKeys(key)
+            if dialect == .bytewise {
+                guard seenBytes.insert(BytewiseText(key)).inserted else { throw .duplicateKey(key) }
+            } else {
+                guard Self.isBounded(key) else { throw .endlessKey(offset: position) }
+                // Set<String> compares by Unicode equivalence; the bytes say which fault it is.
+                if let twin = seen.update(with: key) {
+                    throw twin.utf8.elementsEqual(key.utf8) ? .duplicateKey(key) : .equivalentKeys(key)
+                }
             }
             try expect(UInt8(ascii: ":"))
             _ = try peek()

@@ -45,19 +45,7 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     public private(set) var members: [Member]
     /// Where each key stands first; nil while there are so few that looking through them is as fast.
-    private var places: [ByteKey: Int]?
-
-    /// A key that is compared byte by byte.
-    private struct ByteKey: Hashable {
-        let text: String
-
-        static func == (a: ByteKey, b: ByteKey) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }
-
-        func hash(into hasher: inout Hasher) {
-            var text = text
-            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-        }
-    }
+    private var places: [BytewiseText: Int]?
 
     private static let few = 16
 
@@ -74,12 +62,12 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
 
     private mutating func findPlaces() {
         guard members.count > Self.few else { return places = nil }
-        let found = members.enumerated().map { (ByteKey(text: $0.element.key), $0.offset) }
+        let found = members.enumerated().map { (BytewiseText($0.element.key), $0.offset) }
         places = Dictionary(found, uniquingKeysWith: { first, _ in first })
     }
 
     private func place(of key: String) -> Int? {
-        if let places { return places[ByteKey(text: key)] }
+        if let places { return places[BytewiseText(key)] }
         return members.firstIndex { $0.key.utf8.elementsEqual(key.utf8) }
     }
 
@@ -96,7 +84,7 @@ public struct JSONObject: Sendable, Equatable, ExpressibleByDictionaryLiteral {
                 findPlaces()
             case (nil, let value?):
                 members.append(Member(key: key, value: value, range: 0..<0))
-                if places == nil { findPlaces() } else { places?[ByteKey(text: key)] = members.count - 1 }
+                if places == nil { findPlaces() } else { places?[BytewiseText(key)] = members.count - 1 }
             case (nil, nil): break
             }
         }

@@ -29,6 +29,8 @@ public enum MergeError: Error, Sendable, Equatable {
     case missingEvidence(model: String, method: String, evidence: MergeMethod.Evidence)
     case missingFisher(path: String, tensor: String, model: String)
     case otherFisherShape(path: String, tensor: String, found: [Int], model: String, expected: [Int])
+    /// A table whose rows are matched by token.
+    case fisherOfOtherRows(path: String, tensor: String)
     /// Fisher information is a mean of squares.
     case noFisher(path: String, tensor: String)
     case noCalibration(path: String)
@@ -40,6 +42,17 @@ public enum MergeError: Error, Sendable, Equatable {
     case notMerged(String, known: [String])
     /// The model that is to be rebuilt.
     case noTask(Double, models: Int)
+    /// A model has no tables of tokens that are known.
+    case noVocabulary(path: String)
+    case noTokenizer(path: String)
+    /// A tokenizer is there in a form that is not merged.
+    case otherTokenizer(path: String, file: String)
+    case invalidTokenizer(path: String, reason: String)
+    /// What a token's row is taken from is no model that is merged there.
+    case noTokenSource(token: String, model: String, known: [String])
+    case noTokenRow(token: String, model: String, row: String)
+    /// config.json cannot be made to say how many rows the tables have.
+    case vocabularyNotStated(path: String, reason: String)
 }
 
 extension MergeError: CustomStringConvertible {
@@ -85,6 +98,8 @@ extension MergeError: CustomStringConvertible {
             "\(path): tensor \(tensor) is missing, which \(model) holds; write the Fisher information of every weight under its name"
         case .otherFisherShape(let path, let tensor, let found, let model, let expected):
             "\(path): tensor \(tensor) has shape \(found), but \(expected) in \(model); write the Fisher information of this model's weights"
+        case .fisherOfOtherRows(let path, let tensor):
+            "\(path): the rows of tensor \(tensor) are matched by token, and its Fisher information is not; merge by fisher models of one vocabulary, without tokenizer settings"
         case .noFisher(let path, let tensor):
             "\(path): tensor \(tensor) holds values that are negative, infinite or NaN, and is no Fisher information, a mean of squares; write it anew"
         case .noCalibration(let path):
@@ -99,6 +114,19 @@ extension MergeError: CustomStringConvertible {
             "model \(PrintableText.line(name)) is none of those that are merged besides the base: \(known.joined(separator: ", ")); name one of them"
         case .noTask(let task, let models):
             "task \(task == task.rounded() ? "\(Int(exactly: task) ?? 0)" : "\(task)") is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
+        case .noVocabulary(let path):
+            "\(path): no tensor is known to count tokens, so that no tokenizer can be chosen; leave tokenizer and tokenizer_source out"
+        case .noTokenizer(let path):
+            "\(path)/tokenizer.json is missing, which says what the rows of the tables are; save the model's tokenizer there"
+        case .otherTokenizer(let path, let file):
+            "\(path) has \(file) and no tokenizer.json, which alone is merged; save the model's tokenizer there with transformers' AutoTokenizer"
+        case .invalidTokenizer(let path, let reason): "\(path): \(reason); save the tokenizer anew"
+        case .noTokenSource(let token, let model, let known):
+            "token \(Tokenizer.quoted(token)) is to have its row from \(PrintableText.line(model)), which is not merged there; name one of \(known.joined(separator: ", "))"
+        case .noTokenRow(let token, let model, let row):
+            "token \(Tokenizer.quoted(token)) is to have its row from \(model), which has no row for \(row); choose another source"
+        case .vocabularyNotStated(let path, let reason):
+            "with as many tokens as the merged vocabulary has, and config.json as \(path) has it, this is no model that can be read: \(reason); choose another tokenizer_source"
         }
     }
 

@@ -23,10 +23,16 @@ struct MergePlan {
     private(set) var stacked: [Int]?
     let configuration: MergeConfiguration
     let isByName: Bool
+    /// Nil where rows stay as they are.
+    let vocabulary: MergedVocabulary?
     private let models: [String: Checkpoint]
 
     /// - Parameter byName: whether models of families that are not known are merged.
-    init(_ configuration: MergeConfiguration, models: [String: Checkpoint], byName: Bool) throws {
+    init(
+        _ configuration: MergeConfiguration, models: [String: Checkpoint], vocabulary: MergedVocabulary? = nil,
+        byName: Bool
+    ) throws {
+        self.vocabulary = vocabulary
         guard let name = configuration.names.first, let donor = models[name] else { throw MergeError.noModels }
         (self.configuration, self.models, self.donor, isByName) = (configuration, models, donor, byName)
         if !byName { try checkArchitectures() }
@@ -101,16 +107,22 @@ struct MergePlan {
         guard let own = checkpoint.tensors[name] else {
             throw .missingTensor(path: checkpoint.path, tensor: name, first: donor.path)
         }
-        guard own.shape == tensor.shape, own.type.isComputable == tensor.type.isComputable else {
+        var (found, expected) = (own.shape, tensor.shape)
+        if let axis = vocabulary?.axes[tensor.name], found.indices.contains(axis) {
+            expected[axis] = vocabulary?.sizes[model] ?? 0
+        }
+        guard found == expected, own.type.isComputable == tensor.type.isComputable else {
             throw .otherShape(
-                path: checkpoint.path, tensor: name, found: own.shape, first: donor.path, expected: tensor.shape)
+                path: checkpoint.path, tensor: name, found: found, first: donor.path, expected: expected)
         }
         return MergeInput(checkpoint: checkpoint, tensor: own)
     }
 
     private func spec(_ tensor: TensorRecord, named name: String) -> TensorSpec {
         let type = tensor.type.isComputable ? configuration.outputType ?? tensor.type : tensor.type
-        return TensorSpec(name: name, type: type, shape: tensor.shape)
+        var shape = tensor.shape
+        if let vocabulary, let axis = vocabulary.axes[tensor.name] { shape[axis] = vocabulary.rowCount }
+        return TensorSpec(name: name, type: type, shape: shape)
     }
 
     /// All of some models.
@@ -194,9 +206,22 @@ struct MergePlan {
         _ tensor: TensorRecord, named name: String, _ slice: MergeConfiguration.Slice,
         _ module: MergeConfiguration.Module, depth: Double, _ source: (MergeConfiguration.Source) -> String
     ) throws -> Item {
-        Item(
-            spec: spec(tensor, named: name),
-            inputs: try slice.sources.map { try input($0.model, source($0), like: tensor) },
-            slice: slice, module: module, depth: depth)
+        let inputs = try slice.sources.map { try input($0.model, source($0), like: tensor) }
+        return Item(
+            spec: spec(tensor, named: name), inputs: try inVocabulary(inputs, slice, tensor), slice: slice,
+            module: module, depth: depth)
+    }
+
+    /// The same in the order of the output's vocabulary, where a tensor counts tokens.
+    private func inVocabulary(
+        _ inputs: [MergeInput], _ slice: MergeConfiguration.Slice, _ tensor: TensorRecord
+    ) throws -> [MergeInput] {
+        guard let vocabulary, let axis = vocabulary.axes[tensor.name] else { return inputs }
+        let maps = try vocabulary.maps(of: slice.sources.map(\.model), base: slice.base ?? configuration.base)
+        let columns = tensor.shape[(axis + 1)...].reduce(1, *)
+        return zip(inputs, maps).enumerated().map { model, pair in
+            let rows = TableRows(pair.1, of: model, tables: inputs, columns: columns)
+            return MergeInput(checkpoint: pair.0.checkpoint, tensor: pair.0.tensor, rows: rows)
+        }
     }
 }

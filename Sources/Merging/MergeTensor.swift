@@ -111,15 +111,23 @@ struct MergeSettings: Sendable {
 struct MergeInput: Sendable {
     let checkpoint: Checkpoint
     let tensor: TensorRecord
+    /// Where its values come from if they take another order; nil where they lie as they are merged.
+    var rows: TableRows?
 
-    /// Exact for every type but f64, which is rounded once.
+    init(checkpoint: Checkpoint, tensor: TensorRecord, rows: TableRows? = nil) {
+        (self.checkpoint, self.tensor, self.rows) = (checkpoint, tensor, rows)
+    }
+
+    /// Exact for every type but f64, which is rounded once, and means of rows.
     func widen(_ places: Range<Int>, into buffer: UnsafeMutablePointer<Float>) {
+        if let rows { return rows.widen(places, into: buffer) }
         guard let bytes = checkpoint.bytes(of: tensor).baseAddress else { return }
         tensor.type.widen(bytes + places.lowerBound * tensor.type.bitWidth / 8, into: buffer, places.count)
     }
 
     /// - Throws: `MergeError` where a value of these places is none.
     func checkFinite(_ places: Range<Int>) throws {
+        if let rows { return try rows.checkFinite(places) }
         let width = tensor.type.bitWidth / 8
         let bytes = checkpoint.bytes(of: tensor)[places.lowerBound * width..<places.upperBound * width]
         if NonFinite.count(in: UnsafeRawBufferPointer(rebasing: bytes), of: tensor.type) > 0 {

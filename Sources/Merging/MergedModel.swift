@@ -29,7 +29,7 @@ package struct MergedModel {
         }
         if let base { named["0"] = base }
         let configuration = MergeConfiguration(method, sources, base: base == nil ? nil : "0", settings: settings)
-        let plan = try MergePlan(configuration, models: named, byName: true)
+        let plan = try MergePlan(configuration, models: named, vocabulary: nil, byName: true)
         let merger = Merger(configuration, seed: seed, byName: true, threads: threads)
         let none = try MergeEvidence(of: configuration, models: named, folder: ".", threads: 1)
         var producers: [String: any TensorProducer] = [:]

@@ -54,23 +54,33 @@ public struct Merger: Sendable {
     ) throws -> Report {
         var models: [String: Checkpoint] = [:]
         for name in configuration.names { models[name] = try opening(name) }
-        let plan = try MergePlan(configuration, models: models, byName: byName)
-        try plan.donor.checkFitForCopy(resharded: plan.isRestacked)
+        let vocabulary = try configuration.vocabulary.map { try self.vocabulary($0, models, opening) }
+        let plan = try MergePlan(configuration, models: models, vocabulary: vocabulary, byName: byName)
+        try plan.donor.checkFitForCopy(resharded: plan.isRestacked || vocabulary != nil)
         let folder = try CheckpointWriter.parent(
             ofOutput: path, reading: models.values.sorted { $0.path < $1.path }, system: system)
         let evidence = try MergeEvidence(
             of: configuration, models: models, folder: folder, threads: WorkerThreads.count(threads))
-        let output = try plan.output { try producer(of: $0, evidence) }
+        var notes = vocabulary?.notes ?? Self.notes(models.values.sorted { $0.path < $1.path }, plan.donor, system)
+        let output = try plan.output(noting: { notes.append($0) }) { try producer(of: $0, evidence) }
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
         try CheckpointWriter(system: system, threads: threads, notice: notice, progress: report).write(output, to: path)
         return Report(
             method: configuration.method.name, models: configuration.names, tensors: plan.items.count,
-            bytes: output.tensorFileBytes, notes: Self.notes(models.values.sorted { $0.path < $1.path }, plan.donor))
+            bytes: output.tensorFileBytes, notes: notes)
+    }
+
+    private func vocabulary(
+        _ said: MergeConfiguration.Vocabulary, _ models: [String: Checkpoint], _ opening: (String) throws -> Checkpoint
+    ) throws -> MergedVocabulary {
+        try MergedVocabulary(said, names: configuration.names, models: models, system: system) { name in
+            try Checkpoint.holds(Tokenizer.fileName, in: name, system) ? name : opening(name).path
+        }
     }
 
     /// Vocabularies that are not the donor's: rows of tables may then belong to other tokens.
-    private static func notes(_ models: [Checkpoint], _ donor: Checkpoint) -> [String] {
+    private static func notes(_ models: [Checkpoint], _ donor: Checkpoint, _ system: any SystemCalls) -> [String] {
         func files(_ model: Checkpoint) -> Set<String> {
             Set(model.sidecars.map(\.relativePath)).intersection(vocabularies)
         }
@@ -78,21 +88,14 @@ public struct Merger: Sendable {
             files(model).intersection(files(donor)).sorted().filter { name in
                 let paths = (own: "\(model.path)/\(name)", donor: "\(donor.path)/\(name)")
                 if FileManager.default.contentsEqual(atPath: paths.own, andPath: paths.donor) { return false }
-                guard name == "tokenizer.json", let own = tokens(in: paths.own) else { return true }
-                return own != tokens(in: paths.donor)
+                guard name == Tokenizer.fileName, let own = try? Tokenizer(directory: model.path, system: system),
+                    let other = try? Tokenizer(directory: donor.path, system: system)
+                else { return true }
+                return !own.numbers.all.elementsEqual(other.numbers.all) { $0 == $1 }
             }.map { name in
                 "\(model.path)/\(name) is another than \(donor.path)'s, which goes along: where tokens have other numbers there, rows of different tokens were merged"
             }
         }
-    }
-
-    /// The tokens of a tokenizer.json with their numbers, whatever else it says; nil for what is none.
-    private static func tokens(in path: String) -> [JSONValue]? {
-        guard let data = FileManager.default.contents(atPath: path),
-            let root = try? JSONDocument(parsing: Array(data)).root, let vocabulary = root["model"]?["vocab"]
-        else { return nil }
-        let added = root["added_tokens"]?.array ?? []
-        return [vocabulary] + added.flatMap { [$0["id"] ?? .null, $0["content"] ?? .null] }
     }
 
     /// - Returns: nil for what is copied.

@@ -41,7 +41,11 @@ import Testing
                 "merge_method: task_arithmetic\nmodels: [{model: \(source), parameters: {weight: 1}}]",
                 ["task_arithmetic needs the base model"]
             ),
-            (linear + "\(source)\ntokenizer_source: union", ["line 4: tokenizer_source"]),
+            (linear + "\(source)\ntokenizer_source: []", ["line 4: expected"]),
+            (
+                linear + "\(source)\n    parameters: {weight: 1}\ntokenizer_source: union",
+                ["\(source)/tokenizer.json is missing"]
+            ),
         ] {
             let outcome = try run(yaml)
             #expect(outcome.code == 1 && outcome.output.isEmpty, "\(yaml)")

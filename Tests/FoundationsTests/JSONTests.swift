@@ -37,6 +37,20 @@ import Testing
         #expect(throws: expected) { try parse(text) }
     }
 
+    /// As tokens of a vocabulary: forms that Unicode calls equal are two keys, and marks may follow each other without end.
+    @Test func keysMayBeToldApartByTheirBytes() throws {
+        let marks = String(repeating: "\u{301}", count: 40)
+        let text = "{\"\u{e9}\": 1, \"e\u{301}\": 2, \"\(marks)\": 3}"
+        #expect(throws: JSONFault.equivalentKeys("e\u{301}")) { try parse(text) }
+        let document = try JSONDocument(parsing: Array(text.utf8), as: .bytewise)
+        #expect(document["\u{e9}"]?.int == 1 && document["e\u{301}"]?.int == 2 && document[marks]?.int == 3)
+        let edited = try #require(document.setting(["e\u{301}"], to: .int(7)))
+        #expect(edited["\u{e9}"]?.int == 1 && edited["e\u{301}"]?.int == 7)
+        #expect(throws: JSONFault.duplicateKey("a")) {
+            try JSONDocument(parsing: Array("{\"a\": 1, \"\\u0061\": 2}".utf8), as: .bytewise)
+        }
+    }
+
     @Test(arguments: [[0xff], [0x22, 0xc0, 0xaf, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22], [0x22, 0xe2, 0x82]])
     func wrongUTF8IsRejected(bytes: [UInt8]) {
         #expect(throws: JSONFault.invalidUTF8) { try JSONDocument(parsing: bytes) }

@@ -35,10 +35,9 @@ extension MergeConfiguration {
                     "expected one of models, slices and modules, found \(forms.isEmpty ? "none" : forms.joined(separator: " and "))"
             )
         }
-        for key in ["tokenizer_source", "tokenizer", "chat_template"] {
-            guard let value = members[key], !value.isNull else { continue }
+        if let value = members["chat_template"], !value.isNull {
             throw YAMLFault(
-                line: value.line, reason: "\(key) is not known here yet; leave it out to keep the base's files")
+                line: value.line, reason: "chat_template is not known here yet; leave it out to keep the base's")
         }
         var base: String?
         if let value = members["base_model"], !value.isNull { base = try value.modelName() }
@@ -51,7 +50,7 @@ extension MergeConfiguration {
         let (computed, stored) = (try Self.type(members["dtype"]), try Self.type(members["out_dtype"]))
         self.init(
             method, modules: modules, base: base, settings: try Self.settings(members["parameters"], method),
-            outputType: stored ?? computed)
+            outputType: stored ?? computed, vocabulary: try Vocabulary(members))
     }
 
     private static func type(_ value: YAMLValue?) throws(YAMLFault) -> ElementType? {
@@ -187,7 +186,7 @@ extension MergeMethod.Parameter {
 
 extension YAMLValue {
     /// A path or a name; mergekit also writes it as a map.
-    fileprivate func modelName() throws(YAMLFault) -> String {
+    func modelName() throws(YAMLFault) -> String {
         guard case .map = self else { return try need("the path or name of a model") }
         let members = try members(of: ["model", "path"])
         guard let inner = members["model"] ?? members["path"] else {

@@ -51,21 +51,25 @@ public struct MergeConfiguration: Sendable {
     public let settings: Settings
     /// What the output is stored in; nil for the types of the base, or of the first model.
     public let outputType: ElementType?
+    /// Which tokenizer the output has; nil for the base's, whatever the others' are.
+    public let vocabulary: Vocabulary?
 
     public init(
         _ method: MergeMethod, modules: [Module], base: String? = nil, settings: Settings = [:],
-        outputType: ElementType? = nil
+        outputType: ElementType? = nil, vocabulary: Vocabulary? = nil
     ) {
         (self.method, self.modules, self.base) = (method, modules, base)
-        (self.settings, self.outputType) = (settings, outputType)
+        (self.settings, self.outputType, self.vocabulary) = (settings, outputType, vocabulary)
     }
 
     /// All of some models.
     public init(
         _ method: MergeMethod, _ models: [Source], base: String? = nil, settings: Settings = [:],
-        outputType: ElementType? = nil
+        outputType: ElementType? = nil, vocabulary: Vocabulary? = nil
     ) {
-        self.init(method, modules: [Module([Slice(models)])], base: base, settings: settings, outputType: outputType)
+        self.init(
+            method, modules: [Module([Slice(models)])], base: base, settings: settings, outputType: outputType,
+            vocabulary: vocabulary)
     }
 
     /// Every model that is named, the base first, each once.

@@ -34,6 +34,7 @@ struct MergeEvidence {
     /// The Fisher information of a tensor; nil where the method needs none.
     func importance(of input: MergeInput, in model: String) throws(MergeError) -> MergeInput? {
         guard let file = importance[model] else { return nil }
+        guard input.rows == nil else { throw .fisherOfOtherRows(path: file.path, tensor: input.tensor.name) }
         guard let tensor = file.tensors[input.tensor.name] else {
             throw .missingFisher(path: file.path, tensor: input.tensor.name, model: input.checkpoint.path)
         }

@@ -143,7 +143,8 @@ extension MergeTensor {
             ((x + offset).assumingMemoryBound(to: type), (y + offset).assumingMemoryBound(to: type))
         }
         // The same numbers as by widening both, in one loop.
-        switch own.tensor.type == base.tensor.type ? own.tensor.type : nil {
+        let isAsStored = own.rows == nil && base.rows == nil && own.tensor.type == base.tensor.type
+        switch isAsStored ? own.tensor.type : nil {
         case .bf16: mp_distances_bf16(target, words(UInt16.self).0, words(UInt16.self).1, count)
         case .f16: mp_distances_f16(target, words(UInt16.self).0, words(UInt16.self).1, count)
         case .f32: mp_distances_f32(target, words(Float.self).0, words(Float.self).1, count)
