@@ -79,6 +79,18 @@ import Testing
         }
     }
 
+    /// Where several have a token that one lacks, the base's row stands for it.
+    @Test func theBasesRowComesBeforeTheMean() throws {
+        let base = try TokenModel(folder("base"), mark: 1, pieces: ["x", "y"])
+        let a = try TokenModel(folder("a"), mark: 2, pieces: ["y", "x"])
+        let b = try TokenModel(folder("b"), mark: 4, pieces: ["y"])
+        let found = try merged(
+            .init(.taskArithmetic, [weighted(a, 0.5), weighted(b, 0.25)], base: base.path, vocabulary: .init(.union)))
+        let rows = try found.rows("model.embed_tokens.weight")
+        expect(rows[0], mixed([(0.5, base.row(0)), (0.5, a.row(1))]), "x")
+        expect(rows[1], mixed([(0.25, base.row(1)), (0.5, a.row(0)), (0.25, b.row(0))]), "y")
+    }
+
     /// A run of values may begin and end inside of any row: of a model's own, of a mean, of padding.
     @Test(arguments: [700, 660])
     func runsMayBeginInsideOfRows(count: Int) throws {
@@ -197,7 +209,7 @@ import Testing
         let base = try TokenModel(
             folder("base"), mark: 1, pieces: ["x", "y", "xy", "yx"], added: ["<t>"], rows: 3,
             merges: [("x", "y"), ("y", "x"), ("yx", "x")])
-        let other = try TokenModel(folder("other"), mark: 2, pieces: ["y", "x", "yx", "w"], rows: 3)
+        let other = try TokenModel(folder("other"), mark: 2, pieces: ["y", "x", "yx", "xy", "w"], rows: 3)
         let task = MergeConfiguration.Source(other.path, settings: ["weight": .value(1)])
         let kept = try merged(.init(.taskArithmetic, [task], base: base.path, vocabulary: .init(.base)))
         #expect(kept.list == ["x", "y", "xy"])
