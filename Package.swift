@@ -58,7 +58,7 @@ let package = Package(
             name: "Merging", dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "CKernels", collections],
             swiftSettings: strict),
         .target(
-            name: "Alignment", dependencies: ["Rewriting", "Symmetries", "Checkpoints"],
+            name: "Alignment", dependencies: ["Rewriting", "Symmetries", "ForwardPass", "Checkpoints"],
             swiftSettings: strict),
         .target(
             name: "Verification",
