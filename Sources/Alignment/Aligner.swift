@@ -69,10 +69,19 @@ public struct Aligner: Sendable {
         let metric =
             method.takesCalibration
             ? try calibration.map { try ActivationMetric(base, on: $0, threads: threads) } : nil
-        let stages = Self.stages(of: architecture)
-        let all = stages.reduce(0) { $0 + $1.count }
         var model = protected
         var (sites, estimates): ([Site], [String: Estimate]) = ([], [:])
+        var streams: Set<String> = []
+        for stream in architecture.residualStreams {
+            guard let turned = TurnedStream(stream, base: base, protected: model) else { continue }
+            guard let estimate = try turned.estimate(Self.tables(of: turned.site, in: architecture)) else { continue }
+            model = try turned.undone(estimate)
+            sites.append(turned.site)
+            estimates[turned.site.path] = estimate
+            if let path = stream.site?.path { streams.insert(path) }
+        }
+        let stages = Self.stages(of: architecture).map { $0.filter { !streams.contains($0.path) } }
+        let all = stages.reduce(sites.count) { $0 + $1.count }
         for stage in stages where !stage.isEmpty {
             let found = try estimate(stage, architecture, base, model, metric, done: sites.count, of: all)
             sites += stage
