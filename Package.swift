@@ -59,7 +59,7 @@ let package = Package(
             dependencies: ["LinearAlgebra", "Architectures", "Checkpoints", "ForwardPass", "CKernels", collections],
             swiftSettings: strict),
         .target(
-            name: "Alignment", dependencies: ["Rewriting", "Symmetries", "Checkpoints"],
+            name: "Alignment", dependencies: ["Rewriting", "Symmetries", "ForwardPass", "Checkpoints"],
             swiftSettings: strict),
         .target(
             name: "Verification",

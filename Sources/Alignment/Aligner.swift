@@ -1,25 +1,30 @@
 import Architectures
 import Checkpoints
+import ForwardPass
 import Foundations
 import LinearAlgebra
 import Rewriting
 import Symmetries
 import Synchronization
 
-/// Aligns a protected model to its public base: finds the element of every site and undoes it, from the outside in.
+/// Aligns a protected model to its public base, or to any relative, itself locked or not: finds the element of every site and undoes it, from the outside in.
 ///
 /// Residual streams first, whose channels the tables of tokens tell; then experts by their routers, heads by their circuits, and within what lies where
-/// the base's does every head, pair and hidden channel. No key, no manifest and no data are looked at.
+/// the base's does every head, pair and hidden channel. No key and no manifest are looked at, and data only where a method asks for them.
 public struct Aligner: Sendable {
     private let method: AlignmentMethod
+    private let calibration: ModelInputs?
     private let threads: Int
     private let progress: (@Sendable (_ done: Int, _ all: Int) -> Void)?
 
-    /// - Parameter progress: told of sites whose elements are found, of all.
+    /// - Parameters:
+    ///   - calibration: inputs on which the base's activations are looked at, for methods that use them.
+    ///   - progress: told of sites whose elements are found, of all.
     public init(
-        _ method: AlignmentMethod, threads: Int? = nil, progress: (@Sendable (_ done: Int, _ all: Int) -> Void)? = nil
+        _ method: AlignmentMethod, calibration: ModelInputs? = nil, threads: Int? = nil,
+        progress: (@Sendable (_ done: Int, _ all: Int) -> Void)? = nil
     ) {
-        (self.method, self.progress) = (method, progress)
+        (self.method, self.calibration, self.progress) = (method, calibration, progress)
         self.threads = WorkerThreads.count(threads)
     }
 
@@ -33,6 +38,15 @@ public struct Aligner: Sendable {
         public func agreement(_ kind: Site.Kind) -> Double? {
             let found = sites.filter { $0.kind == kind }.compactMap { estimates[$0.path]?.agreement }
             return found.isEmpty ? nil : found.reduce(0, +) / Double(found.count)
+        }
+
+        /// How many sites of a kind each method was taken at, the most frequent first.
+        public func methods(_ kind: Site.Kind) -> [(method: String, count: Int)] {
+            var counts: [String: Int] = [:]
+            for site in sites where site.kind == kind {
+                if let method = estimates[site.path]?.method, !method.isEmpty { counts[method, default: 0] += 1 }
+            }
+            return counts.map { ($0.key, $0.value) }.sorted { ($1.1, $0.0) < ($0.1, $1.0) }
         }
     }
 
@@ -51,12 +65,25 @@ public struct Aligner: Sendable {
         BLASThreads.use(1)
         let architecture = try Architecture.resolve(protected)
         try Self.check(protected, against: base, architecture)
-        let stages = Self.stages(of: architecture)
-        let all = stages.reduce(0) { $0 + $1.count }
+        if method.usesActivations, calibration == nil { throw AlignmentError.noCalibration(method: method.name) }
+        let metric =
+            method.takesCalibration
+            ? try calibration.map { try ActivationMetric(base, on: $0, threads: threads) } : nil
         var model = protected
         var (sites, estimates): ([Site], [String: Estimate]) = ([], [:])
+        var streams: Set<String> = []
+        for stream in architecture.residualStreams {
+            guard let turned = TurnedStream(stream, base: base, protected: model) else { continue }
+            guard let estimate = try turned.estimate(Self.tables(of: turned.site, in: architecture)) else { continue }
+            model = try turned.undone(estimate)
+            sites.append(turned.site)
+            estimates[turned.site.path] = estimate
+            if let path = stream.site?.path { streams.insert(path) }
+        }
+        let stages = Self.stages(of: architecture).map { $0.filter { !streams.contains($0.path) } }
+        let all = stages.reduce(sites.count) { $0 + $1.count }
         for stage in stages where !stage.isEmpty {
-            let found = try estimate(stage, architecture, base, model, done: sites.count, of: all)
+            let found = try estimate(stage, architecture, base, model, metric, done: sites.count, of: all)
             sites += stage
             estimates.merge(found) { $1 }
             for (part, elements) in undoing(stage, found) {
@@ -80,10 +107,12 @@ public struct Aligner: Sendable {
     }
 
     private func estimate(
-        _ stage: [Site], _ architecture: Architecture, _ base: Checkpoint, _ model: Checkpoint, done: Int, of all: Int
+        _ stage: [Site], _ architecture: Architecture, _ base: Checkpoint, _ model: Checkpoint,
+        _ metric: ActivationMetric?, done: Int, of all: Int
     ) throws -> [String: Estimate] {
-        let estimator = SiteEstimator(method: method, base: base, protected: model)
-        let heads = HeadMatcher(architecture.sites, base: base, protected: model)
+        let estimator = SiteEstimator(method: method, base: base, protected: model, metric: metric)
+        let heads = HeadMatcher(
+            architecture.sites, base: base, protected: model, metric: method.usesActivations ? metric : nil)
         let found = Mutex<[String: Estimate]>([:])
         let progress = progress
         try WorkerThreads.forEach(stage.count, threads: threads) { number, _ in
@@ -165,30 +194,5 @@ extension Site {
     func keeping(_ isKept: (Slice) -> Bool) -> Site {
         Site(
             path: path, kind: kind, layer: layer, group: group, slices: slices.filter(isKept), exchanges: exchanges)
-    }
-}
-
-/// What can stop an alignment.
-public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible {
-    case otherShape(path: String, tensor: String, found: [Int], expected: [Int])
-    case nothingInCommon(path: String, other: String)
-    case missingTensor(path: String, tensor: String, other: String)
-    case nonFinite(path: String, tensor: String)
-    /// What the base's weights tell of a site is no element.
-    case noElement(site: String, reason: String)
-
-    public var description: String {
-        switch self {
-        case .otherShape(let path, let tensor, let found, let expected):
-            "\(path): tensor \(tensor) has shape \(found), expected \(expected); give the base that the protected model was trained from"
-        case .nothingInCommon(let path, let other):
-            "\(path) and \(other) have no tensor of one name; give the base that the protected model was trained from"
-        case .missingTensor(let path, let tensor, let other):
-            "\(path): tensor \(tensor) is missing, which \(other) holds; give the base that the protected model was trained from"
-        case .nonFinite(let path, let tensor):
-            "\(path): tensor \(tensor) holds NaN or infinite values; repair the checkpoint"
-        case .noElement(let site, let reason):
-            "site \(site): the base's weights tell no element (\(reason)); another method may find one"
-        }
     }
 }

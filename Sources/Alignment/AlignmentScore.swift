@@ -1,3 +1,4 @@
+import LinearAlgebra
 import Symmetries
 
 /// How near estimates come to what acted, which only the key tells.
@@ -19,11 +20,17 @@ public struct AlignmentScore: Sendable, Encodable {
     ) -> [Site.Kind: AlignmentScore] {
         var sums: [Site.Kind: (right: Int, places: Int, square: Double, sites: Int)] = [:]
         for (site, element) in acted {
-            guard let estimate = report.estimates[site.path]?.element else { continue }
+            // A turned stream's rotation is found whatever form it was drawn in.
+            let path = site.group.isRotation ? report.sites.first { $0.group.isRotation }?.path : site.path
+            guard let estimate = path.flatMap({ report.estimates[$0] })?.element else { continue }
             var sum = sums[site.kind] ?? (0, 0, 0, 0)
             if case .monomial(let own) = element, case .monomial(let found) = estimate {
                 sum.right += zip(own.source, found.source).count { $0 == $1 }
                 sum.places += own.dimension
+            } else if case .rotation(let own) = element, case .rotation(let found) = estimate {
+                let rest = found.matrix.transposed * own.matrix - Matrix<Double>.identity(own.dimension)
+                sum.square += rest.squaredNorm / Double(max(own.dimension, 1))
+                sum.sites += 1
             } else if let rest = estimate.inverse.composed(after: element) {
                 sum.square += rest.distanceFromIdentity
                 sum.sites += 1

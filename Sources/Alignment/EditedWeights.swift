@@ -9,10 +9,13 @@ final class EditedWeights: TensorSource {
     private let script: EditScript
     let others: [Checkpoint]
 
-    init(_ script: EditScript, of model: Checkpoint, undoing elements: any ElementProvider) throws {
+    init(
+        _ script: EditScript, of model: Checkpoint, undoing elements: any ElementProvider, gains: FoldedGains = .none,
+        isInverse: Bool = true
+    ) throws {
         self.script = script
         rewriter = try Rewriter(
-            script, of: model, by: elements, gains: .none, isInverse: true, allowsNonFinite: true)
+            script, of: model, by: elements, gains: gains, isInverse: isInverse, allowsNonFinite: true)
         others = [model]
     }
 

@@ -8,6 +8,10 @@ public struct Estimate: Sendable {
     var dual: Element?
     /// The cosine between the base's weights and the protected ones once the element is undone: 1 where they are the same up to a factor.
     public let agreement: Double
+    /// The name of the method that was taken, of several.
+    public internal(set) var method = ""
+    /// Of the base's weights and the protected ones, each side by its own noise; see `Nearness`.
+    var distance = 0.0
 }
 
 /// A way to find the element of a site from the base's weights and the protected ones.
@@ -21,6 +25,17 @@ public struct AlignmentMethod: Sendable {
         case output
     }
 
+    /// What is found of a rotary pair.
+    enum Rotary: Sendable {
+        /// One complex number, its size from the ratio of both sides'.
+        case complex
+        /// A phase, from both sides as they are.
+        case phases
+        /// The same, and the size that then fits both sides.
+        case phasesAndSizes
+        case nothing
+    }
+
     public let name: String
     /// One line, with the formula.
     public let summary: String
@@ -30,18 +45,36 @@ public struct AlignmentMethod: Sendable {
     /// Whether both sides of a site are told from each other, so that what is recovered computes what the protected model computes.
     public let keepsFunction: Bool
     let anchor: Anchor
+    let rotary: Rotary
+    /// Whether channels are matched by inner products and left as long as they are.
+    let permutesOnly: Bool
+    /// Whether rows are weighted by what the base's blocks read, which takes calibration data.
+    public let usesActivations: Bool
+    /// Those of which each site gets the best; none where this is a method of its own.
+    let candidates: [AlignmentMethod]
 
     init(
         name: String, summary: String, reference: String? = nil,
         linear: @escaping @Sendable (_ sides: Sides) throws -> InvertibleMatrix, keepsFunction: Bool = true,
-        anchor: Anchor = .both
+        anchor: Anchor = .both, rotary: Rotary = .complex, permutesOnly: Bool = false, usesActivations: Bool = false,
+        candidates: [AlignmentMethod] = []
     ) {
         (self.name, self.summary, self.reference) = (name, summary, reference)
         (self.linear, self.keepsFunction, self.anchor) = (linear, keepsFunction, anchor)
+        (self.rotary, self.permutesOnly, self.usesActivations) = (rotary, permutesOnly, usesActivations)
+        self.candidates = candidates
     }
 
+    /// Whether each site gets the best of several methods.
+    public var isChoice: Bool { !candidates.isEmpty }
+    /// Whether it makes use of calibration data.
+    public var takesCalibration: Bool { usesActivations || candidates.contains(where: \.usesActivations) }
+
     /// Those that are built in.
-    public static let builtIn: [AlignmentMethod] = [.coupled, .reverse, .reverseOutput, .procrustes, .aga]
+    public static let builtIn: [AlignmentMethod] = [
+        .best, .coupled, .reweighted, .coupledActivations, .reverse, .reverseOutput, .procrustes, .rotation, .rope,
+        .gitRebasin, .aga,
+    ]
 }
 
 /// Both sides of a site whose element is sought: the protected model's rows and the base's.

@@ -8,10 +8,11 @@ struct HeadMatcher {
     private let inner: [String: Site]
     private let base: Checkpoint
     private let protected: Checkpoint
+    private let metric: ActivationMetric?
 
-    init(_ sites: [Site], base: Checkpoint, protected: Checkpoint) {
+    init(_ sites: [Site], base: Checkpoint, protected: Checkpoint, metric: ActivationMetric?) {
         inner = Dictionary(sites.map { ($0.path, $0) }) { first, _ in first }
-        (self.base, self.protected) = (base, protected)
+        (self.base, self.protected, self.metric) = (base, protected, metric)
     }
 
     /// - Parameter site: of key/value heads, or of the query heads of one.
@@ -66,8 +67,8 @@ struct HeadMatcher {
             guard let a = self.inner["\(block).\(kind).\(own)"], let b = self.inner["\(block).\(kind).\(before)"] else {
                 continue
             }
-            let (left, left0) = (Self.side(a, .direct, protected), Self.side(b, .direct, base))
-            let (rights, rights0) = (Self.duals(a, protected), Self.duals(b, base))
+            let (left, left0) = (side(a, .direct, protected), side(b, .direct, base))
+            let (rights, rights0) = (duals(a, protected), duals(b, base))
             guard !rights.isEmpty, rights.count == rights0.count else { continue }
             let cross = left * left0.transposed
             let (gram, gram0) = (left * left.transposed, left0 * left0.transposed)
@@ -89,14 +90,14 @@ struct HeadMatcher {
         return sum.map { $0 * (1 / kinds) } ?? Matrix(rows: 0, columns: 0, repeating: 0)
     }
 
-    private static func side(_ site: Site, _ representation: Representation, _ checkpoint: Checkpoint) -> Matrix<Double>
-    {
+    private func side(_ site: Site, _ representation: Representation, _ checkpoint: Checkpoint) -> Matrix<Double> {
         SiteRows.rows(
-            site.slices.filter { $0.representation == representation }, channels: site.group.dimension, checkpoint)
+            site.slices.filter { $0.representation == representation }, channels: site.group.dimension, checkpoint,
+            metric: metric)
     }
 
     /// One for each query head.
-    private static func duals(_ site: Site, _ checkpoint: Checkpoint) -> [Matrix<Double>] {
+    private func duals(_ site: Site, _ checkpoint: Checkpoint) -> [Matrix<Double>] {
         var byMember: [Int: [Site.Slice]] = [:]
         for slice in site.slices where slice.representation == .dual {
             switch slice.part {
@@ -105,7 +106,7 @@ struct HeadMatcher {
             }
         }
         return byMember.sorted { $0.key < $1.key }.map {
-            SiteRows.rows($0.value, channels: site.group.dimension, checkpoint)
+            SiteRows.rows($0.value, channels: site.group.dimension, checkpoint, metric: metric)
         }
     }
 }

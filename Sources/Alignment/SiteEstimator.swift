@@ -1,5 +1,4 @@
 import Checkpoints
-import Glibc
 import LinearAlgebra
 import Symmetries
 
@@ -8,27 +7,63 @@ struct SiteEstimator {
     let method: AlignmentMethod
     let base: Checkpoint
     let protected: Checkpoint
+    let metric: ActivationMetric?
 
     /// - Throws: `AlignmentError.noElement` where what is to be inverted cannot be.
     func estimate(_ site: Site) throws -> Estimate {
-        do { return try found(site) } catch let error as LinearAlgebraError {
+        do { return try method.candidates.isEmpty ? found(site) : nearest(site) } catch let error as LinearAlgebraError
+        {
             throw AlignmentError.noElement(site: site.path, reason: "\(error)")
         }
     }
 
     private func found(_ site: Site) throws -> Estimate {
+        let metric = method.usesActivations ? metric : nil
+        var estimate = try found(
+            site, SiteRows(site, in: protected, metric: metric), SiteRows(site, in: base, metric: metric))
+        estimate.method = method.name
+        return estimate
+    }
+
+    /// Of all candidates' estimates the one nearest to the base; one that finds nothing takes no part, unless none does.
+    private func nearest(_ site: Site) throws -> Estimate {
         let (own, before) = (SiteRows(site, in: protected), SiteRows(site, in: base))
+        var (best, failure): (Estimate?, (any Error)?)
+        var seen: [Bool: [AlignmentMethod.Anchor]] = [:]
+        for candidate in method.candidates where !candidate.usesActivations || metric != nil {
+            if site.group.isMonomial, !candidate.usesActivations {
+                // Most methods tell channels alike.
+                let alike = seen[candidate.permutesOnly, default: []]
+                if alike.contains(candidate.anchor) { continue }
+                seen[candidate.permutesOnly] = alike + [candidate.anchor]
+            }
+            let estimator = SiteEstimator(method: candidate, base: base, protected: protected, metric: metric)
+            do {
+                var estimate =
+                    try candidate.usesActivations ? estimator.found(site) : estimator.found(site, own, before)
+                let near = Nearness(estimate.element, own, before)
+                estimate = Estimate(
+                    element: estimate.element, agreement: near.agreement, method: candidate.name,
+                    distance: near.distance)
+                if near.distance < best?.distance ?? .infinity { best = estimate }
+            } catch { failure = failure ?? error }
+        }
+        if let best { return best }
+        throw failure ?? AlignmentError.noElement(site: site.path, reason: "no method looks at it")
+    }
+
+    private func found(_ site: Site, _ own: SiteRows, _ before: SiteRows) throws -> Estimate {
         let sides = Sides(left: own.direct, right: own.dual, left0: before.direct, right0: before.dual)
         guard !method.keepsFunction else {
             let element = try element(of: site.group, sides, moved: own.moved, before.moved)
-            return Estimate(element: element, agreement: Self.agreement(element, nil, own, before))
+            return Estimate(element: element, agreement: Nearness(element, own, before).agreement)
         }
         let element = try element(of: site.group, sides.first, moved: own.moved, before.moved)
         var dual: Element?
         if !site.group.isMonomial, sides.right.columns > 0 {
             dual = try self.element(of: site.group, sides.second, moved: own.moved, before.moved).contragredient
         }
-        return Estimate(element: element, dual: dual, agreement: Self.agreement(element, dual, own, before))
+        return Estimate(element: element, dual: dual, agreement: Nearness(element, dual: dual, own, before).agreement)
     }
 
     private func element(
@@ -37,7 +72,7 @@ struct SiteEstimator {
         switch group {
         case .generalLinear, .orthogonal: return .linear(try method.linear(sides))
         case .torus(let pairing), .torusPhases(let pairing), .pairSigns(let pairing), .pairScales(let pairing):
-            return .torus(Self.torus(pairing, group, sides.anchored(method.anchor)))
+            return .torus(RotaryFit(method.rotary, sides.anchored(method.anchor)).torus(pairing, group))
         case .monomial(_, let scales):
             return .monomial(try monomial(scales, sides, moved, moved0))
         case .product(let factors):
@@ -52,37 +87,6 @@ struct SiteEstimator {
         }
     }
 
-    /// z of each pair: `k = z·k₀` on one side and `q = z/|z|²·q₀` on the other tell the same phase, and the modulus once each.
-    private static func torus(_ pairing: ChannelPairing, _ group: Group, _ sides: Sides) -> Torus {
-        var (real, imaginary): ([Double], [Double]) = ([], [])
-        for pair in 0..<pairing.pairCount {
-            let (x, y) = pairing.channels(ofPair: pair)
-            func product(_ a: Matrix<Double>, _ b: Matrix<Double>) -> (re: Double, im: Double, size: Double) {
-                let re = dot(a.row(x), b.row(x)) + dot(a.row(y), b.row(y))
-                let im = dot(a.row(y), b.row(x)) - dot(a.row(x), b.row(y))
-                let size = dot(b.row(x), b.row(x)) + dot(b.row(y), b.row(y))
-                return size > 0 ? (re / size, im / size, 1) : (0, 0, 0)
-            }
-            let (left, right) = (product(sides.left, sides.left0), product(sides.right, sides.right0))
-            let (first, second) = (hypot(left.re, left.im), hypot(right.re, right.im))
-            // The side that is not there says nothing.
-            var modulus = first > 0 && second > 0 ? (first / second).squareRoot() : first > 0 ? first : 1 / second
-            if !(modulus.isFinite && modulus > 0) { modulus = 1 }
-            func unit(_ part: (re: Double, im: Double, size: Double), _ size: Double) -> (Double, Double) {
-                size > 0 ? (part.re / size, part.im / size) : (0, 0)
-            }
-            let ((a, b), (c, d)) = (unit(left, first), unit(right, second))
-            let angle = atan2(b + d, a + c)
-            switch group {
-            case .pairSigns: (real, imaginary) = (real + [a + c < 0 ? -1 : 1], imaginary + [0])
-            case .pairScales: (real, imaginary) = (real + [modulus], imaginary + [0])
-            case .torusPhases: (real, imaginary) = (real + [cos(angle)], imaginary + [sin(angle)])
-            default: (real, imaginary) = (real + [modulus * cos(angle)], imaginary + [modulus * sin(angle)])
-            }
-        }
-        return Torus(pairing: pairing, real: real, imaginary: imaginary)
-    }
-
     /// The assignment of channels with the largest sum of cosines, and of each its sign and size.
     private func monomial(
         _ scales: Group.ChannelScales, _ sides: Sides, _ moved: Matrix<Double>, _ moved0: Matrix<Double>
@@ -90,10 +94,11 @@ struct SiteEstimator {
         let count = max(sides.left.rows, moved.rows)
         // Sides that are not looked at tell no places; sizes are told by both.
         let seen = sides.anchored(method.anchor)
-        let signed = Self.cosines(seen.left, seen.left0) + Self.cosines(seen.right, seen.right0)
+        let products = method.permutesOnly ? Self.products : Self.cosines
+        let signed = products(seen.left, seen.left0) + products(seen.right, seen.right0)
         let none = Matrix<Double>(rows: count, columns: count, repeating: 0)
-        let plain = method.anchor == .output && seen.right.columns > 0 ? none : Self.cosines(moved, moved0)
-        let hasSigns = scales == .signs || scales == .signed
+        let plain = method.anchor == .output && seen.right.columns > 0 ? none : products(moved, moved0)
+        let hasSigns = !method.permutesOnly && (scales == .signs || scales == .signed)
         var costs = Matrix<Float>(rows: count, columns: count, repeating: 0)
         for i in 0..<count {
             for j in 0..<count {
@@ -108,12 +113,20 @@ struct SiteEstimator {
         }
         let scale = source.enumerated().map { i, j -> Double in
             let sign: Double = hasSigns && signed[i, j] < 0 ? -1 : 1
-            guard scales == .positive || scales == .signed else { return sign }
+            guard !method.permutesOnly, scales == .positive || scales == .signed else { return sign }
             let (up, down) = (ratio(i, j, sides.left, sides.left0), ratio(i, j, sides.right, sides.right0))
             let size = up.flatMap { up in down.map { (up / $0).squareRoot() } } ?? up ?? down.map { 1 / $0 } ?? 1
             return sign * size
         }
         return Monomial(source: source, scale: scale)
+    }
+
+    /// The inner products of every row of one matrix with every row of the other.
+    private static func products(_ a: Matrix<Double>, _ b: Matrix<Double>) -> Matrix<Double> {
+        guard a.columns > 0, a.columns == b.columns else {
+            return Matrix(rows: a.rows, columns: b.rows, repeating: 0)
+        }
+        return a * b.transposed
     }
 
     /// Of every row of one matrix with every row of the other; 0 where one of them is.
@@ -126,44 +139,7 @@ struct SiteEstimator {
             }
             return Matrix(rows: matrix.rows, columns: matrix.columns, elements: elements)
         }
-        guard a.columns > 0, a.columns == b.columns else {
-            return Matrix(rows: a.rows, columns: b.rows, repeating: 0)
-        }
-        return normalized(a) * normalized(b).transposed
-    }
-
-    /// The cosine of all that the site holds in both models, once the element is undone.
-    private static func agreement(
-        _ element: Element, _ dual: Element?, _ own: SiteRows, _ before: SiteRows
-    ) -> Double {
-        var (inner, size, size0) = (0.0, 0.0, 0.0)
-        for (representation, rows, rows0) in [
-            (Representation.direct, own.direct, before.direct), (.dual, own.dual, before.dual),
-            (.permutation, own.moved, before.moved),
-        ] where rows.columns > 0 && rows.columns == rows0.columns {
-            var start = 0
-            let acting = representation == .dual ? dual ?? element : element
-            for action in acting.inverse.actions(representation) {
-                let range = start..<start + action.length
-                start = range.upperBound
-                let back = undone(rows.rows(range), action)
-                // Each side counts as much as the other.
-                let (a, b) = (back.squaredNorm, rows0.rows(range).squaredNorm)
-                guard a > 0, b > 0 else { continue }
-                inner += zip(back.elements, rows0.rows(range).elements).reduce(0) { $0 + $1.0 * $1.1 } / b
-                size += a / b
-                size0 += 1
-            }
-        }
-        return size > 0 && size0 > 0 ? inner / (size * size0).squareRoot() : 0
-    }
-
-    private static func undone(_ rows: Matrix<Double>, _ action: AxisAction) -> Matrix<Double> {
-        guard case .monomial(let monomial) = action else { return action.matrix * rows }
-        var elements: [Double] = []
-        elements.reserveCapacity(rows.elements.count)
-        for (origin, scale) in zip(monomial.source, monomial.scale) { elements += rows.row(origin).map { $0 * scale } }
-        return Matrix(rows: rows.rows, columns: rows.columns, elements: elements)
+        return products(normalized(a), normalized(b))
     }
 }
 

@@ -7,19 +7,23 @@ struct SiteRows {
     /// What A acts on (values, keys, up), what A⁻ᵀ acts on (output columns, queries, down), and what is permuted alone (gates, whole blocks).
     let direct, dual, moved: Matrix<Double>
 
-    init(_ site: Site, in checkpoint: Checkpoint) {
+    init(_ site: Site, in checkpoint: Checkpoint, metric: ActivationMetric? = nil) {
         func rows(_ representation: Representation) -> Matrix<Double> {
             Self.rows(
-                site.slices.filter { $0.representation == representation }, channels: site.group.dimension, checkpoint)
+                site.slices.filter { $0.representation == representation }, channels: site.group.dimension, checkpoint,
+                metric: metric)
         }
         (direct, dual, moved) = (rows(.direct), rows(.dual), rows(.permutation))
     }
 
     /// Some slices' rows, whatever their representation.
-    static func rows(_ slices: [Site.Slice], channels: Int, _ checkpoint: Checkpoint) -> Matrix<Double> {
+    static func rows(
+        _ slices: [Site.Slice], channels: Int, _ checkpoint: Checkpoint, metric: ActivationMetric? = nil
+    ) -> Matrix<Double> {
         var parts: [Matrix<Double>] = []
         for slice in slices {
-            if let part = block(slice, channels: channels, checkpoint) { parts.append(part) }
+            guard let part = block(slice, channels: channels, checkpoint) else { continue }
+            parts.append(metric?.weighted(part, of: slice) ?? part)
         }
         let columns = parts.reduce(0) { $0 + $1.columns }
         var elements = [Double](repeating: 0, count: channels * columns)

@@ -6,22 +6,37 @@ extension AlignmentMethod {
     public static let coupled = AlignmentMethod(
         name: "coupled",
         summary: "one element for both sides of a site by least squares, T: min a·‖T L - L₀‖² + b·‖R - Tᵀ R₀‖²",
-        linear: { sides in
-            var (left, right) = (sides.left, sides.right)
-            let (left0, right0) = (sides.left0, sides.right0)
-            func share(_ side: Matrix<Double>) -> Double { side.squaredNorm > 0 ? 1 / side.squaredNorm : 0 }
-            let (a, b) = (share(left0), share(right0))
-            var total = Matrix<Double>.identity(left.rows)
-            for _ in 0..<3 {
-                let step = try sylvester(
-                    (right0 * right0.transposed) * b, (left * left.transposed) * a,
-                    (left0 * left.transposed) * a + (right0 * right.transposed) * b)
-                total = step * total
-                left = step * left
-                right = try step.inverse().transposed * right
+        linear: { try fitted($0, weighing: false) })
+
+    /// The same, each side weighed again and again by how near the base's it comes, until the side that somebody has spoilt counts for little: the most
+    /// likely T where the spread of each side is unknown.
+    public static let reweighted = AlignmentMethod(
+        name: "reweighted",
+        summary: "coupled, each side weighed anew by how near it came: a = 1/‖T L - L₀‖², b likewise",
+        linear: { try fitted($0, weighing: true) })
+
+    private static func fitted(_ sides: Sides, weighing: Bool) throws -> InvertibleMatrix {
+        var (left, right) = (sides.left, sides.right)
+        let (left0, right0) = (sides.left0, sides.right0)
+        func share(_ side: Matrix<Double>) -> Double { side.squaredNorm > 0 ? 1 / side.squaredNorm : 0 }
+        var (a, b) = (share(left0), share(right0))
+        let (first, second) = (a, b)
+        var total = Matrix<Double>.identity(left.rows)
+        for step in 0..<(weighing ? 8 : 3) {
+            if weighing, step > 1 {
+                // Below a millionth of itself no side comes nearer than another.
+                a = first / max((left - left0).squaredNorm * first, 1e-12)
+                b = second / max((right - right0).squaredNorm * second, 1e-12)
             }
-            return try InvertibleMatrix(undoing: total)
-        })
+            let step = try sylvester(
+                (right0 * right0.transposed) * b, (left * left.transposed) * a,
+                (left0 * left.transposed) * a + (right0 * right.transposed) * b)
+            total = step * total
+            left = step * left
+            right = try step.inverse().transposed * right
+        }
+        return try InvertibleMatrix(undoing: total)
+    }
 
     /// X with `P·X + X·Q = C` for symmetric P and Q: in the coordinates of their eigenvectors each entry is divided by a sum of eigenvalues.
     private static func sylvester(

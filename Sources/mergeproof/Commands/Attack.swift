@@ -1,27 +1,46 @@
 import Alignment
 import ArgumentParser
 import Checkpoints
+import ForwardPass
 import Protections
 import Symmetries
 
 struct Attack: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Align a protected model to its public base, as somebody who wants to merge it would.",
+        abstract:
+            "Align a protected model to its public base or to another relative, as somebody who wants to merge it would.",
         discussion: """
             \(AlignmentMethod.builtIn.map(\.help).joined(separator: "\n"))
+            \(AttackMethod.circuitsName): merges the protected model with those of --with by what no lock changes, each head's W_o W_v and \
+            W_qᵀ W_k; all else is averaged once it was matched. Needs no base.
 
-            Neither key nor manifest nor data are looked at. What comes out computes what the protected model computes, unless the method \
-            says otherwise, in the base's coordinates: `merge` and `evaluate` then tell what a merge gets out of it.
+            Neither key nor manifest are looked at, and data only with --calibration. What comes out computes what the protected model computes, \
+            unless the method says otherwise, in the base's coordinates: `merge` and `evaluate` then tell what a merge gets out of it.
             """)
 
-    @Option(help: "The public model that the protected one was trained from.")
-    var base: String
+    @Option(
+        help:
+            "The public model that the protected one was trained from, or any relative of it: another model trained from that base serves as well, itself locked under another key or not; the output then lies in its coordinates. With circuits it may be left out."
+    )
+    var base: String?
 
     @Option(help: "What is attacked: a protected model.")
     var protected: String
 
     @Option(help: "How elements are estimated.")
-    var method: AlignmentMethodName
+    var method: AttackMethod
+
+    @Option(help: "For circuits: a model that is merged with the protected one; may be given several times.")
+    var with: [String] = []
+
+    @Option(
+        help:
+            "For circuits with a base: λ of base + λ·Σ(model - base); one part for each model unless said otherwise.")
+    var weight: Double?
+
+    @Option(
+        help: "For \(Self.calibrated): inputs to look at the base's activations on, as evaluate --data takes them.")
+    var calibration: String?
 
     @Option(name: [.customShort("o"), .long], help: "Directory to make.")
     var output: String
@@ -40,8 +59,13 @@ struct Attack: ParsableCommand {
         let kind: String
         let sites: Int
         let agreement: Double
+        /// How many sites each method was taken at.
+        let methods: [String: Int]
         let score: AlignmentScore?
     }
+
+    private static let calibrated = AlignmentMethod.builtIn.filter(\.takesCalibration).map(\.name).joined(
+        separator: ", ")
 
     private struct Result: Encodable {
         let output, method: String
@@ -49,15 +73,47 @@ struct Attack: ParsableCommand {
         let seconds: Double
     }
 
+    func validate() throws {
+        guard case .align(let method) = method else {
+            if with.isEmpty { throw ValidationError("circuits merges models: give at least one other by --with.") }
+            if weight != nil, base == nil {
+                throw ValidationError("--weight is that of task vectors: give --base, too.")
+            }
+            if scoreAgainst != nil || calibration != nil {
+                throw ValidationError(
+                    "--score-against and --calibration are not for circuits, which estimates no element of the model.")
+            }
+            return
+        }
+        if base == nil { throw ValidationError("\(method.name) aligns to another model: give --base.") }
+        if !with.isEmpty || weight != nil { throw ValidationError("--with and --weight are for circuits alone.") }
+        if calibration != nil, !method.takesCalibration {
+            throw ValidationError("\(method.name) looks at no data: --calibration is for \(Self.calibrated).")
+        }
+        if method.usesActivations, calibration == nil {
+            throw ValidationError("\(method.name) looks at the base's activations: give --calibration.")
+        }
+    }
+
     func run() throws {
+        switch method {
+        case .circuits: try mergeCircuits()
+        case .align(let method): try align(method)
+        }
+    }
+
+    private func align(_ method: AlignmentMethod) throws {
         try reportingErrors {
-            let (model, origin) = (try openModel(protected), try openModel(base, including: []))
+            let (model, origin) = (try openModel(protected), try openModel(base ?? "", including: []))
             let acted = try scoreAgainst.map { try Protector.elements(of: model, key: KeyOption.read($0)) }
+            let inputs = try calibration.map(ModelInputs.init(readingExamples:))
             try AddressSpace.require(threads: cores.threads)
             let bar = ProgressBar("align", of: .share, quiet: display.quiet)
             let started = ContinuousClock.now
-            let report = try Aligner(method.method, threads: cores.threads) { bar.update(done: $0, of: $1) }
-                .align(model, to: origin, writing: output)
+            let report = try Aligner(method, calibration: inputs, threads: cores.threads) {
+                bar.update(done: $0, of: $1)
+            }
+            .align(model, to: origin, writing: output)
             bar.finish()
             let elapsed = seconds(ContinuousClock.now - started)
             let scores = acted.map { AlignmentScore.all(of: report, against: $0) }
@@ -65,6 +121,7 @@ struct Attack: ParsableCommand {
                 report.agreement(kind).map { agreement in
                     Kind(
                         kind: kind.rawValue, sites: report.sites.count { $0.kind == kind }, agreement: agreement,
+                        methods: Dictionary(report.methods(kind).map { ($0.method, $0.count) }) { $1 },
                         score: scores?[kind])
                 }
             }
@@ -75,11 +132,11 @@ struct Attack: ParsableCommand {
                 )
             }
             if display.json {
-                try print(json: Result(output: output, method: method.method.name, sites: kinds, seconds: elapsed))
+                try print(json: Result(output: output, method: method.name, sites: kinds, seconds: elapsed))
             } else {
-                print(text(kinds))
+                print(text(kinds, showsMethods: method.isChoice))
                 print("wrote \(output) (\(fixed(elapsed, 2)) s)")
-                if !method.method.keepsFunction {
+                if !method.keepsFunction {
                     print(
                         "Each projection was fitted by itself: what was written computes something else than the protected model."
                     )
@@ -88,11 +145,16 @@ struct Attack: ParsableCommand {
         }
     }
 
-    private func text(_ kinds: [Kind]) -> [String] {
+    private func text(_ kinds: [Kind], showsMethods: Bool) -> [String] {
         let header =
-            ["site", "count", "agreement"] + (scoreAgainst == nil ? [] : ["permutations right", "error of elements"])
+            ["site", "count", "agreement"] + (showsMethods ? ["taken"] : [])
+            + (scoreAgainst == nil ? [] : ["permutations right", "error of elements"])
         let rows = kinds.map { kind in
             var row = [kind.kind, "\(kind.sites)", fixed(kind.agreement, 4)]
+            if showsMethods {
+                let taken = kind.methods.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+                row.append(taken.isEmpty ? "-" : taken.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+            }
             if scoreAgainst != nil {
                 row += [
                     kind.score?.permutationShare.map { "\(fixed(100 * $0, 1)) %" } ?? "-",
@@ -106,15 +168,23 @@ struct Attack: ParsableCommand {
 }
 
 /// One of the methods, by its name.
-struct AlignmentMethodName: ExpressibleByArgument {
-    let method: AlignmentMethod
+enum AttackMethod: ExpressibleByArgument {
+    static let circuitsName = "circuits"
+
+    case align(AlignmentMethod)
+    case circuits
 
     init?(argument: String) {
-        guard let method = AlignmentMethod.builtIn.first(where: { $0.name == argument }) else { return nil }
-        self.method = method
+        if argument == Self.circuitsName {
+            self = .circuits
+        } else if let method = AlignmentMethod.builtIn.first(where: { $0.name == argument }) {
+            self = .align(method)
+        } else {
+            return nil
+        }
     }
 
-    static var allValueStrings: [String] { AlignmentMethod.builtIn.map(\.name) }
+    static var allValueStrings: [String] { AlignmentMethod.builtIn.map(\.name) + [circuitsName] }
 }
 
 extension AlignmentMethod {

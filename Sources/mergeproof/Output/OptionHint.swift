@@ -1,3 +1,4 @@
+import Alignment
 import Checkpoints
 import Protections
 import Rewriting
@@ -9,6 +10,7 @@ enum OptionHint {
         case let error as ProtectionError: options(error)
         case let error as RewritingError: options(error)
         case let error as CheckpointError: options(error)
+        case let error as AlignmentError: options(error)
         default: nil
         }
     }
@@ -48,6 +50,17 @@ enum OptionHint {
         case .namedWeights: "--max-shard-size"
         case .refusedFile(_, .pickledModule): "--include"
         default: nil
+        }
+    }
+
+    private static func options(_ error: AlignmentError) -> String? {
+        switch error {
+        case .otherShape, .nothingInCommon, .missingTensor: "--base, --with"
+        case .noElement: "--method"
+        case .noCalibration, .noActivations: "--calibration"
+        case .nothingToMerge: "--with"
+        case .weightWithoutBase, .weightNotFinite: "--weight"
+        case .nonFinite, .overflow: nil
         }
     }
 }

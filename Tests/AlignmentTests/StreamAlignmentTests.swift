@@ -1,0 +1,69 @@
+import Alignment
+import Architectures
+import Checkpoints
+import Foundations
+import Protections
+import Symmetries
+import TestSupport
+import Testing
+
+/// Residual streams that were turned, gains folded, found by the base's tables.
+@Suite struct StreamAlignmentTests {
+    private let place: Workplace
+
+    init() throws { place = try Workplace() }
+
+    private func turned(
+        _ own: Checkpoint, _ transform: ResidualTransform, key: SecretKey = Workplace.key, to name: String = "p"
+    ) throws -> Checkpoint {
+        var options = ProtectionOptions(StepOptions(method: .full))
+        (options.nonce, options.writesCard, options.residual) = (.zero, false, transform)
+        Files.remove(place.folder(name))
+        _ = try Protector.unsynchronized.protect(own, to: place.folder(name), key: key, options: options)
+        return try Checkpoint(opening: place.folder(name))
+    }
+
+    /// Weights lie beside the base's again, up to gains, which are the base's, and to what the few tokens of these models tell of R; all that lies within is
+    /// found; and it computes what it did.
+    @Test(
+        arguments: ["llama", "qwen2", "gpt2", "mixtral", "phi3", "llama_tied"],
+        [ResidualTransform.hadamard, .rotation])
+    func streamsTurnBack(name: String, transform: ResidualTransform) throws {
+        let (own, base) = try EditableModel.withBase(name, .f32, in: place.folder)
+        let protected = try turned(own, transform)
+        let (aligned, report) = try Aligner(.coupled, threads: 2).aligned(protected, to: base)
+        #expect(try place.distance(protected, own) > 0.5)
+        let distance = try place.distance(aligned, own)
+        #expect(distance < 0.1)
+        #expect(try place.difference(aligned, protected) < 1e-4)
+        let scores = AlignmentScore.all(of: report, against: try Protector.elements(of: protected, key: Workplace.key))
+        #expect(try #require(scores[.residual]?.error) < 0.1)
+        for (kind, score) in scores { #expect(score.permutationShare ?? 1 == 1, "\(kind)") }
+        #expect(report.estimates.values.allSatisfy { $0.agreement > 0.97 })
+        #expect(report.sites.count { $0.kind == .residual } == 1)
+    }
+
+    /// One turned model is the anchor of another, and of one that was not turned.
+    @Test(arguments: ["llama", "phi3", "mixtral"]) func relativesMayBeTurned(name: String) throws {
+        let (own, other) = try EditableModel.withBase(name, .f32, in: place.folder)
+        let anchor = try turned(other, .hadamard, key: Workplace.otherKey, to: "b")
+        let mean = try place.mean(own, other, to: "plain")
+        for protected in [try turned(own, .rotation, to: "a"), try place.protect(own, [.full], to: "c")] {
+            let aligned = try Aligner(.coupled, threads: 2).aligned(protected, to: anchor).0
+            #expect(try place.difference(aligned, protected) < 1e-4)
+            let merged = try place.mean(try place.written(aligned, to: "aligned"), anchor, to: "mean")
+            #expect(try place.difference(merged, mean) < 0.02)
+            let naive = try place.mean(protected, anchor, to: "naive")
+            #expect(try place.difference(naive, mean) > 0.3)
+            #expect(try place.difference(CircuitMerger(threads: 2).merged(anchor, with: [protected]).0, mean) < 0.02)
+        }
+    }
+
+    /// A table that is the head, too, can not be turned onto one that is not.
+    @Test func tiedHeadsAreToldApart() throws {
+        let (own, other) = try EditableModel.withBase("gpt2", .f32, in: place.folder)
+        let anchor = try turned(other, .hadamard)
+        #expect(throws: AlignmentError.self) { try Aligner(.coupled).aligned(own, to: anchor) }
+        #expect(try place.distance(Aligner(.coupled).aligned(anchor, to: own).0, other) < 0.1)
+    }
+}
