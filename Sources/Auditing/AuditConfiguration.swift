@@ -33,6 +33,25 @@ public struct AuditConfiguration: Sendable {
         public init(_ name: String, _ form: Form) { (self.name, self.form) = (name, form) }
     }
 
+    /// What is done to the published model before it is merged.
+    public enum Attack: Sendable {
+        /// It is merged as it is.
+        case none
+        case align(AlignmentMethod)
+        /// Circuits are merged (`CircuitMerger`), instead of weights by `merges`.
+        case circuits
+
+        public static let circuitsName = "circuits"
+
+        public var name: String {
+            switch self {
+            case .none: "none"
+            case .align(let method): method.name
+            case .circuits: Self.circuitsName
+            }
+        }
+    }
+
     /// A method with the parameters that are held; its coefficients are scanned unless they are among these.
     public struct Merge: Sendable {
         public let method: MergeMethod
@@ -61,11 +80,10 @@ public struct AuditConfiguration: Sendable {
     public var examples = 500
     /// Of keys, and of methods that draw at random.
     public var seed: UInt64 = 0
-    /// Inputs for protections that look at activations.
+    /// Inputs for protections and for attacks that look at activations.
     public var calibration: String?
     public var protections: [Protection]
-    /// Nil for merging what is published as it is.
-    public var attacks: [AlignmentMethod?]
+    public var attacks: [Attack]
     public var merges: [Merge]
     /// Coefficients of the published model, and of each of the others: all pairs are tried.
     public var protectedCoefficients: [Double] = [0.3, 0.5, 0.8, 1]
@@ -74,7 +92,7 @@ public struct AuditConfiguration: Sendable {
     public var barrierPoints = 11
 
     public init(
-        base: String, model: Expert, others: [Expert], protections: [Protection], attacks: [AlignmentMethod?],
+        base: String, model: Expert, others: [Expert], protections: [Protection], attacks: [Attack],
         merges: [Merge]
     ) {
         (self.base, self.model, self.others) = (base, model, others)

@@ -9,23 +9,24 @@ struct AuditIdentity {
     init(_ configuration: AuditConfiguration, _ models: AuditModels) throws {
         let experts = [configuration.model] + configuration.others
         let checkpoints = models.experts.map(\.checkpoint) + [models.base]
+        let calibration = try configuration.calibration.map(Self.state) ?? "no calibration"
         let files = try checkpoints.map { try Self.state(of: $0.path) } + experts.map { try Self.state(of: $0.data) }
         common =
             (files + [
                 "heads \(models.heads.sorted())", "examples \(configuration.examples)", "seed \(configuration.seed)",
-                "singles \(configuration.otherCoefficients)",
+                "singles \(configuration.otherCoefficients)", calibration,
             ]).joined(separator: "; ")
     }
 
     func key(_ finding: String) -> String { "\(finding); \(common)" }
 
     /// What a protection depends on besides.
-    func description(_ protection: AuditConfiguration.Protection, calibration: String?) throws -> String {
+    func description(_ protection: AuditConfiguration.Protection) throws -> String {
         switch protection.form {
         case .none: "none"
         case .published(let path): try Self.state(of: path)
         case .steps(let steps):
-            try (steps.map(Self.text) + [calibration.map(Self.state) ?? "no calibration"]).joined(separator: " + ")
+            steps.map(Self.text).joined(separator: " + ")
         }
     }
 

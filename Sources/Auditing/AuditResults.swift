@@ -57,8 +57,24 @@ public struct AuditResults: Codable, Sendable, Equatable {
         /// The largest utility of what needs no merge once this model is published: the published model alone, or one of `singles` but the model itself.
         public let baseline: Baseline
         public let attacks: [Attack]
-        /// The candidate with the largest utility among all attacks and merges; nil where nothing could be merged.
+        /// The candidate with the largest utility among all attacks and merges that give one model; nil where nothing could be merged.
         public let worst: Worst?
+        /// The same among merges that give one model for each task.
+        public let worstPerTask: Worst?
+
+        enum CodingKeys: String, CodingKey {
+            case name, cost, alone, displacement, baseline, attacks, worst
+            case worstPerTask = "worst_per_task"
+        }
+
+        init(
+            name: String, cost: Cost?, alone: Scores, displacement: Double, baseline: Baseline, attacks: [Attack]
+        ) {
+            (self.name, self.cost, self.alone, self.displacement) = (name, cost, alone, displacement)
+            (self.baseline, self.attacks) = (baseline, attacks)
+            worst = Worst(among: attacks, over: baseline) { !$0.isPerTask }
+            worstPerTask = Worst(among: attacks, over: baseline, where: \.isPerTask)
+        }
     }
 
     public struct Cost: Codable, Sendable, Equatable {
@@ -108,9 +124,17 @@ public struct AuditResults: Codable, Sendable, Equatable {
     public struct Merge: Codable, Sendable, Equatable {
         /// The method with its parameters.
         public let name: String
+        /// Whether it rebuilds every task by itself, so that each has a merged model of its own: as good as keeping several models side by side.
+        public let isPerTask: Bool
         public let candidates: [Candidate]
         /// Why the method gave nothing; then there are no candidates.
         public let failure: String?
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case isPerTask = "per_task"
+            case candidates, failure
+        }
 
         /// The candidate with the largest utility.
         public var best: Candidate? { candidates.max { $0.scores.utility < $1.scores.utility } }
@@ -128,5 +152,15 @@ public struct AuditResults: Codable, Sendable, Equatable {
         public let candidate: Candidate
         /// Its utility less the baseline's: merging brings something where this is positive.
         public let advantage: Double
+
+        /// The largest of some merges; of equal ones the first.
+        init?(among attacks: [Attack], over baseline: Baseline, where isMeant: (Merge) -> Bool) {
+            let all = attacks.flatMap { attack in
+                attack.merges.filter(isMeant).compactMap { merge in merge.best.map { (attack.name, merge.name, $0) } }
+            }
+            guard let best = all.max(by: { $0.2.scores.utility < $1.2.scores.utility }) else { return nil }
+            (attack, merge, candidate) = best
+            advantage = candidate.scores.utility - baseline.utility
+        }
     }
 }

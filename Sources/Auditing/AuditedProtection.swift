@@ -46,14 +46,14 @@ struct AuditedProtection {
         (self.protection, self.configuration, self.models, self.scale) = (protection, configuration, models, scale)
         (self.calibration, self.journal, self.identity) = (calibration, journal, identity)
         (self.scratch, self.opening, self.advance) = (scratch, opening, advance)
-        description = try identity.description(protection, calibration: configuration.calibration)
+        description = try identity.description(protection)
     }
 
     /// There is nothing to align in a model that was not protected.
     static func attacks(
         _ protection: AuditConfiguration.Protection, _ configuration: AuditConfiguration
-    ) -> [AlignmentMethod?] {
-        if case .none = protection.form { return [nil] }
+    ) -> [AuditConfiguration.Attack] {
+        if case .none = protection.form { return [.none] }
         return configuration.attacks
     }
 
@@ -62,58 +62,98 @@ struct AuditedProtection {
         let published = Lazily { try publish() }
         let publication = try journal.value(key("published")) { try measure(published.value()) }
         advance(models.experts.count)
-        var (attacks, baselines): ([AuditResults.Attack], [AuditResults.Baseline]) = ([], [])
-        baselines.append(.init(name: "\(protection.name) alone", utility: publication.alone.utility))
-        for method in Self.attacks(protection, configuration) {
-            let name = method?.name ?? "none"
-            let aligned = Lazily { try align(published.value(), method) }
-            let alignment = try journal.value(key("aligned by \(name)")) { try measure(aligned) }
+        var attacks: [AuditResults.Attack] = []
+        var baselines = [AuditResults.Baseline(name: "\(protection.name) alone", utility: publication.alone.utility)]
+        for attack in Self.attacks(protection, configuration) {
+            if case .circuits = attack {
+                attacks.append(try circuits(published, publication))
+                FileTree.remove(path("aligned"))
+                continue
+            }
+            let aligned = Lazily { try align(published.value(), attack) }
+            let alignment = try journal.value(key("aligned by \(attack.name)")) { try measure(aligned) }
             advance(evaluationsPerAlignment)
-            if alignment.failure == nil {
-                baselines.append(
-                    .init(name: "\(protection.name) alone after \(name)", utility: alignment.alone.utility))
-            }
-            for (single, accuracy) in zip(singles.dropFirst(), alignment.singles.dropFirst()) {
-                let accuracies = [accuracy] + single.scores.accuracies.dropFirst()
-                baselines.append(.init(name: single.name, utility: scale.utility(accuracies)))
-            }
-            let merges = try configuration.merges.map { merge in
-                let trials = MergeTrial.all(of: merge, configuration)
-                defer { advance(trials.count * models.experts.count) }
-                if let failure = alignment.failure {
-                    return AuditResults.Merge(name: merge.name, candidates: [], failure: failure)
-                }
-                return try journal.value(key("aligned by \(name), merged by \(merge.name) at \(trials.map(\.text))")) {
-                    try measure(merge, trials, aligned.value().model)
-                }
-            }
+            baselines += self.baselines(alignment, singles, after: attack.name)
             attacks.append(
                 .init(
-                    name: name, seconds: alignment.seconds, displacement: alignment.displacement,
-                    alone: alignment.alone, barriers: alignment.barriers, merges: merges, failure: alignment.failure))
+                    name: attack.name, seconds: alignment.seconds, displacement: alignment.displacement,
+                    alone: alignment.alone, barriers: alignment.barriers,
+                    merges: try merges(aligned, alignment, after: attack.name), failure: alignment.failure))
             FileTree.remove(path("aligned"))
         }
-        for name in ["published", "changed", "copied"] { FileTree.remove(path(name)) }
-        let baseline = baselines.max { $0.utility < $1.utility } ?? .init(name: "none", utility: 0)
+        for name in ["published", "changed"] { FileTree.remove(path(name)) }
+        let baseline = baselines.max { $0.utility < $1.utility } ?? baselines[0]
         return AuditResults.Protection(
             name: protection.name, cost: publication.cost, alone: publication.alone,
-            displacement: publication.displacement, baseline: baseline, attacks: attacks,
-            worst: Self.worst(attacks, baseline))
+            displacement: publication.displacement, baseline: baseline, attacks: attacks)
     }
 
-    /// The candidate with the largest utility; nil where nothing could be merged.
-    private static func worst(
-        _ attacks: [AuditResults.Attack], _ baseline: AuditResults.Baseline
-    ) -> AuditResults.Worst? {
-        let all = attacks.flatMap { attack in
-            attack.merges.compactMap { merge in merge.best.map { (attack.name, merge.name, $0) } }
+    /// What somebody who aligned the model has without a merge.
+    private func baselines(
+        _ alignment: Alignment, _ singles: [AuditResults.Single], after attack: String
+    ) -> [AuditResults.Baseline] {
+        guard alignment.failure == nil else { return [] }
+        let alone = AuditResults.Baseline(
+            name: "\(protection.name) alone after \(attack)", utility: alignment.alone.utility)
+        return [alone]
+            + zip(singles, alignment.singles).dropFirst().map { single, accuracy in
+                let accuracies = [accuracy] + single.scores.accuracies.dropFirst()
+                return AuditResults.Baseline(name: single.name, utility: scale.utility(accuracies))
+            }
+    }
+
+    private func merges(
+        _ aligned: Lazily<Aligned>, _ alignment: Alignment, after attack: String
+    ) throws -> [AuditResults.Merge] {
+        guard alignment.failure == nil else { return [] }
+        return try configuration.merges.map { merge in
+            let trials = MergeTrial.all(of: merge, configuration)
+            defer { advance(trials.count * models.experts.count) }
+            return try journal.value(key("aligned by \(attack), merged by \(merge.name) at \(trials.map(\.text))")) {
+                try measure(merge, trials, aligned.value().model)
+            }
         }
-        guard let (attack, merge, candidate) = all.max(by: { $0.2.scores.utility < $1.2.scores.utility }) else {
-            return nil
+    }
+
+    /// The published model's circuits merged with the others'. Each task is scored with a head that lies where the published model's streams do.
+    private func circuits(
+        _ published: Lazily<Published>, _ publication: Publication
+    ) throws -> AuditResults.Attack {
+        let name = AuditConfiguration.Attack.circuitsName
+        let weights = configuration.protectedCoefficients
+        defer { advance(weights.count * models.experts.count) }
+        struct Found: Codable {
+            let seconds: Double
+            let merge: AuditResults.Merge
+        }
+        let found = try journal.value(key("circuits at \(weights)")) {
+            let model = try published.value().model
+            let others = models.experts.dropFirst().map(\.checkpoint)
+            let started = ContinuousClock.now
+            do {
+                let aligner = Aligner(.coupled, threads: models.threads)
+                let heads = try [model] + others.map { try aligner.aligned($0, to: model).0 }
+                let candidates = try weights.map { weight in
+                    FileTree.remove(path("aligned"))
+                    try CircuitMerger(threads: models.threads).merge(
+                        model, with: others, base: models.base, weight: weight, writing: path("aligned"))
+                    let merged = try Checkpoint(opening: path("aligned"))
+                    let scores = try heads.enumerated().map { task, head in
+                        try models.scores(of: models.body(merged), headedBy: head, on: task)
+                    }
+                    return AuditResults.Candidate(protected: weight, others: weight, scores: scale.scores(scores))
+                }
+                return Found(
+                    seconds: (ContinuousClock.now - started) / .seconds(1),
+                    merge: .init(name: name, isPerTask: false, candidates: candidates, failure: nil))
+            } catch let error as AlignmentError {
+                return Found(
+                    seconds: 0, merge: .init(name: name, isPerTask: false, candidates: [], failure: "\(error)"))
+            }
         }
         return .init(
-            attack: attack, merge: merge, candidate: candidate,
-            advantage: candidate.scores.utility - baseline.utility)
+            name: name, seconds: found.seconds, displacement: publication.displacement, alone: publication.alone,
+            barriers: [], merges: [found.merge], failure: nil)
     }
 
     private func key(_ finding: String) -> String {
@@ -206,11 +246,11 @@ struct AuditedProtection {
         let seconds: Double
     }
 
-    private func align(_ published: Published, _ method: AlignmentMethod?) throws -> Aligned {
-        guard let method else { return Aligned(model: published.model, seconds: 0) }
+    private func align(_ published: Published, _ attack: AuditConfiguration.Attack) throws -> Aligned {
+        guard case .align(let method) = attack else { return Aligned(model: published.model, seconds: 0) }
         FileTree.remove(path("aligned"))
         let time = try ContinuousClock().measure {
-            try Aligner(method, threads: models.threads).align(
+            try Aligner(method, calibration: method.takesCalibration ? calibration : nil, threads: models.threads).align(
                 published.model, to: models.base, writing: path("aligned"))
         }
         return Aligned(model: try Checkpoint(opening: path("aligned")), seconds: time / .seconds(1))
@@ -269,11 +309,11 @@ struct AuditedProtection {
                 AuditResults.Candidate(
                     protected: trial.protected, others: trial.others, scores: scale.scores(try scores(trial, aligned)))
             }
-            return .init(name: merge.name, candidates: candidates, failure: nil)
+            return .init(name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates, failure: nil)
         } catch let error as MergeError {
-            return .init(name: merge.name, candidates: [], failure: "\(error)")
+            return .init(name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
         } catch let error as EvaluationError {
-            return .init(name: merge.name, candidates: [], failure: "\(error)")
+            return .init(name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
         }
     }
 

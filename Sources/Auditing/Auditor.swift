@@ -69,10 +69,13 @@ public final class Auditor {
         let tasks = 1 + configuration.others.count
         let singles = 1 + tasks + configuration.others.count * configuration.otherCoefficients.count
         let trials = configuration.merges.reduce(0) { $0 + MergeTrial.all(of: $1, configuration).count }
-        let attacks = configuration.protections.reduce(0) { $0 + AuditedProtection.attacks($1, configuration).count }
         let barriers = configuration.others.count * configuration.barrierPoints * 2
+        let attacks = configuration.protections.flatMap { AuditedProtection.attacks($0, configuration) }
         return 2 * tasks + singles * tasks + configuration.protections.count * tasks
-            + attacks * (tasks + singles + barriers + trials * tasks)
+            + attacks.reduce(0) { sum, attack in
+                if case .circuits = attack { return sum + configuration.protectedCoefficients.count * tasks }
+                return sum + tasks + singles + barriers + trials * tasks
+            }
     }
 
     private func tasks(_ models: AuditModels, _ identity: AuditIdentity) throws -> [AuditResults.Task] {

@@ -39,7 +39,7 @@ import Testing
     }
 
     private func configuration(
-        others: [String] = ["other"], protections: [AuditConfiguration.Protection], attacks: [AlignmentMethod?] = [nil],
+        others: [String] = ["other"], protections: [AuditConfiguration.Protection], attacks: [AuditConfiguration.Attack] = [.none],
         merges: [AuditConfiguration.Merge] = [.init(.taskArithmetic)]
     ) -> AuditConfiguration {
         func expert(_ name: String) -> AuditConfiguration.Expert {
@@ -143,7 +143,7 @@ import Testing
     }
 
     @Test func attacksAndBarriersAreMeasured() throws {
-        let results = try run(configuration(protections: [Self.none, Self.lock], attacks: [nil, .coupled]))
+        let results = try run(configuration(protections: [Self.none, Self.lock], attacks: [.none, .align(.coupled)]))
         let (open, locked) = (results.protections[0], results.protections[1])
         #expect(open.attacks.map(\.name) == ["none"] && locked.attacks.map(\.name) == ["none", "coupled"])
         let cost = try #require(locked.cost)
@@ -210,7 +210,7 @@ import Testing
 
     /// A run that was stopped, in the middle of a line too, goes on with what it had, and finds the same.
     @Test func whatWasFoundIsNotFoundAgain() throws {
-        let configuration = configuration(protections: [Self.lock], attacks: [nil, .coupled])
+        let configuration = configuration(protections: [Self.lock], attacks: [.none, .align(.coupled)])
         let first = try run(configuration)
         let path = folder("work/found.jsonl")
         let lines = try #require(FileManager.default.contents(atPath: path)).split(separator: UInt8(ascii: "\n"))

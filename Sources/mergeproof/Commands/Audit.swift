@@ -147,14 +147,14 @@ private enum AuditTemplate {
         examples: 500
         seed: 0
 
-        # A few hundred inputs like those that the model will see, for decoy, mergeguard and polynomials.
+        # A few hundred inputs like those that the model will see, for decoy, mergeguard, polynomials, and the attacks best and coupled_activations.
         # calibration: calibration.jsonl
 
         # none is the model as it is. Also a map of a name and steps (as a recipe has them), or of a name and the path of a protected model.
         protections: [none, mergelock, params, mergelock+params, lossless]
 
         # none merges what is published as it is.
-        attacks: [none, \(AlignmentMethod.builtIn.map(\.name).joined(separator: ", "))]
+        attacks: [none, \(AlignmentMethod.builtIn.filter { !$0.usesActivations }.map(\.name).joined(separator: ", ")), circuits]
 
         # A method, or a map of a method and parameters that are held.
         merges:

@@ -63,7 +63,7 @@ enum AuditFile {
         let lists = [
             ("tasks", [configuration.model.name] + configuration.others.map(\.name)),
             ("protections", configuration.protections.map(\.name)),
-            ("attacks", configuration.attacks.map { $0?.name ?? "none" }), ("merges", configuration.merges.map(\.name)),
+            ("attacks", configuration.attacks.map(\.name)), ("merges", configuration.merges.map(\.name)),
         ]
         for (what, names) in lists {
             var seen: Set<String> = []
@@ -125,15 +125,16 @@ enum AuditFile {
         }
     }
 
-    private static func attack(_ yaml: YAMLValue) throws -> AlignmentMethod? {
+    private static func attack(_ yaml: YAMLValue) throws -> AuditConfiguration.Attack {
         let name = try yaml.need("the name of an attack")
-        if name == "none" { return nil }
-        guard let method = AlignmentMethod.builtIn.first(where: { $0.name == name }) else {
+        if let method = AlignmentMethod.builtIn.first(where: { $0.name == name }) { return .align(method) }
+        guard let attack = [AuditConfiguration.Attack.none, .circuits].first(where: { $0.name == name }) else {
             let known = AlignmentMethod.builtIn.map(\.name).joined(separator: ", ")
             throw YAMLFault(
-                line: yaml.line, reason: "attack \(PrintableText.line(name)) is unknown; known are none, \(known)")
+                line: yaml.line,
+                reason: "attack \(PrintableText.line(name)) is unknown; known are none, \(known), circuits")
         }
-        return method
+        return attack
     }
 
     private static func merge(_ yaml: YAMLValue) throws -> AuditConfiguration.Merge {
