@@ -47,16 +47,18 @@ struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
 }
 
 extension Markup {
-    /// A name that may be long: lines may break behind the signs that join its parts.
+    /// A name that may be long: lines may break behind the signs that join its parts, and within what is long without one.
     static func name(_ text: String) -> Markup {
         var parts: [Markup] = []
         var part = ""
-        for character in text {
+        // Since lines could break the last time.
+        var run = 0
+        for character in PrintableText.line(text) {
             part.append(character)
-            if "+/_,:".contains(character), part.count > 2 {
-                parts.append("\(part)<wbr/>")
-                part = ""
-            }
+            run = character == " " ? 0 : run + 1
+            guard run == 16 || "+/_,:".contains(character) && run > 2 else { continue }
+            parts.append("\(part)<wbr/>")
+            (part, run) = ("", 0)
         }
         return "\(parts)\(part)"
     }
