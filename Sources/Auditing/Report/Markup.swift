@@ -77,7 +77,15 @@ extension Markup {
     }
 
     static func row(_ cells: [Markup]) -> Markup { "<tr>\(cells)</tr>\n" }
-    static func columns(_ names: [String]) -> Markup { row(names.map { "<th scope=\"col\">\(name($0))</th>" }) }
+    /// Heads of columns.
+    /// - Parameter texts: how many columns of text come before those of numbers.
+    static func columns(_ names: [String], texts: Int = 1) -> Markup {
+        row(
+            names.enumerated().map { place, title in
+                place < texts
+                    ? "<th scope=\"col\">\(name(title))</th>" : "<th scope=\"col\" class=\"n\">\(name(title))</th>"
+            })
+    }
     static func rowHead(_ text: String) -> Markup { "<th scope=\"row\">\(name(text))</th>" }
     static func number(_ text: String) -> Markup { "<td class=\"n\">\(text)</td>" }
 }

@@ -34,7 +34,8 @@ struct MeasuredSection {
         }
         return .table(
             "Tasks; the model’s own comes first",
-            head: .columns(["task", "expert", "scored on", "expert’s accuracy", "expert’s loss", "base’s accuracy"]),
+            head: .columns(
+                ["task", "expert", "scored on", "expert’s accuracy", "expert’s loss", "base’s accuracy"], texts: 2),
             body: "<tbody>\(rows)</tbody>")
     }
 
