@@ -93,5 +93,6 @@ import Testing
         let bold: Markup = "<b>\("a<b")</b>"
         #expect(("<p>\(bold)\([bold, bold])</p>" as Markup).source == "<p><b>a&lt;b</b><b>a&lt;b</b><b>a&lt;b</b></p>")
         #expect(Markup.name("mergelock+a&b").source == "mergelock+<wbr/>a&amp;b")
+        #expect(Markup.name(String(repeating: "x", count: 17)).source == "xxxxxxxxxxxxxxxx<wbr/>x")
     }
 }

@@ -158,6 +158,22 @@ import Testing
         #expect(page.all("figure").count == 4 * (1 + 2 + 1 + 1))
     }
 
+    @Test func costsAreTold() throws {
+        let page = try ReportPage(AuditReport(ReportSamples().results).html).root
+        let table = try #require(page.all("table").first { $0.words.hasPrefix("Cost of each protection") })
+        let rows = table.all("tr").map { $0.children.map(\.words) }
+        #expect(
+            rows == [
+                [
+                    "protection", "same function by weights", "protecting", "copying", "change of outputs",
+                    "accuracy alone on section", "accuracy alone on role",
+                ],
+                ["mergelock", "proved", "2.13 s", "0.88 s", "1.3e−07", ".602", ".621"],
+                ["lossless", "not proved", "2.13 s", "0.88 s", "1.3e−07", ".602", ".621"],
+                ["mergelock+params(heads: true)", "no lock acts", "2.13 s", "0.88 s", "1.3e−07", ".602", ".621"],
+            ])
+    }
+
     @Test func methodsHaveCards() throws {
         var sample = ReportSamples()
         sample.protections += ["decoy(distance: 1e+3)+lossless", "somebody's model"]

@@ -11,7 +11,7 @@ struct CandidateTable {
             return one != other ? one > other : a.offset < b.offset
         }
         return .table(
-            "Best candidates against \(standing.name)", head: .columns(columns),
+            "Best candidates against \(standing.name)", head: .columns(columns, texts: 2),
             body: "<tbody>\(ordered.map { row($0.element) })</tbody>")
     }
 

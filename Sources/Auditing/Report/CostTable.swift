@@ -6,10 +6,10 @@ struct CostTable {
     var markup: Markup {
         let measured = standings.filter { $0.protection.cost != nil }
         guard !measured.isEmpty else { return "<p>No cost was measured.</p>\n" }
-        let names = ["protection", "protecting", "copying", "change of outputs", "same function by weights"]
+        let names = ["protection", "same function by weights", "protecting", "copying", "change of outputs"]
         return .table(
             "Cost of each protection, beside copying the same files",
-            head: .columns(names + tasks.map { "accuracy alone on " + $0.name }),
+            head: .columns(names + tasks.map { "accuracy alone on " + $0.name }, texts: 2),
             body: "<tbody>\(measured.map(row))</tbody>")
     }
 
@@ -21,9 +21,9 @@ struct CostTable {
         }
         return .row(
             [
-                .rowHead(standing.name), .number(Figure.seconds(cost.seconds)),
-                .number(Figure.seconds(cost.copySeconds)),
-                .number(Figure.power(cost.outputChange)), "<td>\(Self.words(cost.sameFunctionByWeights))</td>",
+                .rowHead(standing.name), "<td>\(Self.words(cost.sameFunctionByWeights))</td>",
+                .number(Figure.seconds(cost.seconds)), .number(Figure.seconds(cost.copySeconds)),
+                .number(Figure.power(cost.outputChange)),
             ] + accuracies)
     }
 

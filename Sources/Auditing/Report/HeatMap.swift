@@ -82,7 +82,7 @@ struct HeatMap {
     private func cell(_ standing: Standing, _ cell: Cell) -> Markup {
         guard let best = cell.best else {
             guard let failure = cell.failure else { return "<td class=\"none\">not tried</td>" }
-            let short = failure.count > 90 ? failure.prefix(89) + "…" : failure[...]
+            let short = failure.count > 60 ? failure.prefix(59) + "…" : failure[...]
             return "<td class=\"failed\"><strong>failed</strong> \(String(short))</td>"
         }
         let advantage = Figure.difference(standing.advantage(of: best.utility))

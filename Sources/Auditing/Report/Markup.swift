@@ -47,16 +47,18 @@ struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
 }
 
 extension Markup {
-    /// A name that may be long: lines may break behind the signs that join its parts.
+    /// A name that may be long: lines may break behind the signs that join its parts, and within what is long without one.
     static func name(_ text: String) -> Markup {
         var parts: [Markup] = []
         var part = ""
-        for character in text {
+        // Since lines could break the last time.
+        var run = 0
+        for character in PrintableText.line(text) {
             part.append(character)
-            if "+/_,:".contains(character), part.count > 2 {
-                parts.append("\(part)<wbr/>")
-                part = ""
-            }
+            run = character == " " ? 0 : run + 1
+            guard run == 16 || "+/_,:".contains(character) && run > 2 else { continue }
+            parts.append("\(part)<wbr/>")
+            (part, run) = ("", 0)
         }
         return "\(parts)\(part)"
     }
@@ -75,7 +77,15 @@ extension Markup {
     }
 
     static func row(_ cells: [Markup]) -> Markup { "<tr>\(cells)</tr>\n" }
-    static func columns(_ names: [String]) -> Markup { row(names.map { "<th scope=\"col\">\(name($0))</th>" }) }
+    /// Heads of columns.
+    /// - Parameter texts: how many columns of text come before those of numbers.
+    static func columns(_ names: [String], texts: Int = 1) -> Markup {
+        row(
+            names.enumerated().map { place, title in
+                place < texts
+                    ? "<th scope=\"col\">\(name(title))</th>" : "<th scope=\"col\" class=\"n\">\(name(title))</th>"
+            })
+    }
     static func rowHead(_ text: String) -> Markup { "<th scope=\"row\">\(name(text))</th>" }
     static func number(_ text: String) -> Markup { "<td class=\"n\">\(text)</td>" }
 }

@@ -4,9 +4,9 @@ struct MeasuredSection {
 
     var markup: Markup {
         """
-        <p>Every published model was attacked, every attacked model was merged with the other experts by every method and with every coefficient, and
-        every merge was scored on all tasks. Utility is the mean over the tasks of accuracy divided by the accuracy of the task’s own expert: 1 is as good as every
-        expert on its own task. Advantage is the best merge’s utility less that of everything that needs no merge: the published model alone, the other experts
+        <p>Every published model was attacked, every attacked model was merged with the other experts by every method and with every coefficient,
+        and every merge was scored on all tasks. Utility is the mean over the tasks of accuracy divided by the accuracy of the task’s own expert: 1 is as
+        good as every expert on its own task. Advantage is the best merge’s utility less that of everything that needs no merge: the published model alone, the other experts
         alone, or the base with a share of their task vectors.</p>
         <p>Coefficients were picked with the labels of the very examples that are scored. An attacker without these labels gets this much or less.</p>
         <dl class="facts">
@@ -34,7 +34,8 @@ struct MeasuredSection {
         }
         return .table(
             "Tasks; the model’s own comes first",
-            head: .columns(["task", "expert", "scored on", "expert’s accuracy", "expert’s loss", "base’s accuracy"]),
+            head: .columns(
+                ["task", "expert", "scored on", "expert’s accuracy", "expert’s loss", "base’s accuracy"], texts: 2),
             body: "<tbody>\(rows)</tbody>")
     }
 
