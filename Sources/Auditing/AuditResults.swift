@@ -19,6 +19,14 @@ public struct AuditResults: Codable, Sendable, Equatable {
 
     enum CodingKeys: String, CodingKey { case version, base, model, seed, tasks, heads, singles, ensemble, protections }
 
+    package init(
+        base: String, model: String, seed: UInt64, tasks: [Task], heads: [String], singles: [Single], ensemble: Scores,
+        protections: [Protection]
+    ) {
+        (self.base, self.model, self.seed, self.tasks, self.heads) = (base, model, seed, tasks, heads)
+        (self.singles, self.ensemble, self.protections) = (singles, ensemble, protections)
+    }
+
     public struct Task: Codable, Sendable, Equatable {
         public let name, expert: String
         public let examples: Int
@@ -26,6 +34,15 @@ public struct AuditResults: Codable, Sendable, Equatable {
         public let unit: String
         /// Of the task's own expert, and of the base with that expert's head.
         public let accuracy, loss, baseAccuracy: Double
+
+        package init(
+            name: String, expert: String, examples: Int, unit: String, accuracy: Double, loss: Double,
+            baseAccuracy: Double
+        ) {
+            (self.name, self.expert, self.examples, self.unit, self.accuracy, self.loss, self.baseAccuracy) = (
+                name, expert, examples, unit, accuracy, loss, baseAccuracy
+            )
+        }
 
         enum CodingKeys: String, CodingKey {
             case name, expert, examples, unit, accuracy, loss
@@ -37,11 +54,19 @@ public struct AuditResults: Codable, Sendable, Equatable {
     public struct Scores: Codable, Sendable, Equatable {
         public let accuracies, losses: [Double]
         public let utility: Double
+
+        package init(accuracies: [Double], losses: [Double], utility: Double) {
+            (self.accuracies, self.losses, self.utility) = (accuracies, losses, utility)
+        }
     }
 
     public struct Single: Codable, Sendable, Equatable {
         public let name: String
         public let scores: Scores
+
+        package init(name: String, scores: Scores) {
+            (self.name, self.scores) = (name, scores)
+        }
     }
 
     /// One protection, and what attackers make of it.
@@ -67,7 +92,7 @@ public struct AuditResults: Codable, Sendable, Equatable {
             case worstPerTask = "worst_per_task"
         }
 
-        init(
+        package init(
             name: String, cost: Cost?, alone: Scores, displacement: Double, baseline: Baseline, attacks: [Attack]
         ) {
             (self.name, self.cost, self.alone, self.displacement) = (name, cost, alone, displacement)
@@ -85,6 +110,12 @@ public struct AuditResults: Codable, Sendable, Equatable {
         /// Whether the weights alone prove that the locked model computes what its weights computed before the lock; nil where no lock acts.
         public let sameFunctionByWeights: Bool?
 
+        package init(seconds: Double, copySeconds: Double, outputChange: Double, sameFunctionByWeights: Bool?) {
+            (self.seconds, self.copySeconds, self.outputChange, self.sameFunctionByWeights) = (
+                seconds, copySeconds, outputChange, sameFunctionByWeights
+            )
+        }
+
         enum CodingKeys: String, CodingKey {
             case seconds
             case copySeconds = "copy_seconds"
@@ -96,6 +127,10 @@ public struct AuditResults: Codable, Sendable, Equatable {
     public struct Baseline: Codable, Sendable, Equatable {
         public let name: String
         public let utility: Double
+
+        package init(name: String, utility: Double) {
+            (self.name, self.utility) = (name, utility)
+        }
     }
 
     /// One way to align the published model to the base before it is merged.
@@ -111,6 +146,15 @@ public struct AuditResults: Codable, Sendable, Equatable {
         public let merges: [Merge]
         /// Why the attack gave nothing; then all else is empty.
         public let failure: String?
+
+        package init(
+            name: String, seconds: Double, displacement: Double, alone: Scores, barriers: [Barrier], merges: [Merge],
+            failure: String?
+        ) {
+            (self.name, self.seconds, self.displacement, self.alone, self.barriers, self.merges, self.failure) = (
+                name, seconds, displacement, alone, barriers, merges, failure
+            )
+        }
     }
 
     /// Mean loss over the tasks along (1 - α)·aligned + α·other.
@@ -119,6 +163,10 @@ public struct AuditResults: Codable, Sendable, Equatable {
         public let alphas, losses: [Double]
         /// The largest difference between the path and its chord.
         public let height: Double
+
+        package init(other: String, alphas: [Double], losses: [Double], height: Double) {
+            (self.other, self.alphas, self.losses, self.height) = (other, alphas, losses, height)
+        }
     }
 
     public struct Merge: Codable, Sendable, Equatable {
@@ -136,6 +184,10 @@ public struct AuditResults: Codable, Sendable, Equatable {
             case candidates, failure
         }
 
+        package init(name: String, isPerTask: Bool, candidates: [Candidate], failure: String?) {
+            (self.name, self.isPerTask, self.candidates, self.failure) = (name, isPerTask, candidates, failure)
+        }
+
         /// The candidate with the largest utility.
         public var best: Candidate? { candidates.max { $0.scores.utility < $1.scores.utility } }
     }
@@ -145,6 +197,10 @@ public struct AuditResults: Codable, Sendable, Equatable {
         /// The coefficient of the protected model, and of each of the others; nil where the method takes none.
         public let protected, others: Double?
         public let scores: Scores
+
+        package init(protected: Double?, others: Double?, scores: Scores) {
+            (self.protected, self.others, self.scores) = (protected, others, scores)
+        }
     }
 
     public struct Worst: Codable, Sendable, Equatable {
@@ -152,6 +208,10 @@ public struct AuditResults: Codable, Sendable, Equatable {
         public let candidate: Candidate
         /// Its utility less the baseline's: merging brings something where this is positive.
         public let advantage: Double
+
+        package init(attack: String, merge: String, candidate: Candidate, advantage: Double) {
+            (self.attack, self.merge, self.candidate, self.advantage) = (attack, merge, candidate, advantage)
+        }
 
         /// The largest of some merges; of equal ones the first.
         init?(among attacks: [Attack], over baseline: Baseline, where isMeant: (Merge) -> Bool) {

@@ -250,8 +250,9 @@ struct AuditedProtection {
         guard case .align(let method) = attack else { return Aligned(model: published.model, seconds: 0) }
         FileTree.remove(path("aligned"))
         let time = try ContinuousClock().measure {
-            try Aligner(method, calibration: method.takesCalibration ? calibration : nil, threads: models.threads).align(
-                published.model, to: models.base, writing: path("aligned"))
+            try Aligner(method, calibration: method.takesCalibration ? calibration : nil, threads: models.threads)
+                .align(
+                    published.model, to: models.base, writing: path("aligned"))
         }
         return Aligned(model: try Checkpoint(opening: path("aligned")), seconds: time / .seconds(1))
     }
@@ -309,11 +310,14 @@ struct AuditedProtection {
                 AuditResults.Candidate(
                     protected: trial.protected, others: trial.others, scores: scale.scores(try scores(trial, aligned)))
             }
-            return .init(name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates, failure: nil)
+            return .init(
+                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates, failure: nil)
         } catch let error as MergeError {
-            return .init(name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
+            return .init(
+                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
         } catch let error as EvaluationError {
-            return .init(name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
+            return .init(
+                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
         }
     }
 

@@ -39,7 +39,8 @@ import Testing
     }
 
     private func configuration(
-        others: [String] = ["other"], protections: [AuditConfiguration.Protection], attacks: [AuditConfiguration.Attack] = [.none],
+        others: [String] = ["other"], protections: [AuditConfiguration.Protection],
+        attacks: [AuditConfiguration.Attack] = [.none],
         merges: [AuditConfiguration.Merge] = [.init(.taskArithmetic)]
     ) -> AuditConfiguration {
         func expert(_ name: String) -> AuditConfiguration.Expert {

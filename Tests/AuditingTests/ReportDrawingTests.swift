@@ -1,6 +1,5 @@
+import Auditing
 import Testing
-
-@testable import Auditing
 
 /// Colours, axes, places of labels and the spelling of numbers.
 @Suite struct ReportDrawingTests {

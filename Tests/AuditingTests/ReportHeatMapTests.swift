@@ -1,6 +1,5 @@
+import Auditing
 import Testing
-
-@testable import Auditing
 
 /// Cells hold the best utilities, as numbers and as colours.
 @Suite struct ReportHeatMapTests {

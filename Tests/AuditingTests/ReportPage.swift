@@ -1,7 +1,6 @@
+import Auditing
 import Foundation
 import FoundationXML
-
-@testable import Auditing
 
 /// An element of a page that was parsed as XML, strictly.
 final class ReportPage: NSObject, XMLParserDelegate {

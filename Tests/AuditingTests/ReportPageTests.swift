@@ -1,8 +1,7 @@
+import Auditing
 import Foundation
 import Foundations
 import Testing
-
-@testable import Auditing
 
 /// The page is well-formed, complete in itself, and can be read without a mouse, without colours and without eyes.
 @Suite struct ReportPageTests {

@@ -1,12 +1,11 @@
+import Auditing
 import Foundation
-
-@testable import Auditing
 
 /// Results of audits that never took place, for the report: the same on every run.
 struct ReportSamples {
     var protections = ["none", "mergelock", "mergelock+params(heads: true)", "lossless"]
     var attacks = ["none", "coupled", "reverse_output", "procrustes", "aga"]
-    var merges = ["linear", "task_arithmetic", "ties (density 0.2)", "dare_ties (density 0.5)", "karcher"]
+    var merges = ["linear", "task_arithmetic", "ties (density 0.2)", "dare_ties (density 0.5)", "karcher", "emr"]
     var tasks = ["section", "role"]
     var others = ["role"]
     var coefficients = [0.1, 0.3, 0.5, 0.7, 0.9]
@@ -54,25 +53,12 @@ struct ReportSamples {
         _ name: String, _ experts: [Double], _ baseline: AuditResults.Baseline
     ) -> AuditResults.Protection {
         let attacks = attacks.map { attack($0, on: name, experts) }
-        var worst = AuditResults.Worst(
-            attack: "", merge: "", candidate: .init(protected: nil, others: nil, scores: scores([], [])), advantage: 0)
-        var most = -Double.infinity
-        for attack in attacks {
-            for merge in attack.merges {
-                for candidate in merge.candidates where candidate.scores.utility > most {
-                    most = candidate.scores.utility
-                    worst = .init(
-                        attack: attack.name, merge: merge.name, candidate: candidate, advantage: most - baseline.utility
-                    )
-                }
-            }
-        }
         let cost = AuditResults.Cost(
             seconds: 2.13, copySeconds: 0.88, outputChange: 1.3e-7,
             sameFunctionByWeights: name.contains("+") ? nil : name != "lossless")
         return .init(
             name: name, cost: name == "none" ? nil : cost, alone: scores(experts.map { $0 * 0.8 }, experts),
-            displacement: name == "none" ? 0 : 1.31, baseline: baseline, attacks: attacks, worst: worst)
+            displacement: name == "none" ? 0 : 1.31, baseline: baseline, attacks: attacks)
     }
 
     private func attack(_ name: String, on protection: String, _ experts: [Double]) -> AuditResults.Attack {
@@ -96,7 +82,7 @@ struct ReportSamples {
     }
 
     private func merge(_ name: String, _ seen: Double, _ experts: [Double]) -> AuditResults.Merge {
-        if let failure = failures[name] { return .init(name: name, candidates: [], failure: failure) }
+        if let failure = failures[name] { return .init(name: name, isPerTask: false, candidates: [], failure: failure) }
         func candidate(_ coefficient: Double?) -> AuditResults.Candidate {
             let share = coefficient ?? 0.5
             let accuracies = experts.enumerated().map { number, expert in
@@ -106,8 +92,10 @@ struct ReportSamples {
             return .init(
                 protected: coefficient, others: coefficient.map { 1 - $0 }, scores: scores(accuracies, experts))
         }
-        let takesNone = name.hasPrefix("karcher")
-        return .init(name: name, candidates: takesNone ? [candidate(nil)] : coefficients.map(candidate), failure: nil)
+        let takesNone = name.hasPrefix("karcher") || name.hasPrefix("emr")
+        return .init(
+            name: name, isPerTask: name.hasPrefix("emr"),
+            candidates: takesNone ? [candidate(nil)] : coefficients.map(candidate), failure: nil)
     }
 }
 

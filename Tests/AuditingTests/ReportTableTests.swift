@@ -1,6 +1,5 @@
+import Auditing
 import Testing
-
-@testable import Auditing
 
 /// The file of comma-separated values holds every candidate and every baseline, with all digits.
 @Suite struct ReportTableTests {

@@ -1,6 +1,5 @@
+import Auditing
 import Testing
-
-@testable import Auditing
 
 /// What the page says in words is what the numbers say.
 @Suite struct ReportVerdictTests {

@@ -60,7 +60,7 @@ public struct AuditReport: Sendable {
     }
 
     /// Of report.css.
-    static let style: Markup = EmbeddedTexts.byPath["Report/report.css"].map { Markup(stringLiteral: $0) } ?? ""
+    package static let style: Markup = EmbeddedTexts.byPath["Report/report.css"].map { Markup(stringLiteral: $0) } ?? ""
 
     private func verdict(_ standings: [Standing]) -> Markup {
         let verdicts = standings.map { Verdict($0, results.tasks) }
@@ -97,7 +97,8 @@ public struct AuditReport: Sendable {
     private func maps(_ standings: [Standing]) -> Markup {
         let scale = HeatMap.scale(of: standings)
         let attacks = HeatMap(
-            standings, by: .attack, scale: scale, caption: "Best utility by attack, over merges and coefficients")
+            standings, by: .attack, scale: scale,
+            caption: "Best utility by attack, over coefficients and merges that give one model")
         let merges = HeatMap(
             standings, by: .merge, scale: scale, caption: "Best utility by merge, over attacks and coefficients")
         return """

@@ -67,7 +67,7 @@ public struct AuditTable: Sendable {
     }
 
     /// In quotes, doubled within, where it holds a comma, a quote or a line end.
-    static func quoted(_ cell: String) -> String {
+    package static func quoted(_ cell: String) -> String {
         let special: Set<Unicode.Scalar> = [",", "\"", "\r", "\n"]
         return cell.unicodeScalars.contains(where: special.contains)
             ? "\"" + cell.replacing("\"", with: "\"\"") + "\"" : cell

@@ -1,27 +1,27 @@
 import Foundation
 
 /// One axis of a chart: from values to places, with ticks at round numbers.
-struct Axis {
-    let bounds: ClosedRange<Double>
-    let ticks: [Double]
+package struct Axis {
+    package let bounds: ClosedRange<Double>
+    package let ticks: [Double]
     /// Places of the bounds, the lower one first.
-    let places: (Double, Double)
+    package let places: (Double, Double)
 
     /// - Parameter values: what must lie on it; what is no number is left out.
-    init(_ values: [Double], places: (Double, Double), count: Int = 4) {
+    package init(_ values: [Double], places: (Double, Double), count: Int = 4) {
         self.places = places
         let (first, last, step) = Self.steps(of: values, count)
         bounds = first * step...last * step
         ticks = stride(from: first, through: last, by: 1).map { $0 * step }
     }
 
-    func place(_ value: Double) -> Double {
+    package func place(_ value: Double) -> Double {
         let share = (value - bounds.lowerBound) / (bounds.upperBound - bounds.lowerBound)
         return places.0 + share * (places.1 - places.0)
     }
 
     /// The smallest range between round numbers that holds all values but for rounding.
-    static func bounds(of values: [Double], count: Int = 4) -> ClosedRange<Double> {
+    package static func bounds(of values: [Double], count: Int = 4) -> ClosedRange<Double> {
         let (first, last, step) = steps(of: values, count)
         return first * step...last * step
     }

@@ -1,22 +1,22 @@
 /// Horizontal bars, each under its name and before its number.
-struct BarChart {
-    struct Bar {
-        let name: String
-        let value: Double
+package struct BarChart {
+    package struct Bar {
+        package let name: String
+        package let value: Double
         /// Whether it is what the others are held against.
-        var isStandard = false
+        package var isStandard = false
     }
 
-    let id: Markup
-    let title: String
+    package let id: Markup
+    package let title: String
     /// What it is of, where the page says so above the drawing.
-    let subject: String
-    let valueName: String
-    let bars: [Bar]
+    package let subject: String
+    package let valueName: String
+    package let bars: [Bar]
 
     private static let (width, room, row) = (360.0, 58.0, 37.0)
 
-    var markup: Markup {
+    package var markup: Markup {
         let height = Double(bars.count) * Self.row + 4
         let values = bars.map { "\($0.name): \(Figure.plain($0.value))" }.joined(separator: "; ")
         let most = bars.map(\.value).filter(\.isFinite).max() ?? 0

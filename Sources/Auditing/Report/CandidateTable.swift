@@ -1,9 +1,9 @@
 /// The best candidate of every attack with every merge, the largest utility first; failures last.
-struct CandidateTable {
-    let standing: Standing
-    let tasks: [AuditResults.Task]
+package struct CandidateTable {
+    package let standing: Standing
+    package let tasks: [AuditResults.Task]
 
-    var markup: Markup {
+    package var markup: Markup {
         let names = ["attack", "merge", "coefficients", "utility", "over no merge"]
         let columns = names + tasks.flatMap { ["accuracy on " + $0.name, "loss on " + $0.name] }
         let ordered = standing.outcomes.enumerated().sorted { a, b in

@@ -1,20 +1,20 @@
 import Foundation
 
 /// A colour of the page in sRGB, from 0 to 1.
-struct Color: Sendable, Equatable {
-    let red, green, blue: Double
+package struct Color: Sendable, Equatable {
+    package let red, green, blue: Double
 
-    init(red: Double, green: Double, blue: Double) { (self.red, self.green, self.blue) = (red, green, blue) }
+    package init(red: Double, green: Double, blue: Double) { (self.red, self.green, self.blue) = (red, green, blue) }
 
     /// As in `0x1f77b4`.
-    init(_ value: UInt32) {
+    package init(_ value: UInt32) {
         func channel(_ shift: UInt32) -> Double { Double((value >> shift) & 0xff) / 255 }
         self.init(red: channel(16), green: channel(8), blue: channel(0))
     }
 
-    static let (black, white) = (Color(0x000000), Color(0xffffff))
+    package static let (black, white) = (Color(0x000000), Color(0xffffff))
 
-    var hex: String {
+    package var hex: String {
         func digits(_ channel: Double) -> String {
             String(format: "%02x", Int((min(max(channel, 0), 1) * 255).rounded()))
         }
@@ -22,29 +22,29 @@ struct Color: Sendable, Equatable {
     }
 
     /// The share of light, `0.2126 R + 0.7152 G + 0.0722 B` of linear channels, as WCAG 2 defines it.
-    var luminance: Double {
+    package var luminance: Double {
         let (red, green, blue) = linear
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 
     /// WCAG's ratio `(L₁ + 0.05) / (L₂ + 0.05)`, from 1 to 21; text takes 4.5, lines take 3.
-    func contrast(with other: Color) -> Double {
+    package func contrast(with other: Color) -> Double {
         let (a, b) = (luminance, other.luminance)
         return (max(a, b) + 0.05) / (min(a, b) + 0.05)
     }
 
     /// Black or white, whichever is read better on it: 4.58 at the least.
-    var reading: Color { contrast(with: .black) > contrast(with: .white) ? .black : .white }
+    package var reading: Color { contrast(with: .black) > contrast(with: .white) ? .black : .white }
 
     /// How far apart they look: the distance in OKLab.
-    func distance(to other: Color) -> Double {
+    package func distance(to other: Color) -> Double {
         let (a, b) = (perceived, other.perceived)
         let (l, m, n) = (a.0 - b.0, a.1 - b.1, a.2 - b.2)
         return (l * l + m * m + n * n).squareRoot()
     }
 
     /// The way from here to another colour along which equal shares look equally far apart: a straight line in OKLab.
-    func mixed(_ share: Double, of other: Color) -> Color {
+    package func mixed(_ share: Double, of other: Color) -> Color {
         let (a, b) = (perceived, other.perceived)
         func between(_ a: Double, _ b: Double) -> Double { a + (b - a) * share }
         let (l, m, s) = Self.cones(between(a.0, b.0), between(a.1, b.1), between(a.2, b.2))
@@ -55,7 +55,7 @@ struct Color: Sendable, Equatable {
     }
 
     /// Lightness and the two axes of hue in OKLab.
-    var perceived: (Double, Double, Double) {
+    package var perceived: (Double, Double, Double) {
         let (red, green, blue) = linear
         let l = cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
         let m = cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)

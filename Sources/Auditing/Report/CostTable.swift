@@ -1,9 +1,9 @@
 /// What publishing each protection costs.
-struct CostTable {
-    let standings: [Standing]
-    let tasks: [AuditResults.Task]
+package struct CostTable {
+    package let standings: [Standing]
+    package let tasks: [AuditResults.Task]
 
-    var markup: Markup {
+    package var markup: Markup {
         let measured = standings.filter { $0.protection.cost != nil }
         guard !measured.isEmpty else { return "<p>No cost was measured.</p>\n" }
         let names = ["protection", "same function by weights", "protecting", "copying", "change of outputs"]

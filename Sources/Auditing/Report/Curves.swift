@@ -1,11 +1,11 @@
 /// The charts of one protection.
-struct Curves {
-    let standing: Standing
-    let tasks: [AuditResults.Task]
+package struct Curves {
+    package let standing: Standing
+    package let tasks: [AuditResults.Task]
     /// All attacks of the audit, whose places give curves their colours.
-    let attacks: [String]
+    package let attacks: [String]
     /// Of the protection, in the ids of its charts.
-    let id: Markup
+    package let id: Markup
 
     private var protection: AuditResults.Protection { standing.protection }
 
@@ -32,7 +32,7 @@ struct Curves {
     }
 
     /// Utility and each task's accuracy over the protected model's coefficient.
-    var coefficients: [LineChart] {
+    package var coefficients: [LineChart] {
         let baseline = protection.baseline
         let utility = chart(
             "\(id)-utility", "Utility", [.init(name: "no merge", y: baseline.utility)]
@@ -75,7 +75,7 @@ struct Curves {
     }
 
     /// Mean loss on the way from the aligned model to each other, one chart for each of those.
-    var barriers: [LineChart] {
+    package var barriers: [LineChart] {
         var others: [String] = []
         for barrier in protection.attacks.flatMap(\.barriers) where !others.contains(barrier.other) {
             others.append(barrier.other)
@@ -95,7 +95,7 @@ struct Curves {
     }
 
     /// How far the weights lie from the model's, as published and after each attack.
-    var displacement: BarChart {
+    package var displacement: BarChart {
         BarChart(
             id: "\(id)-displacement", title: "Displacement of the weights", subject: protection.name,
             valueName: "‖θ′ − θ‖ / ‖θ‖ to the unprotected model",

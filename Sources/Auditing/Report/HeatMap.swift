@@ -1,35 +1,38 @@
 /// Protections by attacks, or by merges: in each cell the best utility over everything else, as a number and as a colour.
-struct HeatMap {
-    enum Column { case attack, merge }
+package struct HeatMap {
+    package enum Column { case attack, merge }
 
-    struct Cell: Equatable {
-        let best: Standing.Reached?
+    package struct Cell: Equatable {
+        package let best: Standing.Reached?
         /// Why there is none.
-        let failure: String?
+        package let failure: String?
     }
 
-    struct Row {
-        let standing: Standing
-        let cells: [Cell]
+    package struct Row {
+        package let standing: Standing
+        package let cells: [Cell]
     }
 
-    let caption: String
+    package let caption: String
     /// Attacks or merges, the one that reaches most against any protection first.
-    let columns: [String]
+    package let columns: [String]
     /// Protections in the order in which they were given; the reference last.
-    let rows: [Row]
+    package let rows: [Row]
     /// Utilities of the first and the last colour.
-    let scale: ClosedRange<Double>
+    package let scale: ClosedRange<Double>
 
-    init(_ standings: [Standing], by column: Column, scale: ClosedRange<Double>, caption: String) {
+    package init(_ standings: [Standing], by column: Column, scale: ClosedRange<Double>, caption: String) {
         (self.caption, self.scale) = (caption, scale)
         func name(_ outcome: Standing.Outcome) -> String? { column == .attack ? outcome.attack : outcome.merge }
+        // An attack is judged by what gives one model, as the verdict is; each merge by itself.
+        func isMeant(_ outcome: Standing.Outcome) -> Bool { column == .merge || !outcome.isPerTask }
         var names: [String] = []
         for case let name? in standings.flatMap(\.outcomes).map(name) where !names.contains(name) { names.append(name) }
         // The reference tells nothing of what gets through a protection.
         let judged = standings.contains { !$0.isReference } ? standings.filter { !$0.isReference } : standings
         func most(_ column: String) -> Double {
-            Standing.best(of: judged.flatMap(\.outcomes).filter { name($0) == column })?.utility ?? -.infinity
+            Standing.best(of: judged.flatMap(\.outcomes).filter { name($0) == column && isMeant($0) })?.utility
+                ?? -.infinity
         }
         let ordered = names.enumerated().map { (name: $0.element, most: most($0.element), place: -$0.offset) }
             .sorted { ($0.most, $0.place) > ($1.most, $1.place) }.map(\.name)
@@ -38,7 +41,7 @@ struct HeatMap {
             Row(
                 standing: standing,
                 cells: ordered.map { column in
-                    let outcomes = standing.outcomes.filter { name($0) == column }
+                    let outcomes = standing.outcomes.filter { name($0) == column && isMeant($0) }
                     return Cell(
                         best: Standing.best(of: outcomes), failure: outcomes.lazy.compactMap(\.failure).first)
                 })
@@ -46,20 +49,20 @@ struct HeatMap {
     }
 
     /// A range for the colours of several maps, from the least to the largest utility of any cell.
-    static func scale(of standings: [Standing]) -> ClosedRange<Double> {
+    package static func scale(of standings: [Standing]) -> ClosedRange<Double> {
         let maps = [Column.attack, .merge].map { HeatMap(standings, by: $0, scale: 0...1, caption: "") }
         let values = maps.flatMap { $0.rows.flatMap { $0.cells.compactMap { $0.best?.utility } } }
         return Axis.bounds(of: values.isEmpty ? [0, 1] : values)
     }
 
     /// The colour of a utility, one of `Palette.steps`.
-    func step(_ utility: Double) -> Int {
+    package func step(_ utility: Double) -> Int {
         let share = (utility - scale.lowerBound) / (scale.upperBound - scale.lowerBound)
         guard share.isFinite else { return 0 }
         return Int((min(max(share, 0), 1) * Double(Palette.steps - 1)).rounded())
     }
 
-    var markup: Markup {
+    package var markup: Markup {
         let head = Markup.columns(["protection", "needs no merge"] + columns)
         let (judged, reference) = (rows.filter { !$0.standing.isReference }, rows.filter { $0.standing.isReference })
         let body: Markup = """

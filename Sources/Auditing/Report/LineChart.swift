@@ -1,37 +1,37 @@
 /// Curves with their names at their ends, and the numbers beside them.
-struct LineChart {
-    struct Point: Equatable {
-        let x, y: Double
+package struct LineChart {
+    package struct Point: Equatable {
+        package let x, y: Double
     }
 
     /// What a curve is called, and its points from left to right.
-    struct Series {
-        let name: String
+    package struct Series {
+        package let name: String
         /// Of its colour, which the same thing keeps from chart to chart.
-        let color: Int
-        let points: [Point]
+        package let color: Int
+        package let points: [Point]
     }
 
     /// A level that curves are held against.
-    struct Level {
-        let name: String
-        let y: Double
+    package struct Level {
+        package let name: String
+        package let y: Double
     }
 
     /// Of the drawing and, with endings, of its parts: of letters and digits.
-    let id: Markup
-    let title: String
+    package let id: Markup
+    package let title: String
     /// What it is of, where the page says so above the drawing.
-    let subject: String
-    let xName, yName: String
-    let series: [Series]
-    let levels: [Level]
+    package let subject: String
+    package let xName, yName: String
+    package let series: [Series]
+    package let levels: [Level]
     /// Curves that are drawn; all are in the table of numbers.
-    static let most = 8
+    package static let most = 8
 
     private static let (width, height, left, right, top, bottom) = (360.0, 262.0, 38.0, 120.0, 14.0, 44.0)
 
-    var markup: Markup {
+    package var markup: Markup {
         """
         <figure>
         <figcaption>\(title)<span class="hidden">, \(subject)</span></figcaption>
@@ -150,7 +150,7 @@ struct LineChart {
     }
 
     /// Places in their order, at least `gap` apart and as near to where they were as fits.
-    static func apart(_ places: [Double], by gap: Double, in range: ClosedRange<Double>) -> [Double] {
+    package static func apart(_ places: [Double], by gap: Double, in range: ClosedRange<Double>) -> [Double] {
         var places = places
         for number in places.indices.dropFirst() { places[number] = max(places[number], places[number - 1] + gap) }
         guard let last = places.last, last > range.upperBound else { return places }

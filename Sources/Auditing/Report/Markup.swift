@@ -4,16 +4,16 @@ import Foundations
 ///
 /// Only literals of the source are markup: `"<td>\(name)</td>"` escapes every `String` that is put into it and takes other `Markup` as it is. No text that
 /// comes in at run time can become markup, in elements or in quoted attributes. Attributes are always quoted.
-struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
+package struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
     private(set) var source: String
 
-    init(stringLiteral literal: StaticString) { source = literal.description }
-    init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }
+    package init(stringLiteral literal: StaticString) { source = literal.description }
+    package init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }
 
-    static func + (a: Markup, b: Markup) -> Markup { "\(a)\(b)" }
+    package static func + (a: Markup, b: Markup) -> Markup { "\(a)\(b)" }
 
     /// `&`, `<`, `>` and both quotes as references; what is not visible or not allowed in XML as PrintableText shows it.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         var shown = ""
         for scalar in PrintableText.line(text).unicodeScalars {
             switch scalar {
@@ -30,25 +30,25 @@ struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
         return shown
     }
 
-    struct StringInterpolation: StringInterpolationProtocol {
+    package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate(set) var source = ""
 
-        init(literalCapacity: Int, interpolationCount: Int) { source.reserveCapacity(literalCapacity * 2) }
+        package init(literalCapacity: Int, interpolationCount: Int) { source.reserveCapacity(literalCapacity * 2) }
 
-        mutating func appendLiteral(_ literal: StaticString) { source += literal.description }
-        mutating func appendInterpolation(_ text: String) { source += Markup.escaped(text) }
-        mutating func appendInterpolation(_ markup: Markup) { source += markup.source }
-        mutating func appendInterpolation(_ parts: [Markup]) { for part in parts { source += part.source } }
-        mutating func appendInterpolation(_ number: Int) { source += "\(number)" }
-        mutating func appendInterpolation(_ color: Color) { source += color.hex }
+        package mutating func appendLiteral(_ literal: StaticString) { source += literal.description }
+        package mutating func appendInterpolation(_ text: String) { source += Markup.escaped(text) }
+        package mutating func appendInterpolation(_ markup: Markup) { source += markup.source }
+        package mutating func appendInterpolation(_ parts: [Markup]) { for part in parts { source += part.source } }
+        package mutating func appendInterpolation(_ number: Int) { source += "\(number)" }
+        package mutating func appendInterpolation(_ color: Color) { source += color.hex }
         /// A coordinate of a drawing, in hundredths.
-        mutating func appendInterpolation(_ coordinate: Double) { source += Figure.fixed(coordinate, 2) }
+        package mutating func appendInterpolation(_ coordinate: Double) { source += Figure.fixed(coordinate, 2) }
     }
 }
 
 extension Markup {
     /// A name that may be long: lines may break behind the signs that join its parts, and within what is long without one.
-    static func name(_ text: String) -> Markup {
+    package static func name(_ text: String) -> Markup {
         var parts: [Markup] = []
         var part = ""
         // Since lines could break the last time.
@@ -65,7 +65,7 @@ extension Markup {
 
     /// A table that scrolls in a container of its own, which the keyboard reaches.
     /// - Parameter caption: what it shows; it names the container.
-    static func table(_ caption: String, _ kind: Markup = "", head: Markup, body: Markup) -> Markup {
+    package static func table(_ caption: String, _ kind: Markup = "", head: Markup, body: Markup) -> Markup {
         """
         <div class="scroll" role="region" tabindex="0" aria-label="\(caption)">
         <table class="\(kind)"><caption><span>\(caption)</span></caption>
@@ -76,16 +76,16 @@ extension Markup {
         """
     }
 
-    static func row(_ cells: [Markup]) -> Markup { "<tr>\(cells)</tr>\n" }
+    package static func row(_ cells: [Markup]) -> Markup { "<tr>\(cells)</tr>\n" }
     /// Heads of columns.
     /// - Parameter texts: how many columns of text come before those of numbers.
-    static func columns(_ names: [String], texts: Int = 1) -> Markup {
+    package static func columns(_ names: [String], texts: Int = 1) -> Markup {
         row(
             names.enumerated().map { place, title in
                 place < texts
                     ? "<th scope=\"col\">\(name(title))</th>" : "<th scope=\"col\" class=\"n\">\(name(title))</th>"
             })
     }
-    static func rowHead(_ text: String) -> Markup { "<th scope=\"row\">\(name(text))</th>" }
-    static func number(_ text: String) -> Markup { "<td class=\"n\">\(text)</td>" }
+    package static func rowHead(_ text: String) -> Markup { "<th scope=\"row\">\(name(text))</th>" }
+    package static func number(_ text: String) -> Markup { "<td class=\"n\">\(text)</td>" }
 }

@@ -1,8 +1,8 @@
 /// How an audit was measured: its tasks, what needs no merge, and what a merge can hope for.
-struct MeasuredSection {
-    let results: AuditResults
+package struct MeasuredSection {
+    package let results: AuditResults
 
-    var markup: Markup {
+    package var markup: Markup {
         """
         <p>Every published model was attacked, every attacked model was merged with the other experts by every method and with every coefficient,
         and every merge was scored on all tasks. Utility is the mean over the tasks of accuracy divided by the accuracy of the task’s own expert: 1 is as

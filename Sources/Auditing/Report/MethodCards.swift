@@ -3,15 +3,15 @@ import Merging
 import Protections
 
 /// What the methods are that an audit names: one line for each, and where it was published.
-struct MethodCards {
-    struct Card: Equatable {
-        let name, summary: String
-        let reference: String?
+package struct MethodCards {
+    package struct Card: Equatable {
+        package let name, summary: String
+        package let reference: String?
     }
 
-    let protections, attacks, merges: [Card]
+    package let protections, attacks, merges: [Card]
 
-    init(_ results: AuditResults) {
+    package init(_ results: AuditResults) {
         let attacked = results.protections.flatMap(\.attacks)
         protections = Self.cards(results.protections.flatMap { Self.steps(of: $0.name) }) { name in
             ProtectionMethod(rawValue: name).map { Card(name: $0.name, summary: $0.summary, reference: $0.reference) }
@@ -37,10 +37,10 @@ struct MethodCards {
     }
 
     /// What stands before the parameters.
-    static func method(of name: String) -> String { String(name.prefix { $0 != " " && $0 != "(" }) }
+    package static func method(of name: String) -> String { String(name.prefix { $0 != " " && $0 != "(" }) }
 
     /// The steps of a chain; what joins them counts outside of parentheses alone.
-    static func steps(of chain: String) -> [String] {
+    package static func steps(of chain: String) -> [String] {
         var (steps, depth) = ([""], 0)
         for character in chain {
             if character == "(" { depth += 1 }
@@ -54,7 +54,7 @@ struct MethodCards {
         return steps.map { String($0.drop { $0 == " " }) }
     }
 
-    var markup: Markup {
+    package var markup: Markup {
         let groups: [(String, [Card])] = [("Protections", protections), ("Attacks", attacks), ("Merges", merges)]
         return "\(groups.filter { !$0.1.isEmpty }.map { group($0.0, $0.1) })"
     }
@@ -69,7 +69,7 @@ struct MethodCards {
     private static func capitalised(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() }
 
     /// To the paper, where the reference is an arXiv id.
-    static func link(_ reference: String?) -> Markup {
+    package static func link(_ reference: String?) -> Markup {
         guard let reference else { return "" }
         let isID = reference.wholeMatch(of: /[0-9]{4}\.[0-9]{4,5}(v[0-9]+)?/) != nil
         return isID ? "<a href=\"https://arxiv.org/abs/\(reference)\">arXiv \(reference)</a>" : "\(reference)"

@@ -1,26 +1,26 @@
 /// The colours of the page under one preference of the reader's.
 ///
 /// Text has a contrast of 4.5 or more on everything that it stands on, curves and bars of 3 or more.
-struct Palette: Sendable {
+package struct Palette: Sendable {
     /// The page, and what lies on it: heads of tables, bars without content.
-    let paper, panel: Color
+    package let paper, panel: Color
     /// Text, and text that stands back.
-    let ink, muted: Color
+    package let ink, muted: Color
     /// Hairlines, which carry no meaning.
-    let hairline: Color
-    let link: Color
+    package let hairline: Color
+    package let link: Color
     /// Of protections that merges get through, and of those that stop what was tried.
-    let through, stopped: Color
+    package let through, stopped: Color
     /// Curves, told apart with any kind of colour vision, and by their dashes and labels besides.
-    let series: [Color]
+    package let series: [Color]
     /// The heat map: the least utility, one between, the largest.
-    let (cold, warm, hot): (Color, Color, Color)
+    package let (cold, warm, hot): (Color, Color, Color)
 
     /// Steps of the heat map.
-    static let steps = 21
+    package static let steps = 21
 
     /// The colours of the heat map, at even distances in OKLab.
-    var heat: [Color] {
+    package var heat: [Color] {
         let (first, second) = (cold.distance(to: warm), warm.distance(to: hot))
         return (0..<Self.steps).map { step in
             let way = Double(step) / Double(Self.steps - 1) * (first + second)
@@ -28,7 +28,7 @@ struct Palette: Sendable {
         }
     }
 
-    static let light = Palette(
+    package static let light = Palette(
         paper: Color(0xfdfcfa), panel: Color(0xf4f2ee), ink: Color(0x1b1d21), muted: Color(0x5a5e66),
         hairline: Color(0xdcd8d0), link: Color(0x1f5fa8), through: Color(0xa8410a), stopped: Color(0x1f5fa8),
         series: [
@@ -36,7 +36,7 @@ struct Palette: Sendable {
             Color(0xa8324e), Color(0x4d5560),
         ], cold: Color(0xc9e0f7), warm: Color(0xefc894), hot: Color(0xb8480a))
 
-    static let dark = Palette(
+    package static let dark = Palette(
         paper: Color(0x15171b), panel: Color(0x1e2127), ink: Color(0xe9e7e2), muted: Color(0xa6abb3),
         hairline: Color(0x343941), link: Color(0x8bbcf0), through: Color(0xf5a25d), stopped: Color(0x8bbcf0),
         series: [
@@ -52,7 +52,7 @@ struct Palette: Sendable {
     }
 
     /// Rules that give all colours their values.
-    var rules: Markup {
+    package var rules: Markup {
         let values = named.map { "--\($0.0):\($0.1);" as Markup }
         let curves = series.enumerated().map { ".s\($0.offset){color:\($0.element)}\n" as Markup }
         let cells = heat.enumerated().map {
@@ -62,5 +62,7 @@ struct Palette: Sendable {
     }
 
     /// Of both preferences; paper is light.
-    static var rules: Markup { "\(light.rules)@media screen and (prefers-color-scheme:dark){\n\(dark.rules)}\n" }
+    package static var rules: Markup {
+        "\(light.rules)@media screen and (prefers-color-scheme:dark){\n\(dark.rules)}\n"
+    }
 }

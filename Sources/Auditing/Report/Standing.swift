@@ -1,61 +1,75 @@
 /// What the attackers made of one protection, as the page looks at it.
-struct Standing {
+package struct Standing {
     /// The best candidate of some attacks and merges.
-    struct Reached: Equatable {
-        let attack, merge: String
-        let candidate: AuditResults.Candidate
-        var utility: Double { candidate.scores.utility }
+    package struct Reached: Equatable {
+        package let attack, merge: String
+        package let candidate: AuditResults.Candidate
+        package var utility: Double { candidate.scores.utility }
+
+        init(attack: String, merge: String, candidate: AuditResults.Candidate) {
+            (self.attack, self.merge, self.candidate) = (attack, merge, candidate)
+        }
+
+        init(_ worst: AuditResults.Worst) {
+            self.init(attack: worst.attack, merge: worst.merge, candidate: worst.candidate)
+        }
     }
 
     /// One attack with one merge.
-    struct Outcome {
-        let attack: String
+    package struct Outcome {
+        package let attack: String
         /// Nil where the attack itself gave nothing.
-        let merge: String?
-        let best: AuditResults.Candidate?
-        let failure: String?
+        package let merge: String?
+        /// Whether the merge rebuilds each task apart.
+        package let isPerTask: Bool
+        package let best: AuditResults.Candidate?
+        package let failure: String?
 
-        var reached: Reached? {
+        package var reached: Reached? {
             guard let merge, let best else { return nil }
             return Reached(attack: attack, merge: merge, candidate: best)
         }
     }
 
-    let protection: AuditResults.Protection
-    let outcomes: [Outcome]
+    package let protection: AuditResults.Protection
+    package let outcomes: [Outcome]
 
-    init(_ protection: AuditResults.Protection) {
+    package init(_ protection: AuditResults.Protection) {
         self.protection = protection
         outcomes = protection.attacks.flatMap { attack -> [Outcome] in
             if attack.merges.isEmpty || attack.failure != nil {
-                return [Outcome(attack: attack.name, merge: nil, best: nil, failure: attack.failure)]
+                return [Outcome(attack: attack.name, merge: nil, isPerTask: false, best: nil, failure: attack.failure)]
             }
             return attack.merges.map { merge in
-                Outcome(attack: attack.name, merge: merge.name, best: merge.best, failure: merge.failure)
+                Outcome(
+                    attack: attack.name, merge: merge.name, isPerTask: merge.isPerTask, best: merge.best,
+                    failure: merge.failure)
             }
         }
     }
 
-    var name: String { protection.name }
+    package var name: String { protection.name }
     /// Whether nothing protects it: the reference.
-    var isReference: Bool { name == Self.unprotected }
-    static let unprotected = "none"
+    package var isReference: Bool { name == Self.unprotected }
+    package static let unprotected = "none"
 
-    /// The candidate with the largest utility among all; of equal ones the first.
-    var best: Reached? { Self.best(of: outcomes) }
+    /// The candidate with the largest utility among all merges that give one model; of equal ones the first.
+    package var best: Reached? { protection.worst.map(Reached.init) }
+    /// The same among those that rebuild each task apart.
+    package var bestPerTask: Reached? { protection.worstPerTask.map(Reached.init) }
     /// How much more it is than what needs no merge.
-    var advantage: Double? { best.map { advantage(of: $0.utility) } }
-    func advantage(of utility: Double) -> Double { utility - protection.baseline.utility }
+    package var advantage: Double? { best.map { advantage(of: $0.utility) } }
+    package func advantage(of utility: Double) -> Double { utility - protection.baseline.utility }
 
     /// The best of these; of equal ones the first. Utilities that are no numbers are not compared.
-    static func best(of outcomes: [Outcome]) -> Reached? {
+    package static func best(of outcomes: [Outcome]) -> Reached? {
         outcomes.compactMap(\.reached).filter { $0.utility.isFinite }
             .reduce(nil) { best, next in best.map { next.utility > $0.utility } ?? true ? next : best }
     }
 
     /// The protections of an audit, the worst for the publisher first: of the largest advantage. Those of which nothing is known come next, the unprotected
     /// model last.
-    static func ranked(_ results: AuditResults) -> [Standing] {
+    package static func ranked(_ results: AuditResults) -> [Standing] {
         func rank(_ standing: Standing) -> Double {
             standing.isReference ? -.infinity : standing.advantage ?? -.greatestFiniteMagnitude
         }

@@ -1,26 +1,26 @@
 /// What an audit says of one protection, in words.
 ///
 /// Merging is worth something to an attacker where the best merge's utility exceeds that of everything that needs no merge.
-struct Verdict: Equatable {
-    enum Outcome: Equatable {
+package struct Verdict: Equatable {
+    package enum Outcome: Equatable {
         case getsThrough
         case stops
         /// No merge gave anything.
         case unknown
     }
 
-    let name: String
-    let isReference: Bool
-    let outcome: Outcome
+    package let name: String
+    package let isReference: Bool
+    package let outcome: Outcome
     /// The outcome in a few words.
-    let headline: String
+    package let headline: String
     /// What it rests on, in sentences.
-    let detail: String
+    package let detail: String
 
     /// The whole verdict as one paragraph.
-    var sentence: String { name + ": " + headline + ". " + detail }
+    package var sentence: String { name + ": " + headline + ". " + detail }
 
-    init(_ standing: Standing, _ tasks: [AuditResults.Task]) {
+    package init(_ standing: Standing, _ tasks: [AuditResults.Task]) {
         (name, isReference) = (standing.name, standing.isReference)
         guard let best = standing.best, let advantage = standing.advantage, advantage.isFinite else {
             (outcome, headline) = (.unknown, "not measured")
@@ -51,7 +51,15 @@ struct Verdict: Equatable {
             sentence +=
                 " That is within the standard error of a utility on so few examples, \(Figure.amount(error)): it may be chance."
         }
-        detail = sentence
+        detail = sentence + Self.perTask(standing, tasks)
+    }
+
+    /// What merges reach that rebuild each task apart: they judge no protection, as keeping several models side by side does as well.
+    private static func perTask(_ standing: Standing, _ tasks: [AuditResults.Task]) -> String {
+        guard let best = standing.bestPerTask else { return "" }
+        let after = best.attack == "none" ? "" : " after \(best.attack)"
+        return
+            " Rebuilding each task apart, \(best.merge)\(after) reaches \(reached(best.candidate.scores, tasks)): as keeping the models side by side would, it is not counted."
     }
 
     /// `.707 and .750 of .752 and .776`; of many tasks the utility alone.
@@ -64,7 +72,7 @@ struct Verdict: Equatable {
     }
 
     /// `√(Σ_t p_t (1 - p_t) / (n_t a_t²)) / T` of accuracies `p_t` on `n_t` examples whose experts have `a_t`.
-    static func standardError(_ scores: AuditResults.Scores, _ tasks: [AuditResults.Task]) -> Double? {
+    package static func standardError(_ scores: AuditResults.Scores, _ tasks: [AuditResults.Task]) -> Double? {
         var sum = 0.0
         for (p, task) in zip(scores.accuracies, tasks) {
             guard task.examples > 0, task.accuracy > 0 else { return nil }
@@ -75,7 +83,7 @@ struct Verdict: Equatable {
     }
 
     /// How many protections let a merge through, in one sentence.
-    static func summary(_ verdicts: [Verdict]) -> String {
+    package static func summary(_ verdicts: [Verdict]) -> String {
         let judged = verdicts.filter { !$0.isReference }
         guard !judged.isEmpty else { return "No protection was audited." }
         let parts = [
@@ -91,7 +99,7 @@ struct Verdict: Equatable {
     }
 
     /// What publishing costs, in one sentence; nil where nothing was measured.
-    static func cost(_ protection: AuditResults.Protection, _ tasks: [AuditResults.Task]) -> String? {
+    package static func cost(_ protection: AuditResults.Protection, _ tasks: [AuditResults.Task]) -> String? {
         guard let cost = protection.cost else { return nil }
         var parts = ["\(Figure.seconds(cost.seconds)) beside \(Figure.seconds(cost.copySeconds)) of copying"]
         parts.append("outputs change by \(Figure.power(cost.outputChange))")

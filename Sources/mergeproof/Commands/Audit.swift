@@ -107,7 +107,10 @@ private struct AuditFolder {
         FileTree.remove(report)
         try system.makeDirectory(report)
         let json = try JSONValue(encoding: results).serialized(indented: true) + "\n"
-        for (name, text) in [("results.json", json)] {
+        for (name, text) in [
+            ("results.json", json), ("results.csv", AuditTable(results).csv),
+            ("report.html", AuditReport(results).html),
+        ] {
             try Data(text.utf8).write(to: URL(fileURLWithPath: report + "/" + name))
         }
         try system.renameWithoutReplacing(report, to: output)
