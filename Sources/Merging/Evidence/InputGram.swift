@@ -24,28 +24,14 @@ struct InputGram: Sendable {
         self.count += count
     }
 
-    /// Writes the mean over all rows, entries off the diagonal times a factor, in f64.
-    func add(to sum: SharedMatrix<Double>, weight: Double, offDiagonal: Double) {
-        forRows(of: sum.rows) { row, values in
-            let line = sum.row(row)
-            for column in 0..<dimension {
-                line[column] += weight * (column == row ? 1 : offDiagonal) * Double(values[column])
-            }
-        }
-    }
-
-    /// The mean over all rows, entries off the diagonal times a factor.
+    /// The mean over all rows times a weight, entries off the diagonal times a factor.
     func mean(weight: Double, offDiagonal: Double) -> Matrix<Double> {
-        let matrix = SharedMatrix<Double>(rows: dimension, columns: dimension)
-        let scale = count > 0 ? weight / Double(count) : 0
-        add(to: matrix, weight: scale, offDiagonal: offDiagonal)
-        return matrix.matrix
-    }
-
-    private func forRows(of count: Int, _ body: (Int, UnsafePointer<Float>) -> Void) {
+        let (n, scale) = (dimension, count > 0 ? weight / Double(count) : 0)
         let values = spill.bytes.assumingMemoryBound(to: Float.self)
-        guard let base = values.baseAddress, values.count >= count * dimension else { return }
-        for row in 0..<count { body(row, UnsafePointer(base) + row * dimension) }
+        let elements = values.enumerated().map { place, value in
+            scale * (place % (n + 1) == 0 ? 1 : offDiagonal) * Double(value)
+        }
+        return Matrix(rows: n, columns: n, elements: elements)
     }
 
     /// Runs a model on the examples of a file, some at a time.

@@ -23,7 +23,8 @@ extension MergeMethod {
             tensor.shape[first.isTransposed ? 0 : 1] == first.dimension,
             grams.allSatisfy({ $0.dimension == first.dimension })
         else { return tensor.mean }
-        let merged = try Regression(tensor, grams).merged()
+        let size = max(tensor.count, first.dimension * first.dimension)
+        let merged = try MatrixWork.inTurn(size) { try Regression(tensor, grams).merged() }
         return { tile in
             tile.output.update(from: merged.values + tile.places.lowerBound, count: tile.count)
         }

@@ -1,5 +1,6 @@
 import Foundations
 import LinearAlgebra
+import Synchronization
 
 /// A row-major matrix in memory that several threads fill, each its own entries.
 final class SharedMatrix<Scalar: RealScalar>: @unchecked Sendable {
@@ -47,6 +48,9 @@ final class SharedMatrix<Scalar: RealScalar>: @unchecked Sendable {
 struct MatrixWork: Sendable {
     /// Rows that are summed over at once, and rows of a result that one product makes.
     private static let (depth, height) = (256, 64)
+    /// Matrices of more values are taken one tensor after the other, so that memory holds those of one tensor at most.
+    private static let large = 1 << 22
+    private static let turn = Mutex(())
 
     let threads: Int
 
@@ -54,6 +58,11 @@ struct MatrixWork: Sendable {
     init(threads: Int) {
         self.threads = threads
         BLASThreads.use(1)
+    }
+
+    static func inTurn<Result>(_ count: Int, _ body: () throws -> Result) rethrows -> Result {
+        guard count > large else { return try body() }
+        return try turn.withLock { _ in try body() }
     }
 
     /// Aᵀ·B.

@@ -1,14 +1,9 @@
 import CKernels
 import Foundations
 import LinearAlgebra
-import Synchronization
 
 /// The task vectors of a matrix, as matrices of at least as many rows as columns: transposed where there are fewer.
 struct TaskMatrices: Sendable {
-    /// Larger ones are taken one tensor after the other, so that memory holds one matrix for each task at most.
-    private static let large = 1 << 22
-    private static let turn = Mutex(())
-
     let tensor: MergeTensor
     let work: MatrixWork
     let weights: [Double]
@@ -62,8 +57,7 @@ struct TaskMatrices: Sendable {
     /// The base plus λ times what `body` makes of the task vectors, in the tensor's own shape.
     func kernel(_ body: () throws -> SharedMatrix<Float>) throws -> MergeKernel {
         let lambda = Float(tensor["lambda"])
-        let change =
-            tensor.count > Self.large ? try Self.turn.withLock { _ in try body() } : try body()
+        let change = try MatrixWork.inTurn(tensor.count, body)
         return { tile in
             guard let base = tile.base else { return }
             tile.output.update(from: base, count: tile.count)
