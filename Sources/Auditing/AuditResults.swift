@@ -189,7 +189,9 @@ public struct AuditResults: Codable, Sendable, Equatable {
         }
 
         /// The candidate with the largest utility.
-        public var best: Candidate? { candidates.max { $0.scores.utility < $1.scores.utility } }
+        public var best: Candidate? {
+            candidates.filter(\.scores.utility.isFinite).max { $0.scores.utility < $1.scores.utility }
+        }
     }
 
     /// One merge that was evaluated.

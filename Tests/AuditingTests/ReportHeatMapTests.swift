@@ -7,7 +7,7 @@ import Testing
     private static func best(_ protection: AuditResults.Protection, _ attack: String?, _ merge: String?) -> Double? {
         var best: Double?
         for one in protection.attacks where attack.map({ $0 == one.name }) ?? true {
-            for other in one.merges where merge.map({ $0 == other.name }) ?? true {
+            for other in one.merges where merge.map({ $0 == other.name }) ?? !other.isPerTask {
                 for candidate in other.candidates { best = max(best ?? -.infinity, candidate.scores.utility) }
             }
         }

@@ -198,7 +198,7 @@ import Testing
         let candidates = [odd, fine].flatMap { scores in
             [nil, .nan, -1e308, 0.5].map { AuditResults.Candidate(protected: $0, others: $0, scores: scores) }
         }
-        let merge = AuditResults.Merge(name: "", candidates: candidates, failure: nil)
+        let merge = AuditResults.Merge(name: "", isPerTask: false, candidates: candidates, failure: nil)
         let barrier = AuditResults.Barrier(other: "", alphas: [0, .nan, 1], losses: [1e308, -1e308], height: .nan)
         let attack = AuditResults.Attack(
             name: "", seconds: .nan, displacement: .infinity, alone: odd, barriers: [barrier, barrier],
@@ -210,7 +210,7 @@ import Testing
             seconds: .infinity, copySeconds: -1, outputChange: .nan, sameFunctionByWeights: nil)
         let protection = AuditResults.Protection(
             name: "", cost: cost, alone: odd, displacement: .nan, baseline: .init(name: "", utility: .nan),
-            attacks: [attack, attack], worst: .init(attack: "", merge: "", candidate: candidates[0], advantage: .nan))
+            attacks: [attack, attack])
         let results = AuditResults(
             base: "", model: "", seed: 0, tasks: [task, task, task], heads: [], singles: [.init(name: "", scores: odd)],
             ensemble: odd, protections: [protection, protection])

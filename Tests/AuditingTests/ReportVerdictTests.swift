@@ -12,12 +12,13 @@ import Testing
 
     private static func standing(
         _ name: String = "mergelock", utility: Double?, baseline: Double, attack: String = "coupled",
-        coefficient: Double? = 0.5
+        coefficient: Double? = 0.5, isPerTask: Bool = false
     ) -> Standing {
         let scores = AuditResults.Scores(accuracies: [0.707, 0.75], losses: [1, 1], utility: utility ?? 0)
         let candidate = AuditResults.Candidate(protected: coefficient, others: coefficient, scores: scores)
         let merge = AuditResults.Merge(
-            name: "ties", candidates: utility == nil ? [] : [candidate], failure: utility == nil ? "no space" : nil)
+            name: "ties", isPerTask: isPerTask, candidates: utility == nil ? [] : [candidate],
+            failure: utility == nil ? "no space" : nil)
         return Standing(
             .init(
                 name: name, cost: nil, alone: scores, displacement: 0,
@@ -26,7 +27,7 @@ import Testing
                     .init(
                         name: attack, seconds: 1, displacement: 0, alone: scores, barriers: [], merges: [merge],
                         failure: nil)
-                ], worst: .init(attack: attack, merge: "ties", candidate: candidate, advantage: 0)))
+                ]))
     }
 
     @Test func aMergeThatBringsMoreGetsThrough() {
@@ -105,16 +106,30 @@ import Testing
             let judged = standings.filter { !$0.isReference }.map { $0.advantage ?? -.infinity }
             #expect(judged == judged.sorted(by: >), "\(name)")
             for standing in standings {
-                let worst = standing.protection.worst
-                guard !worst.merge.isEmpty else {
-                    #expect(standing.best == nil)
-                    continue
+                var most: AuditResults.Candidate?
+                for merge in standing.protection.attacks.flatMap(\.merges) where !merge.isPerTask {
+                    for candidate in merge.candidates
+                    where candidate.scores.utility > most?.scores.utility ?? -.infinity { most = candidate }
                 }
-                let best = try #require(standing.best)
-                #expect(best.attack == worst.attack && best.merge == worst.merge && best.candidate == worst.candidate)
-                #expect(standing.advantage == worst.advantage)
+                #expect(standing.best?.candidate == most && standing.protection.worst?.candidate == most)
+                #expect(
+                    standing.advantage == most.map { $0.scores.utility - standing.protection.baseline.utility })
             }
         }
+    }
+
+    /// What takes a model for each task is told, and judges nothing.
+    @Test func mergesThatRebuildEachTaskApartAreNotCounted() {
+        let verdict = Verdict(Self.standing(utility: 0.95, baseline: 0.77, isPerTask: true), Self.tasks)
+        #expect(verdict.outcome == .unknown)
+        let standings = Standing.ranked(ReportSamples().results)
+        for standing in standings {
+            #expect(standing.bestPerTask?.merge == "emr" && standing.best?.merge != "emr")
+            let verdict = Verdict(standing, Self.tasks)
+            #expect(verdict.detail.contains("Rebuilding each task apart, emr"))
+        }
+        let map = HeatMap(standings, by: .merge, scale: 0...1, caption: "")
+        #expect(map.columns.contains("emr"))
     }
 
     @Test func thePageBeginsWithTheVerdictsAndSaysWhatTheyAreWorth() throws {

@@ -5,7 +5,7 @@ import Foundations
 /// Only literals of the source are markup: `"<td>\(name)</td>"` escapes every `String` that is put into it and takes other `Markup` as it is. No text that
 /// comes in at run time can become markup, in elements or in quoted attributes. Attributes are always quoted.
 package struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
-    private(set) var source: String
+    package private(set) var source: String
 
     package init(stringLiteral literal: StaticString) { source = literal.description }
     package init(stringInterpolation: StringInterpolation) { source = stringInterpolation.source }
