@@ -41,13 +41,11 @@ public struct AuditConfiguration: Sendable {
         /// Circuits are merged (`CircuitMerger`), instead of weights by `merges`.
         case circuits
 
-        public static let circuitsName = "circuits"
-
         public var name: String {
             switch self {
             case .none: "none"
             case .align(let method): method.name
-            case .circuits: Self.circuitsName
+            case .circuits: CircuitMerger.name
             }
         }
     }

@@ -119,7 +119,7 @@ struct AuditedProtection {
     private func circuits(
         _ published: Lazily<Published>, _ publication: Publication
     ) throws -> AuditResults.Attack {
-        let name = AuditConfiguration.Attack.circuitsName
+        let name = CircuitMerger.name
         let weights = configuration.protectedCoefficients
         defer { advance(weights.count * models.experts.count) }
         struct Found: Codable {

@@ -176,10 +176,11 @@ import Testing
     @Test func methodsHaveCards() throws {
         var sample = ReportSamples()
         sample.protections += ["decoy(distance: 1e+3)+lossless", "somebody's model"]
+        sample.attacks.append("circuits")
         let cards = MethodCards(sample.results)
         #expect(cards.protections.map(\.name) == ["mergelock", "params", "lossless", "decoy"])
-        #expect(cards.attacks.map(\.name) == ["coupled", "reverse_output", "procrustes", "aga"])
-        #expect(cards.merges.map(\.name) == ["linear", "task_arithmetic", "ties", "dare_ties", "karcher"])
+        #expect(cards.attacks.map(\.name) == ["coupled", "reverse_output", "procrustes", "aga", "circuits"])
+        #expect(cards.merges.map(\.name) == ["linear", "task_arithmetic", "ties", "dare_ties", "karcher", "emr"])
         #expect(MethodCards.steps(of: "a(x: 1e+3, y: (2+2))+b+c (d+e)") == ["a(x: 1e+3, y: (2+2))", "b", "c (d+e)"])
         let page = try ReportPage(AuditReport(sample.results).html).root
         let links = page.all("a").filter { $0.attributes["href"]?.hasPrefix("https://arxiv.org/abs/") == true }

@@ -151,3 +151,8 @@ struct SmallRandom: RandomNumberGenerator {
 
     mutating func uniform(in range: ClosedRange<Double>) -> Double { Double.random(in: range, using: &self) }
 }
+
+extension MergeMethod {
+    /// Names of those that look at nothing beside weights.
+    static let ofWeightsAlone = builtIn.filter { $0.evidence == .none }.map(\.name)
+}

@@ -24,7 +24,7 @@ import Testing
         (base, first, second) = (models[0], models[1], models[2])
     }
 
-    @Test(arguments: [MergeMethod.linear, .taskArithmetic, .ties, .dareLinear, .della, .slerp, .emr], [true, false])
+    @Test(arguments: [MergeMethod.linear, .taskArithmetic, .ties, .dareLinear, .della, .slerp, .magMax, .tsvM], [true, false])
     func bytesAreThoseOfTheMerger(_ method: MergeMethod, keeping: Bool) throws {
         let isPair = method.models == 1...1
         var settings: MergeConfiguration.Settings = ["density": .value(0.5), "epsilon": .value(0.1)]

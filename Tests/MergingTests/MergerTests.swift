@@ -98,7 +98,7 @@ import Testing
     }
 
     /// Every method, on models that are all alike, gives them back.
-    @Test(arguments: MergeMethod.builtIn.map(\.name), ["llama_bf16", "llama"])
+    @Test(arguments: MergeMethod.ofWeightsAlone, ["llama_bf16", "llama"])
     func alikeModelsStay(name: String, fixture: String) throws {
         let method = try #require(MergeMethod.builtIn.first { $0.name == name })
         let source = Fixtures.path(fixture)
@@ -126,7 +126,7 @@ import Testing
     }
 
     /// Threads change nothing, and neither does in which order tiles are made.
-    @Test(arguments: MergeMethod.builtIn.map(\.name))
+    @Test(arguments: MergeMethod.ofWeightsAlone)
     func threadsChangeNothing(name: String) throws {
         let method = try #require(MergeMethod.builtIn.first { $0.name == name })
         let count = min(max(method.models.lowerBound, 2), method.models.upperBound)

@@ -13,6 +13,12 @@ import Synchronization
 /// heads and hidden channels have been matched to the first model by `coupled`. No base, no key and no data are needed: any protected model goes with
 /// any relative of its own.
 public struct CircuitMerger: Sendable {
+    /// Among the names of attacks.
+    public static let name = "circuits"
+    /// One line.
+    public static let summary =
+        "merges the protected model with others by what no lock changes, each head's W_o W_v and W_qᵀ W_k; all else is averaged once it was matched; needs no base"
+
     private let threads: Int
     private let progress: (@Sendable (_ done: Int, _ all: Int) -> Void)?
 

@@ -17,7 +17,8 @@ package struct MethodCards {
             ProtectionMethod(rawValue: name).map { Card(name: $0.name, summary: $0.summary, reference: $0.reference) }
         }
         attacks = Self.cards(attacked.map(\.name)) { name in
-            AlignmentMethod.builtIn.first { $0.name == name }
+            if name == CircuitMerger.name { return Card(name: name, summary: CircuitMerger.summary, reference: nil) }
+            return AlignmentMethod.builtIn.first { $0.name == name }
                 .map { Card(name: $0.name, summary: $0.summary, reference: $0.reference) }
         }
         merges = Self.cards(attacked.flatMap { $0.merges.map(\.name) }) { name in

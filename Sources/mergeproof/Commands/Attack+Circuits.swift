@@ -24,7 +24,7 @@ extension Attack {
             if display.json {
                 try print(
                     json: MergedResult(
-                        output: output, method: AttackMethod.circuitsName, sites: kinds, seconds: elapsed))
+                        output: output, method: CircuitMerger.name, sites: kinds, seconds: elapsed))
             } else {
                 print(
                     table(

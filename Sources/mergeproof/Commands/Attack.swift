@@ -11,8 +11,7 @@ struct Attack: ParsableCommand {
             "Align a protected model to its public base or to another relative, as somebody who wants to merge it would.",
         discussion: """
             \(AlignmentMethod.builtIn.map(\.help).joined(separator: "\n"))
-            \(AttackMethod.circuitsName): merges the protected model with those of --with by what no lock changes, each head's W_o W_v and \
-            W_qᵀ W_k; all else is averaged once it was matched. Needs no base.
+            \(CircuitMerger.name): \(CircuitMerger.summary).
 
             Neither key nor manifest are looked at, and data only with --calibration. What comes out computes what the protected model computes, \
             unless the method says otherwise, in the base's coordinates: `merge` and `evaluate` then tell what a merge gets out of it.
@@ -169,13 +168,11 @@ struct Attack: ParsableCommand {
 
 /// One of the methods, by its name.
 enum AttackMethod: ExpressibleByArgument {
-    static let circuitsName = "circuits"
-
     case align(AlignmentMethod)
     case circuits
 
     init?(argument: String) {
-        if argument == Self.circuitsName {
+        if argument == CircuitMerger.name {
             self = .circuits
         } else if let method = AlignmentMethod.builtIn.first(where: { $0.name == argument }) {
             self = .align(method)
@@ -184,7 +181,7 @@ enum AttackMethod: ExpressibleByArgument {
         }
     }
 
-    static var allValueStrings: [String] { AlignmentMethod.builtIn.map(\.name) + [circuitsName] }
+    static var allValueStrings: [String] { AlignmentMethod.builtIn.map(\.name) + [CircuitMerger.name] }
 }
 
 extension AlignmentMethod {

@@ -132,7 +132,7 @@ enum AuditFile {
             let known = AlignmentMethod.builtIn.map(\.name).joined(separator: ", ")
             throw YAMLFault(
                 line: yaml.line,
-                reason: "attack \(PrintableText.line(name)) is unknown; known are none, \(known), circuits")
+                reason: "attack \(PrintableText.line(name)) is unknown; known are none, \(known), \(CircuitMerger.name)")
         }
         return attack
     }
