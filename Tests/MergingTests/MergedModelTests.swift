@@ -24,7 +24,11 @@ import Testing
         (base, first, second) = (models[0], models[1], models[2])
     }
 
-    @Test(arguments: [MergeMethod.linear, .taskArithmetic, .ties, .dareLinear, .della, .slerp, .magMax, .tsvM], [true, false])
+    private static let methods: [MergeMethod] = [
+        .linear, .taskArithmetic, .ties, .dareLinear, .della, .slerp, .magMax, .tsvM,
+    ]
+
+    @Test(arguments: methods, [true, false])
     func bytesAreThoseOfTheMerger(_ method: MergeMethod, keeping: Bool) throws {
         let isPair = method.models == 1...1
         var settings: MergeConfiguration.Settings = ["density": .value(0.5), "epsilon": .value(0.1)]

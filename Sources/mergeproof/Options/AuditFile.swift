@@ -132,7 +132,8 @@ enum AuditFile {
             let known = AlignmentMethod.builtIn.map(\.name).joined(separator: ", ")
             throw YAMLFault(
                 line: yaml.line,
-                reason: "attack \(PrintableText.line(name)) is unknown; known are none, \(known), \(CircuitMerger.name)")
+                reason: "attack \(PrintableText.line(name)) is unknown; known are none, \(known), \(CircuitMerger.name)"
+            )
         }
         return attack
     }
