@@ -21,10 +21,12 @@ struct AuditIdentity {
     func key(_ finding: String) -> String { "\(finding); \(common)" }
 
     /// What a protection depends on besides.
-    func description(_ protection: AuditConfiguration.Protection) throws -> String {
+    func description(
+        _ protection: AuditConfiguration.Protection, opening: (String) throws -> Checkpoint
+    ) throws -> String {
         switch protection.form {
         case .none: "none"
-        case .published(let path): try Self.state(of: path)
+        case .published(let path): try Self.state(of: opening(path).path)
         case .steps(let steps):
             steps.map(Self.text).joined(separator: " + ")
         }

@@ -55,8 +55,17 @@ struct AuditModels {
         return Set(model.tensors.keys.filter { name in parts.contains { name.contains($0) } })
     }
 
-    /// Every tensor of one body is in the other, in the same shape.
+    /// Every tensor of the audited body is in the other, in the same shape, and no other one.
     private func check(_ other: Checkpoint) throws(AuditError) {
+        try checkPublished(other)
+        let model = experts[0].checkpoint
+        for name in body(other).tensors.keys where model.tensors[name] == nil {
+            throw .missingTensor(path: model.path, tensor: name, first: other.path)
+        }
+    }
+
+    /// The same of a model that may have further tensors, such as a head that was tied.
+    func checkPublished(_ other: Checkpoint) throws(AuditError) {
         let model = experts[0].checkpoint
         for tensor in body(model).tensors.values {
             guard let own = other.tensors[tensor.name] else {
@@ -66,9 +75,6 @@ struct AuditModels {
                 throw .otherShape(
                     path: other.path, tensor: tensor.name, found: own.shape, first: model.path, expected: tensor.shape)
             }
-        }
-        for name in body(other).tensors.keys where model.tensors[name] == nil {
-            throw .missingTensor(path: model.path, tensor: name, first: other.path)
         }
     }
 

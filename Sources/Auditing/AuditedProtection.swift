@@ -46,7 +46,7 @@ struct AuditedProtection {
         (self.protection, self.configuration, self.models, self.scale) = (protection, configuration, models, scale)
         (self.calibration, self.journal, self.identity) = (calibration, journal, identity)
         (self.scratch, self.opening, self.advance) = (scratch, opening, advance)
-        description = try identity.description(protection)
+        description = try identity.description(protection, opening: opening)
     }
 
     /// There is nothing to align in a model that was not protected.
@@ -184,7 +184,10 @@ struct AuditedProtection {
     private func publish() throws -> Published {
         switch protection.form {
         case .none: return Published(model: model, seconds: nil, changed: nil, sites: 0)
-        case .published(let path): return Published(model: try opening(path), seconds: nil, changed: nil, sites: 0)
+        case .published(let path):
+            let model = try opening(path)
+            try models.checkPublished(model)
+            return Published(model: model, seconds: nil, changed: nil, sites: 0)
         case .steps(let steps):
             guard let first = steps.first else { throw AuditError.nothingToTry("steps of \(protection.name)") }
             for name in ["published", "changed"] { FileTree.remove(path(name)) }
@@ -258,20 +261,26 @@ struct AuditedProtection {
     }
 
     private func measure(_ aligned: Lazily<Aligned>) throws -> Alignment {
-        let found: Aligned
-        do { found = try aligned.value() } catch let error as AlignmentError {
-            return Alignment(
+        func failed(_ error: any Error) -> Alignment {
+            Alignment(
                 seconds: 0, displacement: 0, alone: .init(accuracies: [], losses: [], utility: 0), barriers: [],
                 singles: [], failure: "\(error)")
         }
-        let singles = try SingleBody.all(models, configuration).enumerated().map { number, single in
-            number == 0 ? 0 : try single.scores(models, headedBy: found.model, on: 0).accuracy
+        do {
+            let found = try aligned.value()
+            let singles = try SingleBody.all(models, configuration).enumerated().map { number, single in
+                number == 0 ? 0 : try single.scores(models, headedBy: found.model, on: 0).accuracy
+            }
+            return Alignment(
+                seconds: found.seconds,
+                displacement: try Displacement(from: model, to: found.model, threads: models.threads).all,
+                alone: scale.scores(try models.scores(ofWhole: found.model, own: 0)),
+                barriers: try barriers(found.model), singles: singles, failure: nil)
+        } catch let error as AlignmentError {
+            return failed(error)
+        } catch let error as EvaluationError {
+            return failed(error)
         }
-        return Alignment(
-            seconds: found.seconds,
-            displacement: try Displacement(from: model, to: found.model, threads: models.threads).all,
-            alone: scale.scores(try models.scores(ofWhole: found.model, own: 0)),
-            barriers: try barriers(found.model), singles: singles, failure: nil)
     }
 
     // MARK: Merging
@@ -298,7 +307,11 @@ struct AuditedProtection {
                 }
                 return .init(
                     other: other.name, alphas: path.alphas, losses: losses, height: path.barrier(of: losses))
-            } catch is MergeError { return nil }
+            } catch is MergeError {
+                return nil
+            } catch is EvaluationError {
+                return nil
+            }
         }
     }
 

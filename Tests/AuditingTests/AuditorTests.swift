@@ -209,6 +209,45 @@ import Testing
         #expect(results.protections[0].attacks[0].barriers.map(\.other) == ["other", "third"])
     }
 
+    /// So is an attack that does not go, beside those that do.
+    @Test func attacksThatFailAreReported() throws {
+        let results = try run(
+            configuration(
+                protections: [Self.lock], attacks: [.align(.coupledActivations), .circuits, .none]))
+        let attacks = results.protections[0].attacks
+        #expect(
+            attacks[0].failure?.contains("--calibration") == false
+                && attacks[0].failure?.contains("activations") == true)
+        #expect(attacks[0].merges.isEmpty && attacks[0].barriers.isEmpty)
+        #expect(attacks[1].merges.map(\.name) == ["circuits"] && attacks[1].merges[0].candidates.count == 2)
+        #expect(attacks[2].failure == nil && attacks[2].merges[0].candidates.count == 2)
+        #expect(results.protections[0].worst != nil)
+    }
+
+    /// Circuits, merged and written by hand: their figures, with heads that lie where the published model's streams do.
+    @Test func circuitsAreScoredAsTheyComeOut() throws {
+        let permuting = AuditConfiguration.Protection("lossless", .steps([StepOptions(method: .lossless)]))
+        let results = try run(configuration(protections: [permuting], attacks: [.circuits]))
+        let candidate = try #require(results.protections[0].attacks[0].merges[0].candidates.first)
+        // Nothing of the lock is left to tell them from the unprotected models' circuits.
+        let (own, other) = (try Checkpoint(opening: folder("own")), try Checkpoint(opening: folder("other")))
+        try CircuitMerger().merge(
+            own, with: [other], base: Checkpoint(opening: folder("base")), weight: 0.5, writing: folder("circuits"))
+        for (task, name) in ["own", "other"].enumerated() {
+            let expected = try scores(folder("circuits"), head: folder(name), task: name)
+            #expect((candidate.scores.losses[task] - expected.loss).magnitude < 0.02, "\(name)")
+        }
+    }
+
+    @Test func publishedModelsOfOtherShapesAreRefused() throws {
+        let stranger = AuditConfiguration.Protection("stranger", .published(Fixtures.path("bert")))
+        #expect(throws: AuditError.self) { try run(configuration(protections: [stranger])) }
+        let same = AuditConfiguration.Protection("same", .published(folder("own")))
+        let results = try run(configuration(protections: [Self.none, same]))
+        #expect(results.protections[1].cost == nil && results.protections[1].displacement == 0)
+        #expect(results.protections[0].attacks[0].merges == results.protections[1].attacks[0].merges)
+    }
+
     /// A run that was stopped, in the middle of a line too, goes on with what it had, and finds the same.
     @Test func whatWasFoundIsNotFoundAgain() throws {
         let configuration = configuration(protections: [Self.lock], attacks: [.none, .align(.coupled)])

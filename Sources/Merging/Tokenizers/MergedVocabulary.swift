@@ -93,11 +93,11 @@ struct MergedVocabulary: Sendable {
 
     /// The base's vocabulary, then what others have more, model by model and by numbers: first pieces of theirs, then added tokens.
     private static func union(_ base: Tokenizer, _ tokens: [TokenNumbers]) -> TokenNumbers {
-        var added: [(token: AddedToken, isFirst: Bool)] = []
+        var added: [AddedToken] = []
         var seen: Set<BytewiseText> = []
         for numbers in tokens {
             for (_, token) in numbers.added.sorted(by: { $0.key < $1.key }) {
-                if seen.insert(token.content).inserted { added.append((token, true)) }
+                if seen.insert(token.content).inserted { added.append(token) }
             }
         }
         var union = base.restoringSpecial()
@@ -106,7 +106,7 @@ struct MergedVocabulary: Sendable {
                 if seen.insert(token).inserted { union.add(AddedToken(token.text, isSpecial: false)) }
             }
         }
-        for (token, _) in added { union.add(token) }
+        for token in added { union.add(token) }
         return union
     }
 
