@@ -61,6 +61,8 @@ import Testing
     }
 
     private static let lock = AuditConfiguration.Protection("mergelock", .steps([StepOptions(method: .mergelock)]))
+    /// Residual streams among what it permutes, so that heads go with their bodies alone.
+    private static let permuting = AuditConfiguration.Protection("full", .steps([StepOptions(method: .full)]))
     private static let none = AuditConfiguration.Protection("none", .none)
 
     /// How a written body does on a task, with the head of its expert put into it.
@@ -209,6 +211,32 @@ import Testing
         #expect(results.protections[0].attacks[0].barriers.map(\.other) == ["other", "third"])
     }
 
+    /// A published head lies where the published streams do: on its own body it does what it did before.
+    @Test func publishedHeadsGoWithPublishedBodies() throws {
+        var configuration = configuration(protections: [Self.permuting])
+        (configuration.protectedCoefficients, configuration.otherCoefficients) = ([1], [0])
+        let results = try run(configuration)
+        let protection = results.protections[0]
+        let candidate = try #require(protection.attacks[0].merges[0].candidates.first)
+        for loss in [protection.alone.losses[0], candidate.scores.losses[0]] {
+            #expect((loss - results.tasks[0].loss).magnitude < 1e-4)
+        }
+        // Another expert's head reads it in the wrong places.
+        #expect((protection.alone.losses[1] - results.singles[0].scores.losses[1]).magnitude > 1e-3)
+    }
+
+    /// From the published model to the other.
+    @Test func pairsGoFromThePublishedModelToTheOther() throws {
+        let results = try run(configuration(protections: [Self.none], merges: [.init(.slerp)]))
+        let candidate = try #require(results.protections[0].attacks[0].merges[0].candidates.last)
+        try Merger(
+            MergeConfiguration(
+                .slerp, [.init(folder("other"))], base: folder("own"), settings: ["t": .value(candidate.others ?? 0)])
+        ).merge(to: folder("merged"))
+        let expected = try ["own", "other"].map { try scores(folder("merged"), head: folder($0), task: $0).loss }
+        #expect(candidate.scores.losses == expected)
+    }
+
     /// So is an attack that does not go, beside those that do.
     @Test func attacksThatFailAreReported() throws {
         let results = try run(
@@ -226,8 +254,7 @@ import Testing
 
     /// Circuits, merged and written by hand: their figures, with heads that lie where the published model's streams do.
     @Test func circuitsAreScoredAsTheyComeOut() throws {
-        let permuting = AuditConfiguration.Protection("lossless", .steps([StepOptions(method: .lossless)]))
-        let results = try run(configuration(protections: [permuting], attacks: [.circuits]))
+        let results = try run(configuration(protections: [Self.permuting], attacks: [.circuits]))
         let candidate = try #require(results.protections[0].attacks[0].merges[0].candidates.first)
         // Nothing of the lock is left to tell them from the unprotected models' circuits.
         let (own, other) = (try Checkpoint(opening: folder("own")), try Checkpoint(opening: folder("other")))
@@ -278,8 +305,18 @@ import Testing
             } catch { return error as? AuditError }
         }
         let plain = configuration(protections: [Self.none])
-        var model = try EditableModel(reading: folder("other"))
-        model.tensors[try model.index("bert.encoder.layer.0.output.dense.weight")].name = "odd"
+        var longer = try EditableModel(reading: folder("other"))
+        let place = try longer.index("bert.embeddings.position_embeddings.weight")
+        longer.config["max_position_embeddings"] = .int(40)
+        longer.tensors[place].shape = [40, 32]
+        longer.tensors[place].bytes += [UInt8](repeating: 0, count: 8 * 32 * 4)
+        try longer.write(to: folder("longer"))
+        try Files.write(Files.read(folder("other.jsonl")), to: folder("longer.jsonl"))
+        #expect(
+            error(configuration(others: ["longer"], protections: [Self.none]))
+                == .otherShape(
+                    path: folder("longer"), tensor: longer.tensors[place].name, found: [40, 32], first: folder("own"),
+                    expected: [32, 32]))
         var heads = plain
         heads.heads = ["nowhere"]
         #expect(error(heads) == .noHead(part: "nowhere", path: folder("own")))
