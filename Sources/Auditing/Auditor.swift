@@ -12,6 +12,9 @@ import Verification
 /// Attackers pick their coefficients with the labels of the very examples that they are judged on, so that what is reported is at least what
 /// somebody without them gets. Merges are evaluated in memory; published and aligned models lie in the scratch folder, one of each at a time.
 public final class Auditor {
+    /// The file in its folder that keeps what was found.
+    public static let findings = "found.jsonl"
+
     private let configuration: AuditConfiguration
     private let threads: Int?
     private let journal: AuditJournal
@@ -30,7 +33,7 @@ public final class Auditor {
         progress: ((_ done: Int, _ all: Int) -> Void)? = nil
     ) {
         (self.configuration, self.threads, self.opening, self.progress) = (configuration, threads, opening, progress)
-        (journal, scratch) = (AuditJournal(folder + "/found.jsonl"), folder)
+        (journal, scratch) = (AuditJournal(folder + "/" + Self.findings), folder)
     }
 
     /// - Throws: `AuditError`, `ProtectionError` and others where something does not go together. An attack or a merge that fails for itself is

@@ -35,7 +35,7 @@ import Testing
         #expect(verdict.outcome == .getsThrough)
         #expect(
             verdict.sentence
-                == "mergelock: gets through. After coupled, ties at 0.5/0.5 reaches .707 and .750 of .752 and .776: "
+                == "mergelock: lets a merge through. After coupled, ties at 0.5/0.5 reaches .707 and .750 of .752 and .776: "
                 + "merging brings .18 more than what needs no merge (role alone).")
     }
 

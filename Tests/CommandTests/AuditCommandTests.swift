@@ -73,6 +73,7 @@ import Testing
         let broken = ["protections": "[none, {name: gone, path: \(folder("nowhere"))}]"]
         let outcome = try CommandRunner.run("audit", write(broken), "-o", folder("report"))
         #expect(outcome.code == 1 && outcome.errors.contains("nowhere") && !Files.exists(folder("report")))
+        #expect(outcome.errors.contains("the same command goes on from there"))
         let found = try Files.read(folder("report.partial/found.jsonl"))
         #expect(found.split(separator: UInt8(ascii: "\n")).count > 8)
         let rest = try JSONDocument(parsing: Array(run("--json").output.utf8)).root
@@ -98,6 +99,14 @@ import Testing
         #expect(!Files.exists(folder("b.yml")))
     }
 
+    /// Where nothing was found nothing is left.
+    @Test func modelsThatDoNotGoTogetherLeaveNothing() throws {
+        let other = "[{path: \(Fixtures.path("bert")), data: \(folder("data.jsonl"))}]"
+        let outcome = try CommandRunner.run("audit", write(["others": other]), "-o", folder("report"))
+        #expect(outcome.code == 1 && outcome.errors.split(separator: "\n").count == 1, "\(outcome.errors)")
+        #expect(!Files.exists(folder("report")) && !Files.exists(folder("report.partial")))
+    }
+
     /// Each in one sentence that names file and line, before anything is made.
     @Test(
         arguments: [
@@ -112,7 +121,8 @@ import Testing
             ("protections", "[{name: x, steps: [{method: mergelock, odd: 1}]}]", "key odd is unknown"),
             ("protections", "[none, none]", "two protections are called none"),
             ("attacks", "[force]", "attack force is unknown"), ("attacks", "[coupled, coupled]", "two attacks"),
-            ("merges", "[soup]", "merge soup is unknown"), ("merges", "[{density: 0.5}]", "a map with a method"),
+            ("merges", "[soup]", "merge soup is unknown"), ("merges", "[fisher]", "fisher looks at more than weights"),
+            ("merges", "[{density: 0.5}]", "a map with a method"),
             ("merges", "[{method: ties, densty: 0.5}]", "takes no densty"),
             ("merges", "[{method: ties, density: 7}]", "expected 0.0 to 1.0"),
             ("coefficients", "{protected: [a]}", "expected a number"), ("coefficients", "{protected: [1, 1]}", "twice"),

@@ -14,15 +14,15 @@ package struct Curves {
         let attack, merge: String
         let utility: Double
         let candidates: [AuditResults.Candidate]
-        var name: String { attack + ", " + merge }
+        var name: String { attack == merge ? attack : attack + ", " + merge }
     }
 
     private func color(_ attack: String) -> Int { attacks.firstIndex(of: attack) ?? 0 }
 
-    /// Of each attack the best merge, the attack that reaches most first.
+    /// Of each attack the best merge that gives one model, the attack that reaches most first.
     private var sweeps: [Sweep] {
         protection.attacks.compactMap { attack -> Sweep? in
-            guard let best = Standing.best(of: standing.outcomes.filter { $0.attack == attack.name }),
+            guard let best = Standing.best(of: standing.outcomes.filter { $0.attack == attack.name && !$0.isPerTask }),
                 let merge = attack.merges.first(where: { $0.name == best.merge })
             else { return nil }
             return Sweep(

@@ -33,7 +33,7 @@ package struct Verdict: Equatable {
         var sentence: String
         if advantage > 0 {
             outcome = .getsThrough
-            headline = isReference ? "the unprotected model" : "gets through"
+            headline = isReference ? "the unprotected model" : "lets a merge through"
             let after = best.attack == "none" ? "Without an attack" : "After \(best.attack)"
             sentence =
                 "\(after), \(means) reaches \(Self.reached(best.candidate.scores, tasks)): "

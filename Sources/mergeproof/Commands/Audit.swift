@@ -50,10 +50,12 @@ struct Audit: ParsableCommand {
             try AddressSpace.require(threads: cores.threads)
             let folder = try AuditFolder(for: output)
             let bar = ProgressBar("audit", of: .evaluations, quiet: display.quiet)
-            let results = try Auditor(
-                configuration, in: folder.path, threads: cores.threads, opening: { try openModel($0, including: []) },
-                progress: { bar.update(done: $0, of: $1) }
-            ).run()
+            let results = try folder.keepingFindings {
+                try Auditor(
+                    configuration, in: folder.path, threads: cores.threads,
+                    opening: { try openModel($0, including: []) }, progress: { bar.update(done: $0, of: $1) }
+                ).run()
+            }
             bar.finish()
             try folder.publish(results)
             if display.json {
@@ -98,6 +100,18 @@ private struct AuditFolder {
         let system = PosixSystemCalls()
         guard (try? system.linkStatus(output)) == nil else { throw AuditError.exists(path: output) }
         if (try? system.status(path).kind) != .directory { try system.makeDirectory(path) }
+    }
+
+    /// What ends in an error leaves what was found, and nothing where that is nothing.
+    func keepingFindings<Result>(_ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch {
+            if FileTree.holdsFile(path + "/" + Auditor.findings) {
+                warn("what was found is kept in \(path): the same command goes on from there")
+            } else {
+                FileTree.remove(path)
+            }
+            throw error
+        }
     }
 
     /// Writes all files of the report, and has it appear whole.

@@ -167,8 +167,12 @@ enum AuditFile {
 
     private static func method(_ name: String, _ line: Int) throws -> MergeMethod {
         guard let method = MergeMethod.builtIn.first(where: { $0.name == name }) else {
-            let known = MergeMethod.builtIn.map(\.name).joined(separator: ", ")
+            let known = MergeMethod.builtIn.filter { $0.evidence == .none }.map(\.name).joined(separator: ", ")
             throw YAMLFault(line: line, reason: "merge \(PrintableText.line(name)) is unknown; known are \(known)")
+        }
+        guard method.evidence == .none else {
+            throw YAMLFault(
+                line: line, reason: "\(name) looks at more than weights, which an audit does not give; leave it out")
         }
         return method
     }
