@@ -1,3 +1,5 @@
+import Alignment
+
 /// The charts of one protection.
 package struct Curves {
     package let standing: Standing
@@ -96,12 +98,14 @@ package struct Curves {
 
     /// How far the weights lie from the model's, as published and after each attack.
     package var displacement: BarChart {
-        BarChart(
+        // Circuits are merged where they lie.
+        let aligned = protection.attacks.filter {
+            $0.failure == nil && !["none", CircuitMerger.name].contains($0.name)
+        }
+        return BarChart(
             id: "\(id)-displacement", title: "Displacement of the weights", subject: protection.name,
             valueName: "‖θ′ − θ‖ / ‖θ‖ to the unprotected model",
             bars: [.init(name: "as published", value: protection.displacement, isStandard: true)]
-                + protection.attacks.filter { $0.failure == nil && $0.name != "none" }.map {
-                    .init(name: "after \($0.name)", value: $0.displacement)
-                })
+                + aligned.map { .init(name: "after \($0.name)", value: $0.displacement) })
     }
 }
