@@ -69,14 +69,20 @@ import Testing
             .map { String($0.element) }
     }
 
-    @Test func pagesLinkToPages() throws {
-        let pages = Files.names(in: Self.catalog)
+    @Test func pagesLinkToPagesAndPictures() throws {
+        let names = Files.names(in: Self.catalog)
+        let pages = names.filter { $0.hasSuffix(".md") }
+        var shown: Set<String> = []
         for page in pages {
             let links = try text(Self.catalog + "/" + page).components(separatedBy: "<doc:").dropFirst()
             for link in links {
                 #expect(pages.contains(link.prefix { $0 != ">" } + ".md"), "\(page): \(link.prefix(40))")
             }
+            for match in try text(Self.catalog + "/" + page).matches(of: /!\[[^\]]+\]\(([^)]+)\)/) {
+                shown.insert(String(match.output.1))
+            }
         }
+        #expect(shown == Set(names).subtracting(pages))
         let landing = try text(Self.catalog + "/MergeproofKit.md")
         for page in pages where page != "MergeproofKit.md" { #expect(landing.contains("<doc:\(page.dropLast(3))>")) }
     }

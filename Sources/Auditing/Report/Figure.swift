@@ -75,8 +75,8 @@ extension Figure {
         value.magnitude < 1e-9 ? "0" : signs(String(format: "%.5g", value))
     }
 
-    /// A name as it fits beside a curve: of a long one the middle is left out.
+    /// A name as it fits beside a curve: of a long one the end is left out.
     package static func short(_ name: String) -> String {
-        name.count <= 16 ? name : name.prefix(8) + "…" + name.suffix(7)
+        name.count <= 14 ? name : name.prefix(13) + "…"
     }
 }
