@@ -24,7 +24,7 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
         case .noSuccess(let task):
             "the expert of \(task) is right on none of its examples, so that nothing can be measured in shares of that; check data and labels"
         case .otherHead(let path, let tensor, let first):
-            "\(path): the head's tensor \(tensor) has another shape than in \(first), and the model's own activations go with its own head alone; audit it with tasks of one number of classes"
+            "\(path): the head's tensor \(tensor) has another shape than in \(first), and the model's form takes heads of its own shape alone; audit it with tasks of one number of classes"
         case .exists(let path): "\(path) is there already; choose another place, or remove it"
         }
     }

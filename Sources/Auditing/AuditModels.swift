@@ -96,20 +96,22 @@ struct AuditModels {
             weights: Weights(model).replacing(Set(names), from: body), threads: threads)
     }
 
-    /// How a whole model does on every task: on its own with its own head, on another with that expert's.
+    /// How a whole model does on every task: on its own with its own head, on another with that expert's. Where heads are merged like all else, it is
+    /// one model on all of them.
     ///
     /// - Parameter own: the task that its head is of; nil for none.
     func scores(ofWhole model: Checkpoint, own: Int?) throws -> [ModelEvaluation.Scores] {
         try experts.indices.map { task in
             let expert = experts[task].checkpoint
-            if task == own {
+            if task == own || heads.isEmpty {
                 return try ModelEvaluation(model: Model(model, threads: threads)).scores(experts[task].examples)
             }
             let architecture = try Architecture.resolve(model)
-            guard architecture.polynomials != nil else {
-                return try scores(of: body(model), headedBy: expert, on: task)
-            }
-            // Its activations are its own, so that the head comes to it.
+            let isOfItsOwnForm =
+                architecture.polynomials != nil
+                || body(model).tensors.keys.contains { expert.tensors[$0] == nil }
+            guard isOfItsOwnForm else { return try scores(of: body(model), headedBy: expert, on: task) }
+            // The head comes to it.
             for name in heads where model.tensors[name]?.shape != expert.tensors[name]?.shape {
                 throw AuditError.otherHead(path: model.path, tensor: name, first: expert.path)
             }

@@ -225,6 +225,30 @@ import Testing
         #expect((protection.alone.losses[1] - results.singles[0].scores.losses[1]).magnitude > 1e-3)
     }
 
+    /// Language models are one model on every task, also where turning stored a tied head apart.
+    @Test func languageModelsAreScoredWhole() throws {
+        for (number, name) in ["base", "own", "other"].enumerated() {
+            let model = try EditableModel.base(of: Fixtures.path("llama_tied"), off: 0.2, seed: UInt8(number))
+            Files.remove(folder(name))
+            try model.write(to: folder(name))
+            // What it would say itself.
+            let tokens = [number + 3, 5]
+            let said = try Model(Checkpoint(opening: folder(name))).generate(ModelInputs(tokens: [tokens]), count: 6)
+            try Files.write("{\"input_ids\": \(tokens + said)}\n", to: folder("\(name).jsonl"))
+        }
+        var turning = StepOptions(method: .full)
+        turning.residual = .rotation
+        var configuration = configuration(
+            protections: [Self.none, .init("turned", .steps([turning]))], merges: [.init(.linear)])
+        (configuration.heads, configuration.examples) = (nil, 1)
+        let results = try run(configuration)
+        #expect(results.heads.isEmpty && results.tasks.map(\.unit) == ["next tokens", "next tokens"])
+        for (a, b) in zip(results.protections[0].alone.losses, results.protections[1].alone.losses) {
+            #expect((a - b).magnitude < 1e-3)
+        }
+        #expect(results.protections[1].attacks[0].merges[0].failure?.contains("lm_head") == true)
+    }
+
     /// From the published model to the other.
     @Test func pairsGoFromThePublishedModelToTheOther() throws {
         let results = try run(configuration(protections: [Self.none], merges: [.init(.slerp)]))
