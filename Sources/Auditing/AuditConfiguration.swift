@@ -62,8 +62,10 @@ public struct AuditConfiguration: Sendable {
         /// The method with its parameters.
         public var name: String {
             guard !parameters.isEmpty else { return method.name }
-            return
-                "\(method.name) (\(parameters.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value.formatted())" }.joined(separator: ", ")))"
+            let texts = parameters.sorted { $0.key < $1.key }.map { name, value in
+                "\(name) \(Int(exactly: value).map { "\($0)" } ?? "\(value)")"
+            }
+            return "\(method.name) (\(texts.joined(separator: ", ")))"
         }
     }
 

@@ -13,7 +13,8 @@ struct AuditIdentity {
         let files = try checkpoints.map { try Self.state(of: $0.path) } + experts.map { try Self.state(of: $0.data) }
         common =
             (files + [
-                "heads \(models.heads.sorted())", "examples \(configuration.examples)", "seed \(configuration.seed)",
+                "tasks \(experts.map(\.name))", "heads \(models.heads.sorted())", "examples \(configuration.examples)",
+                "seed \(configuration.seed)",
                 "singles \(configuration.otherCoefficients)", calibration,
             ]).joined(separator: "; ")
     }

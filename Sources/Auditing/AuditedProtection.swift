@@ -318,19 +318,22 @@ struct AuditedProtection {
     private func measure(
         _ merge: AuditConfiguration.Merge, _ trials: [MergeTrial], _ aligned: Checkpoint
     ) throws -> AuditResults.Merge {
+        func result(_ candidates: [AuditResults.Candidate], failure: String? = nil) -> AuditResults.Merge {
+            .init(
+                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates,
+                failure: failure)
+        }
         do {
-            let candidates = try trials.map { trial in
-                AuditResults.Candidate(
-                    protected: trial.protected, others: trial.others, scores: scale.scores(try scores(trial, aligned)))
-            }
-            return .init(
-                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates, failure: nil)
+            return result(
+                try trials.map { trial in
+                    .init(
+                        protected: trial.protected, others: trial.others,
+                        scores: scale.scores(try scores(trial, aligned)))
+                })
         } catch let error as MergeError {
-            return .init(
-                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
+            return result([], failure: "\(error)")
         } catch let error as EvaluationError {
-            return .init(
-                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: [], failure: "\(error)")
+            return result([], failure: "\(error)")
         }
     }
 

@@ -199,6 +199,12 @@ import Testing
         #expect(trials(.init(.karcher)) == ["-/-"])
     }
 
+    /// Parameters that differ are told apart, however small they are.
+    @Test func mergesAreNamedByTheirParameters() {
+        let names = [1e-9, 2e-9, 0.2, 1].map { AuditConfiguration.Merge(.nearSwap, ["t": $0]).name }
+        #expect(names == ["nearswap (t 1e-09)", "nearswap (t 2e-09)", "nearswap (t 0.2)", "nearswap (t 1)"])
+    }
+
     /// A merge that does not go is said, and the others go on.
     @Test func failuresAreReported() throws {
         let results = try run(
@@ -315,6 +321,12 @@ import Testing
         #expect(again.protections[0].attacks.map(\.merges) == first.protections[0].attacks.map(\.merges))
         let after = try #require(FileManager.default.contents(atPath: path)).split(separator: UInt8(ascii: "\n"))
         #expect(after.count == lines.count + 1)
+        // A task by another name is told by that.
+        var renamed = AuditConfiguration(
+            base: configuration.base, model: .init("renamed", model: folder("own"), data: folder("own.jsonl")),
+            others: configuration.others, protections: [Self.none], attacks: [.none], merges: configuration.merges)
+        renamed.examples = 10
+        #expect(try run(renamed).tasks.map(\.name) == ["renamed", "other"])
         // Other examples are other findings.
         var changed = configuration
         changed.examples = 5
