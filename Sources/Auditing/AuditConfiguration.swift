@@ -69,6 +69,16 @@ public struct AuditConfiguration: Sendable {
         }
     }
 
+    /// - Throws: `AuditError.missingEvidence` where a method looks at more than weights and what is given.
+    public func requireEvidence(of method: MergeMethod) throws(AuditError) {
+        switch method.evidence {
+        case .none: return
+        case .calibration: if calibration != nil { return }
+        case .fisher: break
+        }
+        throw .missingEvidence(method: method.name, method.evidence)
+    }
+
     /// The public model that the others were trained from: of merges, and of attackers.
     public let base: String
     public let model: Expert

@@ -1,3 +1,5 @@
+import Merging
+
 /// What can stop an audit.
 public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
     case nothingToTry(String)
@@ -8,6 +10,8 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
     case noSuccess(task: String)
     /// A protected model whose head goes with no other's.
     case otherHead(path: String, tensor: String, first: String)
+    /// A merge that looks at more than weights.
+    case missingEvidence(method: String, MergeMethod.Evidence)
     case exists(path: String)
 
     public var description: String {
@@ -25,6 +29,10 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
             "the expert of \(task) is right on none of its examples, so that nothing can be measured in shares of that; check data and labels"
         case .otherHead(let path, let tensor, let first):
             "\(path): the head's tensor \(tensor) has another shape than in \(first), and the model's form takes heads of its own shape alone; audit it with tasks of one number of classes"
+        case .missingEvidence(let method, .fisher):
+            "\(method) takes the Fisher information of every model, which an attack moves along with the weights and an audit does not find; leave it out"
+        case .missingEvidence(let method, _):
+            "\(method) runs every model on inputs; name a file of them under calibration, or leave it out"
         case .exists(let path): "\(path) is there already; choose another place, or remove it"
         }
     }

@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import Foundations
 import Protections
 
 /// What findings depend on, as text: files by their sizes and times, and all that was chosen.
@@ -13,7 +14,8 @@ struct AuditIdentity {
         let files = try checkpoints.map { try Self.state(of: $0.path) } + experts.map { try Self.state(of: $0.data) }
         common =
             (files + [
-                "tasks \(experts.map(\.name))", "heads \(models.heads.sorted())", "examples \(configuration.examples)",
+                "mergeproof \(Release.version)", "tasks \(experts.map(\.name))", "heads \(models.heads.sorted())",
+                "examples \(configuration.examples)",
                 "seed \(configuration.seed)",
                 "singles \(configuration.otherCoefficients)", calibration,
             ]).joined(separator: "; ")

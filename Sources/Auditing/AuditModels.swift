@@ -55,6 +55,21 @@ struct AuditModels {
         return Set(model.tensors.keys.filter { name in parts.contains { name.contains($0) } })
     }
 
+    private init(_ base: Checkpoint, _ experts: [Expert], heads: Set<String>, threads: Int?) {
+        (self.base, self.experts, self.heads, self.threads) = (base, experts, heads, threads)
+    }
+
+    /// The same where heads that are tables of tokens lie apart from these, if a published model stores its own so: whoever merges it does the same.
+    func withHeads(like published: Checkpoint) -> AuditModels {
+        func alike(_ model: Checkpoint) -> Checkpoint {
+            Checkpoint.withHeadsAlike(["": model, "published": published])[""] ?? model
+        }
+        return AuditModels(
+            alike(base),
+            experts.map { Expert(name: $0.name, checkpoint: alike($0.checkpoint), examples: $0.examples) },
+            heads: heads, threads: threads)
+    }
+
     /// Every tensor of the audited body is in the other, in the same shape, and no other one.
     private func check(_ other: Checkpoint) throws(AuditError) {
         try checkPublished(other)

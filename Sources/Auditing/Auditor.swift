@@ -42,6 +42,7 @@ public final class Auditor {
         guard !configuration.protections.isEmpty else { throw AuditError.nothingToTry("protections") }
         guard !configuration.merges.isEmpty else { throw AuditError.nothingToTry("merges") }
         guard !configuration.attacks.isEmpty else { throw AuditError.nothingToTry("attacks") }
+        for merge in configuration.merges { try configuration.requireEvidence(of: merge.method) }
         let models = try AuditModels(configuration, threads: threads, opening: opening)
         let calibration = try configuration.calibration.map(ModelInputs.init(readingExamples:))
         let identity = try AuditIdentity(configuration, models)
@@ -51,12 +52,10 @@ public final class Auditor {
         let singles = try singles(models, identity, scale)
         let ensemble = try journal.value(identity.key("ensemble")) { scale.scores(try models.ensemble()) }
         advance(tasks.count)
-        let protections = try configuration.protections.map { protection in
-            try AuditedProtection(
-                protection, configuration, models, scale, calibration, journal, identity, scratch: scratch,
-                opening: opening, advance: advance
-            ).results(singles)
-        }
+        let context = AuditContext(
+            configuration: configuration, models: models, scale: scale, calibration: calibration, journal: journal,
+            identity: identity, scratch: scratch, opening: opening, advance: advance)
+        let protections = try configuration.protections.map { try AuditedProtection($0, context).results(singles) }
         return AuditResults(
             base: configuration.base, model: configuration.model.model, seed: configuration.seed, tasks: tasks,
             heads: models.heads.sorted(), singles: singles, ensemble: ensemble, protections: protections)
@@ -109,54 +108,5 @@ public final class Auditor {
                 return AuditResults.Single(name: single.name, scores: scale.scores(scores))
             }
         }
-    }
-}
-
-/// Turns scores into shares of what the experts reach.
-struct UtilityScale {
-    private let own: [Double]
-
-    init(_ tasks: [AuditResults.Task]) { own = tasks.map(\.accuracy) }
-
-    func utility(_ accuracies: [Double]) -> Double {
-        zip(accuracies, own).reduce(0) { $0 + $1.0 / $1.1 } / Double(own.count)
-    }
-
-    func scores(_ scores: [ModelEvaluation.Scores]) -> AuditResults.Scores {
-        let accuracies = scores.map(\.accuracy)
-        return AuditResults.Scores(
-            accuracies: accuracies, losses: scores.map(\.loss), utility: utility(accuracies))
-    }
-}
-
-/// What needs no merge with the published model.
-struct SingleBody {
-    let name: String
-    /// Of `AuditModels.experts`; nil for the base.
-    private let expert: Int?
-    private let coefficient: Double
-
-    static func all(_ models: AuditModels, _ configuration: AuditConfiguration) -> [SingleBody] {
-        models.experts.indices.map { SingleBody(name: models.experts[$0].name, expert: $0, coefficient: 1) }
-            + [SingleBody(name: "base", expert: nil, coefficient: 0)]
-            + models.experts.indices.dropFirst().flatMap { expert in
-                configuration.otherCoefficients.map {
-                    SingleBody(name: "base + \($0) x \(models.experts[expert].name)", expert: expert, coefficient: $0)
-                }
-            }
-    }
-
-    /// How it does on a task with a model's head.
-    func scores(
-        _ models: AuditModels, headedBy model: Checkpoint, on task: Int
-    ) throws -> ModelEvaluation.Scores {
-        let base = models.body(models.base)
-        guard let expert else { return try models.scores(of: base, headedBy: model, on: task) }
-        let other = models.body(models.experts[expert].checkpoint)
-        if coefficient == 1 { return try models.scores(of: other, headedBy: model, on: task) }
-        return try MergedModel(
-            .taskArithmetic, [(other, ["weight": .value(coefficient)])], base: base, keeping: false,
-            threads: models.threads
-        ).checked { try models.scores(of: $0, headedBy: model, on: task) }
     }
 }

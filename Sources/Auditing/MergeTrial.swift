@@ -46,25 +46,40 @@ package struct MergeTrial {
         merge.method.parameters.contains { $0.name == "task" } && merge.parameters["task"] == nil
     }
 
+    /// How the merge of an aligned model with all others does on every task.
+    /// - Throws: `MergeError` where they can't be merged so, `EvaluationError` where what comes out says nothing.
+    func candidate(_ aligned: AlignedModel, _ context: AuditContext) throws -> AuditResults.Candidate {
+        let models = aligned.models
+        let shared = isPerTask ? nil : try merged(aligned, task: 0, context)
+        let scores = try models.experts.indices.map { task in
+            try (shared ?? merged(aligned, task: task, context)).checked { body in
+                let head = task == 0 ? aligned.checkpoint : models.experts[task].checkpoint
+                return try models.scores(of: body, headedBy: head, on: task)
+            }
+        }
+        return .init(protected: protected, others: others, scores: context.scale.scores(scores))
+    }
+
     /// The merged body of bodies.
     ///
-    /// - Parameters:
-    ///   - task: the one that is rebuilt, where the method rebuilds one.
-    ///   - keeping: whether what was made stays in memory.
-    /// - Throws: `MergeError`.
-    func merged(
-        _ published: Checkpoint, _ others: [Checkpoint], base: Checkpoint, task: Int, seed: UInt64, keeping: Bool,
-        threads: Int?
-    ) throws -> MergedModel {
-        let method = merge.method
-        func weighted(_ weight: Double?) -> MergeConfiguration.Settings { weight.map { ["weight": .value($0)] } ?? [:] }
-        let first = (model: published, settings: weighted(protected))
-        let rest = others.map { (model: $0, settings: weighted(self.others)) }
+    /// - Parameter task: the one that is rebuilt, where the method rebuilds one.
+    private func merged(_ aligned: AlignedModel, task: Int, _ context: AuditContext) throws -> MergedModel {
+        let (method, models) = (merge.method, aligned.models)
+        let wholes = [aligned.checkpoint] + models.experts.dropFirst().map(\.checkpoint)
+        let weights = [protected] + Array(repeating: others, count: wholes.count - 1)
+        let all = zip(wholes, weights).map { whole, weight in
+            MergedModel.Source(
+                models.body(whole), settings: weight.map { ["weight": .value($0)] } ?? [:],
+                evidence: method.evidence == .calibration
+                    ? context.configuration.calibration.map { .init(whole: whole, path: $0) } : nil)
+        }
         // What goes from one model to one other starts at the published one.
         let isPair = method.base == .required && method.models == 1...1
         return try MergedModel(
-            method, isPair ? rest : [first] + rest, base: isPair ? published : method.base == .ignored ? nil : base,
-            settings: isPerTask ? settings.merging(["task": .value(Double(task + 1))]) { $1 } : settings, seed: seed,
-            keeping: keeping, threads: threads)
+            method, isPair ? Array(all.dropFirst()) : all,
+            base: method.base == .ignored ? nil : isPair ? all[0].model : models.body(models.base),
+            settings: isPerTask ? settings.merging(["task": .value(Double(task + 1))]) { $1 } : settings,
+            seed: context.configuration.seed, keeping: context.keepsMerged, folder: context.scratch,
+            threads: context.threads)
     }
 }

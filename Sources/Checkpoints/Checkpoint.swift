@@ -109,6 +109,14 @@ public final class Checkpoint: Sendable {
         tensors = base.tensors.merging(added) { $1 }
     }
 
+    /// A checkpoint that is stated otherwise, with further tensors that are stored under other names.
+    package init(_ base: Checkpoint, restatedAs restatement: Restatement) {
+        (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
+        (entries, folders, mode, index) = (base.entries, base.folders, base.mode, base.index)
+        (memory, made, self.restatement, config) = (base.memory, base.made, restatement, restatement.config)
+        tensors = base.tensors.merging(restatement.tensors.map { ($0.record.name, $0.record) }) { $1 }
+    }
+
     /// A checkpoint of which some tensors are not looked at.
     package init(_ base: Checkpoint, without gone: Set<String>) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)

@@ -9,31 +9,54 @@ package struct MergedModel {
     package let checkpoint: Checkpoint
     private let weights: MergedWeights
 
+    /// A model that is merged.
+    package struct Source {
+        package let model: Checkpoint
+        let settings: MergeConfiguration.Settings
+        let evidence: Evidence?
+
+        /// What methods look at besides weights: a model that can be run, of which this may be a part, and a file as `MergeMethod.Evidence` says.
+        package struct Evidence {
+            let whole: Checkpoint
+            let path: String
+
+            package init(whole: Checkpoint, path: String) { (self.whole, self.path) = (whole, path) }
+        }
+
+        /// - Parameter settings: numbers alone.
+        package init(_ model: Checkpoint, settings: MergeConfiguration.Settings, evidence: Evidence? = nil) {
+            (self.model, self.settings, self.evidence) = (model, settings, evidence)
+        }
+    }
+
     /// Models merged by a method.
     ///
     /// - Parameters:
-    ///   - models: those that are merged besides the base, with what is said of each, which is numbers alone. Nothing is asked of their architectures.
+    ///   - models: those that are merged besides the base. Nothing is asked of their architectures.
     ///   - base: whose other files go along; the first model's where there is none.
     ///   - settings: what is said of all.
     ///   - keeping: whether every tensor stays in memory once it is made; otherwise the last few do.
+    ///   - folder: where matrices that methods look at are put down while they are needed.
     /// - Throws: `MergeError`. What is found only where values are looked at, `checked` throws.
     package init(
-        _ method: MergeMethod, _ models: [(model: Checkpoint, settings: MergeConfiguration.Settings)],
-        base: Checkpoint?, settings: MergeConfiguration.Settings = [:], seed: UInt64 = 0, keeping: Bool, threads: Int?
+        _ method: MergeMethod, _ models: [Source], base: Checkpoint?, settings: MergeConfiguration.Settings = [:],
+        seed: UInt64 = 0, keeping: Bool, folder: String = ".", threads: Int?
     ) throws {
-        var named: [String: Checkpoint] = [:]
+        var (named, wholes): ([String: Checkpoint], [String: Checkpoint]) = ([:], [:])
         var sources: [MergeConfiguration.Source] = []
-        for (number, (model, settings)) in models.enumerated() {
-            named["\(number + 1)"] = model
-            sources.append(MergeConfiguration.Source("\(number + 1)", settings: settings))
+        for (number, source) in models.enumerated() {
+            let name = "\(number + 1)"
+            (named[name], wholes[name]) = (source.model, source.evidence?.whole)
+            sources.append(.init(name, settings: source.settings, evidence: source.evidence?.path))
         }
         if let base { named["0"] = base }
         let configuration = MergeConfiguration(method, sources, base: base == nil ? nil : "0", settings: settings)
         let plan = try MergePlan(configuration, models: named, vocabulary: nil, byName: true)
         let merger = Merger(configuration, seed: seed, byName: true, threads: threads)
-        let none = try MergeEvidence(of: configuration, models: named, folder: ".", threads: 1)
+        let evidence = try MergeEvidence(
+            of: configuration, models: wholes, folder: folder, threads: WorkerThreads.count(threads))
         var producers: [String: any TensorProducer] = [:]
-        for item in plan.items { producers[item.spec.name] = try merger.producer(of: item, none) }
+        for item in plan.items { producers[item.spec.name] = try merger.producer(of: item, evidence) }
         weights = MergedWeights(producers, of: Array(named.values), threads: WorkerThreads.count(threads))
         checkpoint = Checkpoint(plan.donor, making: weights, keeping: keeping)
     }

@@ -52,8 +52,9 @@ public struct Merger: Sendable {
     public func merge(
         to path: String, opening: (String) throws -> Checkpoint = { try Checkpoint(opening: $0) }
     ) throws -> Report {
-        var models: [String: Checkpoint] = [:]
-        for name in configuration.names { models[name] = try opening(name) }
+        var opened: [String: Checkpoint] = [:]
+        for name in configuration.names { opened[name] = try opening(name) }
+        let models = Checkpoint.withHeadsAlike(opened)
         let vocabulary = try configuration.vocabulary.map { try self.vocabulary($0, models, opening) }
         let plan = try MergePlan(configuration, models: models, vocabulary: vocabulary, byName: byName)
         try plan.donor.checkFitForCopy(resharded: plan.isRestacked || vocabulary != nil)
@@ -62,6 +63,11 @@ public struct Merger: Sendable {
         let evidence = try MergeEvidence(
             of: configuration, models: models, folder: folder, threads: WorkerThreads.count(threads))
         var notes = vocabulary?.notes ?? Self.notes(models.values.sorted { $0.path < $1.path }, plan.donor, system)
+        notes += opened.values.map(\.path).sorted().filter { path in
+            models.values.contains { $0.path == path && $0.restatement != nil }
+        }.map { path in
+            "\(path)'s head is its table of tokens, which another model stores apart: it is merged as a head of its own, and config.json says that the two are not tied"
+        }
         let output = try plan.output(noting: { notes.append($0) }) { try producer(of: $0, evidence) }
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }

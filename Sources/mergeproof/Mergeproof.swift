@@ -6,7 +6,7 @@ import Glibc
 /// Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 128 and the number of the signal that ended the run.
 @main
 struct Mergeproof: ParsableCommand {
-    static let version = "0.1.0"
+    static let version = Release.version
 
     static let configuration = CommandConfiguration(
         commandName: "mergeproof",

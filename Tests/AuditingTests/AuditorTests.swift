@@ -245,14 +245,44 @@ import Testing
         var turning = StepOptions(method: .full)
         turning.residual = .rotation
         var configuration = configuration(
-            protections: [Self.none, .init("turned", .steps([turning]))], merges: [.init(.linear)])
+            protections: [Self.none, .init("turned", .steps([turning]))],
+            attacks: [.none, .align(.coupled), .circuits], merges: [.init(.linear)])
         (configuration.heads, configuration.examples) = (nil, 1)
         let results = try run(configuration)
         #expect(results.heads.isEmpty && results.tasks.map(\.unit) == ["next tokens", "next tokens"])
         for (a, b) in zip(results.protections[0].alone.losses, results.protections[1].alone.losses) {
             #expect((a - b).magnitude < 1e-3)
         }
-        #expect(results.protections[1].attacks[0].merges[0].failure?.contains("lm_head") == true)
+        // Whoever merges it stores the others' heads apart as well: an attacker who aligned it merges it like an unprotected one.
+        let unprotected = try #require(results.protections[0].attacks[0].merges[0].candidates.first)
+        let merges = try results.protections[1].attacks.map { try #require($0.merges.first) }
+        #expect(merges.allSatisfy { $0.failure == nil && $0.candidates.count == 2 })
+        let distances = try merges.map { merge in
+            let losses = try #require(merge.candidates.first).scores.losses
+            return zip(losses, unprotected.scores.losses).reduce(0) { $0 + ($1.0 - $1.1).magnitude }
+        }
+        #expect(distances[1] < distances[0] / 4, "\(distances)")
+    }
+
+    /// On inputs that are given, and as models written and merged by hand.
+    @Test func mergesThatRunModelsTakeTheCalibrationData() throws {
+        var configuration = configuration(
+            protections: [Self.none], merges: [.init(.regMean, ["weight": 1])])
+        #expect(throws: AuditError.missingEvidence(method: "regmean", .calibration)) { try run(configuration) }
+        let lines = (0..<20).map { line in
+            "{\"input_ids\": [\((0..<9).map { "\(3 + (line * 5 + $0 * 7) % 50)" }.joined(separator: ", "))]}"
+        }
+        let data = folder("calibration.jsonl")
+        try Files.write(lines.joined(separator: "\n") + "\n", to: data)
+        configuration.calibration = data
+        let merge = try run(configuration).protections[0].attacks[0].merges[0]
+        let candidate = try #require(merge.candidates.first, "\(merge.failure ?? "")")
+        try Merger(
+            MergeConfiguration(
+                .regMean, ["own", "other"].map { .init(folder($0), evidence: data) }, base: folder("base"))
+        ).merge(to: folder("merged"))
+        let expected = try ["own", "other"].map { try scores(folder("merged"), head: folder($0), task: $0).loss }
+        #expect(candidate.scores.losses == expected)
     }
 
     /// From the published model to the other.

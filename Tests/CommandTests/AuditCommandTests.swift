@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Foundations
 import TestSupport
@@ -82,6 +83,20 @@ import Testing
         #expect(!Files.exists(folder("report.partial")))
     }
 
+    /// Two runs would take each other's models away.
+    @Test func aSecondRunOfOneReportIsRefused() throws {
+        let partial = folder("report.partial")
+        try Files.makeDirectory(partial)
+        let system = PosixSystemCalls()
+        let descriptor = try system.open(partial, flags: O_RDONLY | O_DIRECTORY, mode: 0)
+        #expect(try system.lock(descriptor, path: partial))
+        let outcome = try run()
+        #expect(outcome.code == 1 && outcome.errors.contains("another run is writing this output"), "\(outcome.errors)")
+        #expect(outcome.errors.split(separator: "\n").count == 1 && Files.exists(partial))
+        system.close(descriptor)
+        #expect(try run().code == 0)
+    }
+
     @Test func aTemplateCanBeRunOnceItsDataIsNamed() throws {
         let models = ["base", "own", "other"].map { folder($0) }
         #expect(try CommandRunner.run(["audit", "-o", folder("a.yml"), "--init"] + models).code == 0)
@@ -121,7 +136,9 @@ import Testing
             ("protections", "[{name: x, steps: [{method: mergelock, odd: 1}]}]", "key odd is unknown"),
             ("protections", "[none, none]", "two protections are called none"),
             ("attacks", "[force]", "attack force is unknown"), ("attacks", "[coupled, coupled]", "two attacks"),
-            ("merges", "[soup]", "merge soup is unknown"), ("merges", "[fisher]", "fisher looks at more than weights"),
+            ("merges", "[soup]", "merge soup is unknown"),
+            ("merges", "[fisher]", "fisher takes the Fisher information"),
+            ("merges", "[regmean]", "regmean runs every model on inputs"),
             ("merges", "[{density: 0.5}]", "a map with a method"),
             ("merges", "[{method: ties, densty: 0.5}]", "takes no densty"),
             ("merges", "[{method: ties, density: 7}]", "expected 0.0 to 1.0"),

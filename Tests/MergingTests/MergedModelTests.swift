@@ -46,7 +46,7 @@ import Testing
         let configuration = MergeConfiguration(method, sources, base: hasBase ? "0" : nil, settings: settings)
         try Merger(configuration, seed: 7).merge(to: folder("out")) { try #require(named[$0]) }
         let merged = try MergedModel(
-            method, (isPair ? [second] : [first, second]).map { ($0, own) },
+            method, (isPair ? [second] : [first, second]).map { .init($0, settings: own) },
             base: isPair ? first : hasBase ? base : nil, settings: settings, seed: 7, keeping: keeping, threads: 2)
         let written = try Checkpoint(opening: folder("out"))
         try merged.checked { merged in
@@ -66,7 +66,8 @@ import Testing
     @Test func whatIsKeptIsMadeOnce() throws {
         for keeping in [true, false] {
             let merged = try MergedModel(
-                .linear, [first, second].map { ($0, ["weight": .value(1)]) }, base: nil, keeping: keeping, threads: 1)
+                .linear, [first, second].map { .init($0, settings: ["weight": .value(1)]) }, base: nil,
+                keeping: keeping, threads: 1)
             try merged.checked { merged in
                 let tensors = Array(merged.tensors.values)
                 let before = merged.content(of: tensors[0]).bytes.baseAddress
@@ -84,7 +85,8 @@ import Testing
         model.tensors[place].bytes[1] = 0x7f
         let broken = try Checkpoint(opening: model.write(to: folder("nan")))
         let merged = try MergedModel(
-            .linear, [broken, second].map { ($0, ["weight": .value(1)]) }, base: nil, keeping: true, threads: 2)
+            .linear, [broken, second].map { .init($0, settings: ["weight": .value(1)]) }, base: nil, keeping: true,
+            threads: 2)
         try merged.checked { _ in }
         #expect(throws: MergeError.nonFinite(path: broken.path, tensor: model.tensors[place].name)) {
             try merged.checked { _ = $0.content(of: try #require($0.tensors[model.tensors[place].name])) }
@@ -95,7 +97,8 @@ import Testing
     @Test func tensorsThatAreLeftOutAreNotMerged() throws {
         let gone: Set = ["lm_head.weight"]
         let merged = try MergedModel(
-            .linear, [first, second].map { (Checkpoint($0, without: gone), ["weight": .value(1)]) }, base: nil,
+            .linear, [first, second].map { .init(Checkpoint($0, without: gone), settings: ["weight": .value(1)]) },
+            base: nil,
             keeping: true, threads: 1)
         try merged.checked { #expect(Set($0.tensors.keys) == Set(first.tensors.keys).subtracting(gone)) }
     }

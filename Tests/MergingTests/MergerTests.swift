@@ -41,6 +41,35 @@ import Testing
         .init(path, settings: ["weight": .value(weight)])
     }
 
+    /// A head that is one model's table of tokens and another's own: the one is merged as a head of its own, too, whichever model comes first, and in
+    /// whatever type.
+    @Test(arguments: [true, false], [nil, ElementType.f32])
+    func tiedHeadsAreMergedWithThoseApart(tiedFirst: Bool, type: ElementType?) throws {
+        let (head, table) = ("lm_head.weight", "model.embed_tokens.weight")
+        let tied = try variant("tied", of: "llama_tied") { _ in }
+        let apart = try variant("apart", of: "llama_tied") { model in
+            var own = model.tensors[try model.index(table)]
+            own.name = head
+            model.tensors.append(own)
+            try model.editFloats(head) { for i in $0.indices { $0[i] = 2 * $0[i] + 0.01 * Double(i % 5) } }
+            model.config["tie_word_embeddings"] = .bool(false)
+        }
+        let sources = [weighted(tied, 0.25), weighted(apart, 0.75)]
+        let configuration = MergeConfiguration(
+            .linear, tiedFirst ? sources : sources.reversed(), outputType: type)
+        let report = try Merger(configuration, threads: 2).merge(to: folder("merged"))
+        let merged = try EditableModel(reading: folder("merged"))
+        #expect(merged.config["tie_word_embeddings"] == .bool(false))
+        let (first, second) = (try EditableModel(reading: tied), try EditableModel(reading: apart))
+        #expect(Set(merged.tensors.map(\.name)) == Set(second.tensors.map(\.name)))
+        let (before, own, found) = (try first.floats(table), try second.floats(head), try merged.floats(head))
+        for i in found.indices {
+            #expect((found[i] - (0.25 * before[i] + 0.75 * own[i])).magnitude <= (type == .f32 ? 1e-6 : 1e-2))
+        }
+        #expect(report.notes.contains { $0.hasPrefix("\(tied)'s head is its table of tokens") })
+        #expect(!report.notes.contains { $0.hasPrefix("\(apart)'s head") })
+    }
+
     /// Holds a merge against a formula of all models' values, one after the other, and the base's.
     private func check(
         _ configuration: MergeConfiguration, tolerance: Double = 1e-6, _ formula: ([Double], Double) -> Double

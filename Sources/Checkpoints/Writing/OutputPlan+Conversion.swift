@@ -20,10 +20,11 @@ extension OutputPlan {
             let kept = keepingShards(of: source, dropping: dropped)
             return OutputPlan(kept, files: kept.files.map { $0.replacing { source.tensors[$0.name].map(tensor) } })
         }
-        let files = source.shards.map { shard in
-            file(
-                shard.fileName, shard.header.tensors.map(tensor), metadata: shard.header.metadata,
-                mode: shard.mode | 0o600)
+        let restated = source.restatement?.tensors ?? []
+        let files = source.shards.enumerated().map { number, shard in
+            let tensors = shard.header.tensors + restated.filter { $0.home == number }.map(\.record)
+            return file(
+                shard.fileName, tensors.map(tensor), metadata: shard.header.metadata, mode: shard.mode | 0o600)
         }
         let config = source.config?.root.object.map { members in
             Generated(

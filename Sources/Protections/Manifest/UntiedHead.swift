@@ -1,3 +1,4 @@
+import Architectures
 import Checkpoints
 import Foundations
 import Symmetries
@@ -5,7 +6,7 @@ import Symmetries
 /// What a protection says of a head that it stored apart from the table of tokens that it was tied to: config.json then says that the
 /// two are not tied, and the original's words are kept so that it comes back as it was.
 public struct UntiedHead: Sendable, Equatable {
-    public static let key = "tie_word_embeddings"
+    public static let key = JSONDocument.tieKey
     private static let configName = "config.json"
 
     /// The new tensor, and the one that it was.
@@ -39,12 +40,7 @@ public struct UntiedHead: Sendable, Equatable {
     var originalConfig: OutputPlan.Generated { OutputPlan.Generated(name: Self.configName, bytes: original) }
 
     private var untiedBytes: [UInt8] {
-        guard let document = try? JSONDocument(parsing: original, as: .lenient), var object = document.root.object
-        else {
-            return original
-        }
-        object[Self.key] = .bool(false)
-        return Array((JSONValue.object(object).serialized(indented: true) + "\n").utf8)
+        (try? JSONDocument(parsing: original, as: .lenient))?.withHeadApart?.bytes ?? original
     }
 
     /// Whether a protected model's config.json is as this says.

@@ -93,13 +93,19 @@ struct Audit: ParsableCommand {
 private struct AuditFolder {
     let path: String
     private let output: String
+    private let system = PosixSystemCalls()
+    /// Held open for as long as this is, by which another run knows.
+    private let lock: Int32
 
+    /// - Throws: `AuditError.exists` where the report is there, `CheckpointError.outputBusy` where another run makes it.
     init(for output: String) throws {
         self.output = output
         path = output + ".partial"
-        let system = PosixSystemCalls()
         guard (try? system.linkStatus(output)) == nil else { throw AuditError.exists(path: output) }
         if (try? system.status(path).kind) != .directory { try system.makeDirectory(path) }
+        lock = try system.open(path, flags: O_RDONLY | O_DIRECTORY, mode: 0)
+        // Where the file system has no locks, nobody is told.
+        if (try? system.lock(lock, path: path)) == false { throw CheckpointError.outputBusy(path: output) }
     }
 
     /// What ends in an error leaves what was found, and nothing where that is nothing.
@@ -116,7 +122,6 @@ private struct AuditFolder {
 
     /// Writes all files of the report, and has it appear whole.
     func publish(_ results: AuditResults) throws {
-        let system = PosixSystemCalls()
         let report = path + "/report"
         FileTree.remove(report)
         try system.makeDirectory(report)
@@ -164,7 +169,7 @@ private enum AuditTemplate {
         examples: 500
         seed: 0
 
-        # A few hundred inputs like those that the model will see, for decoy, mergeguard, polynomials, and the attacks best and coupled_activations.
+        # A few hundred inputs like those that the model will see, for decoy, mergeguard, polynomials, attacks that look at activations, and the merge regmean.
         # calibration: calibration.jsonl
 
         # none is the model as it is. Also a map of a name and steps (as a recipe has them), or of a name and the path of a protected model.

@@ -54,6 +54,11 @@ enum AuditFile {
             }
             configuration.barrierPoints = found
         }
+        for (item, merge) in zip(try need("merges").items("merges"), configuration.merges) {
+            do { try configuration.requireEvidence(of: merge.method) } catch {
+                throw YAMLFault(line: item.line, reason: "\(error)")
+            }
+        }
         try refuseDoubles(configuration, root)
         return configuration
     }
@@ -167,12 +172,8 @@ enum AuditFile {
 
     private static func method(_ name: String, _ line: Int) throws -> MergeMethod {
         guard let method = MergeMethod.builtIn.first(where: { $0.name == name }) else {
-            let known = MergeMethod.builtIn.filter { $0.evidence == .none }.map(\.name).joined(separator: ", ")
+            let known = MergeMethod.builtIn.filter { $0.evidence != .fisher }.map(\.name).joined(separator: ", ")
             throw YAMLFault(line: line, reason: "merge \(PrintableText.line(name)) is unknown; known are \(known)")
-        }
-        guard method.evidence == .none else {
-            throw YAMLFault(
-                line: line, reason: "\(name) looks at more than weights, which an audit does not give; leave it out")
         }
         return method
     }

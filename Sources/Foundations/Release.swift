@@ -1,0 +1,4 @@
+/// What this is a release of.
+public enum Release {
+    public static let version = "0.1.0"
+}
