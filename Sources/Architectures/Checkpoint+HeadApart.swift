@@ -14,13 +14,22 @@ extension Checkpoint {
         return Checkpoint(self, restatedAs: Restatement(config: config, tensors: [tensor], files: []))
     }
 
-    /// Models by their names, for what goes tensor by tensor: where one stores its head apart, those whose head is the table of tokens do, too.
+    /// The same, stated like another model: with its head apart where that one's is.
+    package func withHead(like other: Checkpoint) -> Checkpoint {
+        Self.withHeadsAlike(["": self, "other": other])[""] ?? self
+    }
+
+    /// Models by their names, of one architecture, for what goes tensor by tensor: where one stores its head apart, those whose head is the table of tokens do, too.
     package static func withHeadsAlike(_ models: [String: Checkpoint]) -> [String: Checkpoint] {
-        let apart = models.compactMapValues(\.withHeadApart)
-        return models.merging(apart) { model, other in
-            let added = other.tensors.keys.filter { model.tensors[$0] == nil }
-            let isStored = models.values.contains { model in added.contains { model.tensors[$0] != nil } }
-            return isStored ? other : model
+        models.mapValues { model in
+            guard let apart = model.withHeadApart, let type = try? Architecture.resolve(model).modelType else {
+                return model
+            }
+            let added = apart.tensors.keys.filter { model.tensors[$0] == nil }
+            let isStored = models.values.contains { other in
+                added.contains { other.tensors[$0] != nil } && (try? Architecture.resolve(other).modelType) == type
+            }
+            return isStored ? apart : model
         }
     }
 }

@@ -61,12 +61,12 @@ struct AuditModels {
 
     /// The same where heads that are tables of tokens lie apart from these, if a published model stores its own so: whoever merges it does the same.
     func withHeads(like published: Checkpoint) -> AuditModels {
-        func alike(_ model: Checkpoint) -> Checkpoint {
-            Checkpoint.withHeadsAlike(["": model, "published": published])[""] ?? model
-        }
-        return AuditModels(
-            alike(base),
-            experts.map { Expert(name: $0.name, checkpoint: alike($0.checkpoint), examples: $0.examples) },
+        AuditModels(
+            base.withHead(like: published),
+            experts.map {
+                Expert(
+                    name: $0.name, checkpoint: $0.checkpoint.withHead(like: published), examples: $0.examples)
+            },
             heads: heads, threads: threads)
     }
 

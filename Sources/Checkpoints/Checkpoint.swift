@@ -94,7 +94,7 @@ public final class Checkpoint: Sendable {
     /// A checkpoint in which some tensors are made, in the place of the other's, when they are asked for.
     ///
     /// - Parameters:
-    ///   - restatement: what there is besides, and what stands for config.json; the source makes its tensors, too.
+    ///   - restatement: what there is besides, and what stands for config.json; the source makes its tensors, too. Nil where all is stated as by the base.
     ///   - keeping: whether each stays in memory once it is made.
     package init(
         _ base: Checkpoint, making source: any TensorSource, restatedAs restatement: Restatement? = nil,
@@ -102,7 +102,7 @@ public final class Checkpoint: Sendable {
     ) {
         (path, isSingleFile, shards, system) = (base.path, base.isSingleFile, base.shards, base.system)
         (entries, folders, mode, index) = (base.entries, base.folders, base.mode, base.index)
-        (memory, self.restatement) = (base.memory, restatement)
+        (memory, self.restatement) = (base.memory, restatement ?? base.restatement)
         made = MadeTensors(source, over: base.made, keepingAll: keeping)
         config = restatement?.config ?? base.config
         let added = restatement?.tensors.map { ($0.record.name, $0.record) } ?? []

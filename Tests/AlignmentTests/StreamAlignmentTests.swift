@@ -59,11 +59,18 @@ import Testing
         }
     }
 
-    /// A table that is the head, too, can not be turned onto one that is not.
-    @Test func tiedHeadsAreToldApart() throws {
-        let (own, other) = try EditableModel.withBase("gpt2", .f32, in: place.folder)
+    /// A table that is the head, too, is turned onto one that is not as two tensors.
+    @Test(arguments: ["gpt2", "llama_tied"]) func tiedHeadsAreToldApart(name: String) throws {
+        let (own, other) = try EditableModel.withBase(name, .f32, in: place.folder)
         let anchor = try turned(other, .hadamard)
-        #expect(throws: AlignmentError.self) { try Aligner(.coupled).aligned(own, to: anchor) }
         #expect(try place.distance(Aligner(.coupled).aligned(anchor, to: own).0, other) < 0.1)
+        let mean = try place.mean(own, other, to: "plain")
+        let aligned = try place.written(Aligner(.coupled).aligned(own, to: anchor).0, to: "aligned")
+        #expect(try place.difference(aligned, own) < 1e-4)
+        #expect(Set(aligned.tensors.keys) == Set(anchor.tensors.keys))
+        #expect(try place.difference(place.mean(aligned, anchor, to: "mean"), mean) < 0.02)
+        for (first, second) in [(anchor, own), (own, anchor)] {
+            #expect(try place.difference(CircuitMerger(threads: 2).merged(first, with: [second]).0, mean) < 0.02)
+        }
     }
 }
