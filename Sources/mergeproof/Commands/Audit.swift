@@ -164,7 +164,7 @@ private enum AuditTemplate {
         examples: 500
         seed: 0
 
-        # A few hundred inputs like those that the model will see, for decoy, mergeguard, polynomials, and the attacks best and coupled_activations.
+        # A few hundred inputs like those that the model will see, for decoy, mergeguard, polynomials, and the attacks best and those by activations.
         # calibration: calibration.jsonl
 
         # none is the model as it is. Also a map of a name and steps (as a recipe has them), or of a name and the path of a protected model.
