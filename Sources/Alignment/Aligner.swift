@@ -68,7 +68,7 @@ public struct Aligner: Sendable {
         try Self.check(protected, against: base, architecture)
         if method.usesActivations, calibration == nil { throw AlignmentError.noCalibration(method: method.name) }
         let metric =
-            method.takesCalibration
+            method.weightsInputs
             ? try calibration.map { try ActivationMetric(base, on: $0, threads: threads) } : nil
         var model = protected
         var (sites, estimates): ([Site], [String: Estimate]) = ([], [:])
@@ -111,13 +111,33 @@ public struct Aligner: Sendable {
         _ stage: [Site], _ architecture: Architecture, _ base: Checkpoint, _ model: Checkpoint,
         _ metric: ActivationMetric?, done: Int, of all: Int
     ) throws -> [String: Estimate] {
-        let estimator = SiteEstimator(method: method, base: base, protected: model, metric: metric)
-        let heads = HeadMatcher(
-            architecture.sites, base: base, protected: model, metric: method.usesActivations ? metric : nil)
+        var found: [String: Estimate] = [:]
+        func find(_ sites: [Site], _ seen: SiteActivations.Seen) throws {
+            found.merge(
+                try estimate(sites, seen, architecture, base, model, metric, done: done + found.count, of: all)
+            ) { $1 }
+        }
+        guard method.comparesActivations, let calibration else {
+            try find(stage, [:])
+            return found
+        }
+        try ActivationComparison(model, to: base, on: calibration, threads: threads).compare(stage, find)
+        return found
+    }
+
+    private func estimate(
+        _ sites: [Site], _ seen: SiteActivations.Seen, _ architecture: Architecture, _ base: Checkpoint,
+        _ model: Checkpoint, _ metric: ActivationMetric?, done: Int, of all: Int
+    ) throws -> [String: Estimate] {
+        let estimator = SiteEstimator(method: method, base: base, protected: model, metric: metric, seen: seen)
+        var matcher = HeadMatcher(
+            architecture.sites, base: base, protected: model,
+            metric: method.usesActivations ? metric : nil)
+        if method.weightShare != nil { matcher.contexts = seen[.direct] }
         let found = Mutex<[String: Estimate]>([:])
-        let progress = progress
-        try WorkerThreads.forEach(stage.count, threads: threads) { number, _ in
-            let site = stage[number]
+        let (heads, progress) = (matcher, progress)
+        try WorkerThreads.forEach(sites.count, threads: threads) { number, _ in
+            let site = sites[number]
             let estimate =
                 switch site.kind {
                 case .heads: try heads.estimate(site)

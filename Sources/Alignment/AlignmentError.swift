@@ -10,6 +10,7 @@ public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible 
     case noElement(site: String, reason: String)
     case noCalibration(method: String)
     case noActivations(tensor: String)
+    case noActivationsAt(path: String, point: String)
     case nothingToMerge(path: String)
     case weightWithoutBase
     case weightNotFinite
@@ -28,9 +29,11 @@ public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible 
         case .noElement(let site, let reason):
             "site \(site): the base's weights tell no element (\(reason)); another method may find one"
         case .noCalibration(let method):
-            "method \(method) looks at the base's activations, and there are no inputs to compute them on"
+            "method \(method) looks at activations, and there are no inputs to compute them on"
         case .noActivations(let tensor):
             "tensor \(tensor): what its map reads on the calibration data is zero or no number; give other inputs or repair the base"
+        case .noActivationsAt(let path, let point):
+            "\(path): activations at \(point) are all zero or no numbers on the calibration data; give other inputs or repair the checkpoint"
         case .nothingToMerge(let path):
             "there is nothing to merge \(path) with; give another model of its family"
         case .weightWithoutBase:

@@ -48,8 +48,10 @@ public struct AlignmentMethod: Sendable {
     let rotary: Rotary
     /// Whether channels are matched by inner products and left as long as they are.
     let permutesOnly: Bool
-    /// Whether rows are weighted by what the base's blocks read, which takes calibration data.
+    /// Whether calibration data are needed: to weight rows by what the base's blocks read, or to compare activations.
     public let usesActivations: Bool
+    /// Whether activations of both models take the place of their weights' rows, with this share of the rows added; nil where weights are compared.
+    let weightShare: Double?
     /// Those of which each site gets the best; none where this is a method of its own.
     let candidates: [AlignmentMethod]
 
@@ -57,23 +59,29 @@ public struct AlignmentMethod: Sendable {
         name: String, summary: String, reference: String? = nil,
         linear: @escaping @Sendable (_ sides: Sides) throws -> InvertibleMatrix, keepsFunction: Bool = true,
         anchor: Anchor = .both, rotary: Rotary = .complex, permutesOnly: Bool = false, usesActivations: Bool = false,
-        candidates: [AlignmentMethod] = []
+        weightShare: Double? = nil, candidates: [AlignmentMethod] = []
     ) {
         (self.name, self.summary, self.reference) = (name, summary, reference)
         (self.linear, self.keepsFunction, self.anchor) = (linear, keepsFunction, anchor)
         (self.rotary, self.permutesOnly, self.usesActivations) = (rotary, permutesOnly, usesActivations)
-        self.candidates = candidates
+        (self.weightShare, self.candidates) = (weightShare, candidates)
     }
 
     /// Whether each site gets the best of several methods.
     public var isChoice: Bool { !candidates.isEmpty }
+    /// Whether both models are run, by this method or by one that it chooses from.
+    var comparesActivations: Bool { weightShare != nil || candidates.contains { $0.weightShare != nil } }
+    /// Whether rows are weighted by what blocks read, by this method or by one that it chooses from.
+    var weightsInputs: Bool {
+        usesActivations && weightShare == nil || candidates.contains { $0.usesActivations && $0.weightShare == nil }
+    }
     /// Whether it makes use of calibration data.
     public var takesCalibration: Bool { usesActivations || candidates.contains(where: \.usesActivations) }
 
     /// Those that are built in.
     public static let builtIn: [AlignmentMethod] = [
         .best, .coupled, .reweighted, .coupledActivations, .reverse, .reverseOutput, .procrustes, .rotation, .rope,
-        .gitRebasin, .aga,
+        .gitRebasin, .gitRebasinActivations, .activations, .aga,
     ]
 }
 

@@ -2,13 +2,15 @@ import Checkpoints
 import LinearAlgebra
 import Symmetries
 
-/// Finds where whole heads went, by their circuits `RᵀL` (O·V and Qᵀ·K), which no element of a head's own site changes.
+/// Finds where whole heads went, by their circuits `RᵀL` (O·V and Qᵀ·K), which no element of a head's own site changes, or by what they add to the stream.
 struct HeadMatcher {
     /// The sites within heads, by their paths.
     private let inner: [String: Site]
-    private let base: Checkpoint
-    private let protected: Checkpoint
+    let base: Checkpoint
+    let protected: Checkpoint
     private let metric: ActivationMetric?
+    /// Of what all heads of the block that is looked at give to its output projection; then heads are told by what they add to the stream.
+    var contexts: JointGram?
 
     init(_ sites: [Site], base: Checkpoint, protected: Checkpoint, metric: ActivationMetric?) {
         inner = Dictionary(sites.map { ($0.path, $0) }) { first, _ in first }
@@ -45,7 +47,7 @@ struct HeadMatcher {
     }
 
     /// `layers.3.attention` of `layers.3.attention.heads`, and 2 of `layers.3.attention.members.2`.
-    private static func place(of site: Site) -> (block: String, group: Int?) {
+    static func place(of site: Site) -> (block: String, group: Int?) {
         let parts = site.path.split(separator: ".")
         if parts.last == "heads" { return (parts.dropLast().joined(separator: "."), nil) }
         return (parts.dropLast(2).joined(separator: "."), parts.last.flatMap { Int($0) })
@@ -61,6 +63,10 @@ struct HeadMatcher {
 
     /// The cosines of the circuits of one protected head's queries with those of one of the base's: members x members, over all circuits.
     private func members(_ block: String, _ own: Int, _ before: Int) -> Matrix<Double> {
+        if let contexts {
+            return contributions(
+                inner["\(block).vo.\(own)"], inner["\(block).vo.\(before)"], contexts)
+        }
         var sum: Matrix<Double>?
         var kinds = 0.0
         for kind in ["vo", "qk"] {

@@ -8,6 +8,8 @@ struct SiteEstimator {
     let base: Checkpoint
     let protected: Checkpoint
     let metric: ActivationMetric?
+    /// What both models compute of the site's channels; empty where nothing was looked at.
+    var seen: SiteActivations.Seen = [:]
 
     /// - Throws: `AlignmentError.noElement` where what is to be inverted cannot be.
     func estimate(_ site: Site) throws -> Estimate {
@@ -18,7 +20,7 @@ struct SiteEstimator {
     }
 
     private func found(_ site: Site) throws -> Estimate {
-        let metric = method.usesActivations ? metric : nil
+        let metric = method.usesActivations && method.weightShare == nil ? metric : nil
         var estimate = try found(
             site, SiteRows(site, in: protected, metric: metric), SiteRows(site, in: base, metric: metric))
         estimate.method = method.name
@@ -29,15 +31,16 @@ struct SiteEstimator {
     private func nearest(_ site: Site) throws -> Estimate {
         let (own, before) = (SiteRows(site, in: protected), SiteRows(site, in: base))
         var (best, failure): (Estimate?, (any Error)?)
-        var seen: [Bool: [AlignmentMethod.Anchor]] = [:]
-        for candidate in method.candidates where !candidate.usesActivations || metric != nil {
+        var tried: [Bool: [AlignmentMethod.Anchor]] = [:]
+        for candidate in method.candidates where isUsable(candidate) {
             if site.group.isMonomial, !candidate.usesActivations {
                 // Most methods tell channels alike.
-                let alike = seen[candidate.permutesOnly, default: []]
+                let alike = tried[candidate.permutesOnly, default: []]
                 if alike.contains(candidate.anchor) { continue }
-                seen[candidate.permutesOnly] = alike + [candidate.anchor]
+                tried[candidate.permutesOnly] = alike + [candidate.anchor]
             }
-            let estimator = SiteEstimator(method: candidate, base: base, protected: protected, metric: metric)
+            let estimator = SiteEstimator(
+                method: candidate, base: base, protected: protected, metric: metric, seen: seen)
             do {
                 var estimate =
                     try candidate.usesActivations ? estimator.found(site) : estimator.found(site, own, before)
@@ -52,10 +55,20 @@ struct SiteEstimator {
         throw failure ?? AlignmentError.noElement(site: site.path, reason: "no method looks at it")
     }
 
+    /// Whether what a method looks at is there.
+    private func isUsable(_ candidate: AlignmentMethod) -> Bool {
+        !candidate.usesActivations || (candidate.weightShare == nil ? metric != nil : !seen.isEmpty)
+    }
+
     private func found(_ site: Site, _ own: SiteRows, _ before: SiteRows) throws -> Estimate {
         let sides = Sides(left: own.direct, right: own.dual, left0: before.direct, right0: before.dual)
         guard !method.keepsFunction else {
-            let element = try element(of: site.group, sides, moved: own.moved, before.moved)
+            let element: Element
+            if let share = method.weightShare, seen.values.contains(where: { !$0.isZero }) {
+                element = try compared(site.group, own, before, share: share)
+            } else {
+                element = try self.element(of: site.group, sides, moved: own.moved, before.moved)
+            }
             return Estimate(element: element, agreement: Nearness(element, own, before).agreement)
         }
         let element = try element(of: site.group, sides.first, moved: own.moved, before.moved)
@@ -66,7 +79,7 @@ struct SiteEstimator {
         return Estimate(element: element, dual: dual, agreement: Nearness(element, dual: dual, own, before).agreement)
     }
 
-    private func element(
+    func element(
         of group: Group, _ sides: Sides, moved: Matrix<Double>, _ moved0: Matrix<Double>
     ) throws -> Element {
         switch group {
@@ -74,7 +87,14 @@ struct SiteEstimator {
         case .torus(let pairing), .torusPhases(let pairing), .pairSigns(let pairing), .pairScales(let pairing):
             return .torus(RotaryFit(method.rotary, sides.anchored(method.anchor)).torus(pairing, group))
         case .monomial(_, let scales):
-            return .monomial(try monomial(scales, sides, moved, moved0))
+            // Sides that are not looked at tell no places; sizes are told by both.
+            let places = sides.anchored(method.anchor)
+            let match = ChannelMatch(
+                direct: ChannelProducts(sides.left, sides.left0), dual: ChannelProducts(sides.right, sides.right0),
+                moved: ChannelProducts(moved, moved0), seesDirect: places.left.columns > 0,
+                seesDual: places.right.columns > 0,
+                seesMoved: method.anchor != .output || places.right.columns == 0)
+            return .monomial(try match.monomial(scales, permutesOnly: method.permutesOnly))
         case .product(let factors):
             var (elements, start) = ([Element](), 0)
             for factor in factors {
@@ -85,61 +105,6 @@ struct SiteEstimator {
             }
             return .product(elements)
         }
-    }
-
-    /// The assignment of channels with the largest sum of cosines, and of each its sign and size.
-    private func monomial(
-        _ scales: Group.ChannelScales, _ sides: Sides, _ moved: Matrix<Double>, _ moved0: Matrix<Double>
-    ) throws -> Monomial {
-        let count = max(sides.left.rows, moved.rows)
-        // Sides that are not looked at tell no places; sizes are told by both.
-        let seen = sides.anchored(method.anchor)
-        let products = method.permutesOnly ? Self.products : Self.cosines
-        let signed = products(seen.left, seen.left0) + products(seen.right, seen.right0)
-        let none = Matrix<Double>(rows: count, columns: count, repeating: 0)
-        let plain = method.anchor == .output && seen.right.columns > 0 ? none : products(moved, moved0)
-        let hasSigns = !method.permutesOnly && (scales == .signs || scales == .signed)
-        var costs = Matrix<Float>(rows: count, columns: count, repeating: 0)
-        for i in 0..<count {
-            for j in 0..<count {
-                let score = hasSigns ? signed[i, j].magnitude : signed[i, j]
-                costs[i, j] = Float(-(score + plain[i, j]))
-            }
-        }
-        let source = try LinearAssignment(minimising: costs).columns
-        func ratio(_ i: Int, _ j: Int, _ a: Matrix<Double>, _ b: Matrix<Double>) -> Double? {
-            let (own, before) = (dot(a.row(i), a.row(i)), dot(b.row(j), b.row(j)))
-            return own > 0 && before > 0 ? (own / before).squareRoot() : nil
-        }
-        let scale = source.enumerated().map { i, j -> Double in
-            let sign: Double = hasSigns && signed[i, j] < 0 ? -1 : 1
-            guard !method.permutesOnly, scales == .positive || scales == .signed else { return sign }
-            let (up, down) = (ratio(i, j, sides.left, sides.left0), ratio(i, j, sides.right, sides.right0))
-            let size = up.flatMap { up in down.map { (up / $0).squareRoot() } } ?? up ?? down.map { 1 / $0 } ?? 1
-            return sign * size
-        }
-        return Monomial(source: source, scale: scale)
-    }
-
-    /// The inner products of every row of one matrix with every row of the other.
-    private static func products(_ a: Matrix<Double>, _ b: Matrix<Double>) -> Matrix<Double> {
-        guard a.columns > 0, a.columns == b.columns else {
-            return Matrix(rows: a.rows, columns: b.rows, repeating: 0)
-        }
-        return a * b.transposed
-    }
-
-    /// Of every row of one matrix with every row of the other; 0 where one of them is.
-    static func cosines(_ a: Matrix<Double>, _ b: Matrix<Double>) -> Matrix<Double> {
-        func normalized(_ matrix: Matrix<Double>) -> Matrix<Double> {
-            var elements: [Double] = []
-            for i in 0..<matrix.rows {
-                let size = dot(matrix.row(i), matrix.row(i)).squareRoot()
-                elements += matrix.row(i).map { size > 0 ? $0 / size : 0 }
-            }
-            return Matrix(rows: matrix.rows, columns: matrix.columns, elements: elements)
-        }
-        return products(normalized(a), normalized(b))
     }
 }
 

@@ -17,6 +17,9 @@ public final class KeptActivations<Scalar: RealScalar>: ActivationSink {
 
     public var matrix: Matrix<Scalar> { Matrix(rows: rows, columns: columns, elements: elements) }
 
+    /// Forgets all rows.
+    func clear() { (rows, columns, elements) = (0, 0, []) }
+
     public func take<Real: RealScalar>(_ activations: MatrixView<Real>) throws {
         try requireWidth(activations.columns, of: columns, after: rows)
         (rows, columns) = (rows + activations.rows, activations.columns)

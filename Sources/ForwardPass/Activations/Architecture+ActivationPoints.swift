@@ -101,14 +101,14 @@ extension ActivationPoint.StoredMap {
 }
 
 extension Projection {
-    var storedMap: ActivationPoint.StoredMap { .init(weight, expert: expert) }
+    package var storedMap: ActivationPoint.StoredMap { .init(weight, expert: expert) }
 }
 
 extension Sublayer.Operation {
     /// What the block is called within its layer.
     var shortName: String { blockName.split(separator: ".").last.map(String.init) ?? blockName }
 
-    fileprivate var projections: [Projection] {
+    var projections: [Projection] {
         switch self {
         case .attention(let block):
             [block.query, block.key, block.value, block.output]
@@ -123,7 +123,7 @@ extension Sublayer.Operation {
 }
 
 extension MLPBlock {
-    fileprivate var projections: [Projection] { [gate, up, down].compactMap(\.self) }
+    var projections: [Projection] { [gate, up, down].compactMap(\.self) }
 }
 
 extension Layer {

@@ -38,7 +38,7 @@ struct Attack: ParsableCommand {
     var weight: Double?
 
     @Option(
-        help: "For \(Self.calibrated): inputs to look at the base's activations on, as evaluate --data takes them.")
+        help: "For \(Self.calibrated): inputs to look at activations on, as evaluate --data takes them.")
     var calibration: String?
 
     @Option(name: [.customShort("o"), .long], help: "Directory to make.")
@@ -90,7 +90,7 @@ struct Attack: ParsableCommand {
             throw ValidationError("\(method.name) looks at no data: --calibration is for \(Self.calibrated).")
         }
         if method.usesActivations, calibration == nil {
-            throw ValidationError("\(method.name) looks at the base's activations: give --calibration.")
+            throw ValidationError("\(method.name) looks at activations: give --calibration.")
         }
     }
 

@@ -57,7 +57,7 @@ enum OptionHint {
         switch error {
         case .otherShape, .nothingInCommon, .missingTensor: "--base, --with"
         case .noElement: "--method"
-        case .noCalibration, .noActivations: "--calibration"
+        case .noCalibration, .noActivations, .noActivationsAt: "--calibration"
         case .nothingToMerge: "--with"
         case .weightWithoutBase, .weightNotFinite: "--weight"
         case .nonFinite, .overflow: nil

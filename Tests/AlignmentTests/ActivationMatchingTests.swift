@@ -1,0 +1,140 @@
+import Alignment
+import Checkpoints
+import ForwardPass
+import Foundations
+import Protections
+import Symmetries
+import TestSupport
+import Testing
+
+/// Elements found by what both models compute on the same inputs.
+@Suite struct ActivationMatchingTests {
+    private let place: Workplace
+    private var folder: TemporaryDirectory { place.folder }
+    private static let inputs = ModelInputs(
+        tokens: (0..<24).map { start in (0..<24).map { (start * 17 + $0 * $0 * 11 + $0 * start + 5) % 50 } })
+
+    init() throws { place = try Workplace() }
+
+    private func scores(
+        _ method: AlignmentMethod, _ protected: Checkpoint, _ base: Checkpoint, threads: Int = 2
+    ) throws -> (aligned: Checkpoint, scores: [Site.Kind: AlignmentScore]) {
+        let (aligned, report) = try Aligner(method, calibration: Self.inputs, threads: threads)
+            .aligned(protected, to: base)
+        let acted = try Protector.elements(of: protected, key: Workplace.key)
+        return (aligned, AlignmentScore.all(of: report, against: acted))
+    }
+
+    /// A model with noise on every weight that was locked: all places are found, elements to a few hundredths, and the function is kept.
+    @Test(
+        arguments: [
+            "llama", "qwen2", "gpt2", "bert", "mixtral", "phi3", "phi3_partial", "gemma2", "qwen3", "falcon_new",
+            "gptj",
+            "deepseek_v3", "llama_biases", "olmoe", "opt",
+        ], [[ProtectionMethod.full], [.params], [.mergelock, .params]])
+    func locksComeUndone(name: String, methods: [ProtectionMethod]) throws {
+        let (own, base) = try EditableModel.withBase(name, .f32, in: folder)
+        let protected = try place.protect(own, methods)
+        let (aligned, scores) = try scores(.activations, protected, base)
+        let distance = try place.distance(aligned, own)
+        #expect(distance < 0.1)
+        #expect(try place.difference(aligned, protected) < 1e-4)
+        for (kind, score) in scores {
+            #expect(score.permutationShare ?? 1 == 1, "\(kind)")
+            #expect(score.error ?? 0 < 0.15, "\(kind)")
+        }
+    }
+
+    /// Without training nothing stands between the base's activations and the element.
+    @Test(arguments: ["llama", "gpt2", "mixtral", "phi3_partial", "bert"])
+    func theBaseItselfComesBack(name: String) throws {
+        let own = try Checkpoint(opening: Fixtures.path(name))
+        let protected = try place.protect(own, [.mergelock, .params])
+        let (aligned, scores) = try scores(.activations, protected, own)
+        let distance = try place.distance(aligned, own)
+        #expect(distance < 1e-3)
+        for (kind, score) in scores {
+            #expect(score.permutationShare ?? 1 == 1, "\(kind)")
+            #expect(score.error ?? 0 < 1e-3, "\(kind)")
+        }
+    }
+
+    /// Permutations of hidden channels, heads, experts and streams, by inner products alone; nothing else is moved, and rotary pairs stay.
+    @Test(arguments: ["bert", "gpt2", "llama", "mixtral", "qwen2"]) func permutationsAreFound(name: String) throws {
+        let (own, base) = try EditableModel.withBase(name, .f32, in: folder)
+        let protected = try place.protect(own, [.lossless])
+        let (aligned, scores) = try scores(.gitRebasinActivations, protected, base)
+        for (kind, score) in scores where kind == .heads || kind == .experts || kind == .residual {
+            #expect(score.permutationShare ?? 1 == 1, "\(kind)")
+        }
+        #expect(try place.difference(aligned, protected) < 1e-4)
+        guard name == "bert" || name == "gpt2" else { return }
+        #expect(scores[.mlp]?.permutationShare == 1)
+        let report = try Aligner(.gitRebasinActivations, calibration: Self.inputs).aligned(protected, to: base).1
+        for site in report.sites where site.kind == .valueOutput {
+            guard case .linear(let element)? = report.estimates[site.path]?.element else {
+                Issue.record("\(site.path) has no matrix")
+                continue
+            }
+            #expect(element.matrix.elements.count { $0 == 1 } == element.matrix.rows)
+            #expect(element.matrix.elements.count { $0 == 0 } == element.matrix.rows * (element.matrix.rows - 1))
+        }
+    }
+
+    /// Streams that were turned come back by their tables, and what lies within by activations.
+    @Test func turnedStreamsComeBack() throws {
+        let (own, base) = try EditableModel.withBase("llama", .f32, in: folder)
+        var options = ProtectionOptions(StepOptions(method: .full))
+        (options.nonce, options.writesCard, options.residual) = (.zero, false, .rotation)
+        _ = try Protector.unsynchronized.protect(own, to: folder("p"), key: Workplace.key, options: options)
+        let protected = try Checkpoint(opening: folder("p"))
+        let (aligned, scores) = try scores(.activations, protected, base)
+        #expect(try place.distance(aligned, own) < 0.1)
+        #expect(scores[.heads]?.permutationShare ?? 1 == 1)
+        #expect(scores[.mlp]?.permutationShare == 1)
+    }
+
+    /// For any number of threads the same.
+    @Test func threadsDoNotMatter() throws {
+        let (own, base) = try EditableModel.withBase("mixtral", .f32, in: folder)
+        let protected = try place.protect(own, [.full])
+        for (name, threads) in [("one", 1), ("three", 3)] {
+            try Aligner(.activations, calibration: Self.inputs, threads: threads).align(
+                protected, to: base, writing: folder(name))
+        }
+        #expect(try Files.tree(folder("one")) == Files.tree(folder("three")))
+    }
+
+    /// A head whose values are zero in both models tells nothing, and its weights are looked at instead: nothing is found there by anybody.
+    @Test(arguments: [AlignmentMethod.activations, .gitRebasinActivations, .coupledActivations].map(\.name))
+    func unusableActivationsAreNamed(name: String) throws {
+        let method = try #require(AlignmentMethod.builtIn.first { $0.name == name })
+        let own = try Checkpoint(opening: Fixtures.path("llama"))
+        #expect(throws: AlignmentError.noCalibration(method: name)) { try Aligner(method).aligned(own, to: own) }
+        for value in [Double.nan, 0] {
+            var model = try EditableModel(reading: own.path)
+            try model.editFloats("model.embed_tokens.weight") { values in
+                for place in values.indices { values[place] = value }
+            }
+            Files.remove(folder("odd"))
+            let odd = try Checkpoint(opening: try model.write(to: folder("odd")))
+            do {
+                _ = try Aligner(method, calibration: Self.inputs).aligned(own, to: odd)
+                Issue.record("\(value) was taken")
+            } catch let error as AlignmentError {
+                switch error {
+                case .noActivations(let tensor):
+                    #expect(tensor.contains("layers.0.self_attn") && method.name == "coupled_activations")
+                case .noActivationsAt(let path, let point):
+                    #expect(path == odd.path && !point.isEmpty && method.name != "coupled_activations")
+                default: Issue.record("\(error)")
+                }
+                #expect("\(error)".contains("give other inputs or repair"))
+            }
+        }
+        // The protected model is looked at, too, but for its inputs' moments.
+        guard method.name != "coupled_activations" else { return }
+        let odd = try Checkpoint(opening: folder("odd"))
+        #expect(throws: AlignmentError.self) { try Aligner(method, calibration: Self.inputs).aligned(odd, to: own) }
+    }
+}
