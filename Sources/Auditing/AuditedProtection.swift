@@ -320,7 +320,7 @@ struct AuditedProtection {
     ) throws -> AuditResults.Merge {
         func result(_ candidates: [AuditResults.Candidate], failure: String? = nil) -> AuditResults.Merge {
             .init(
-                name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates,
+                name: merge.name, isPerTask: trials.contains(where: \.keepsExperts), candidates: candidates,
                 failure: failure)
         }
         do {
@@ -338,6 +338,7 @@ struct AuditedProtection {
     }
 
     private func scores(_ trial: MergeTrial, _ aligned: Checkpoint) throws -> [ModelEvaluation.Scores] {
+        if trial.merge.method.isRouted { return try trial.routedScores(aligned, models, keeping: keepsMerged) }
         func merged(_ task: Int) throws -> MergedModel {
             try trial.merged(
                 models.body(aligned), models.experts.dropFirst().map { models.body($0.checkpoint) },

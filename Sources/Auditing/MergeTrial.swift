@@ -46,6 +46,9 @@ package struct MergeTrial {
         merge.method.parameters.contains { $0.name == "task" } && merge.parameters["task"] == nil
     }
 
+    /// Whether all models stay beside each other: each task has a merge of its own, or every token chooses among them.
+    var keepsExperts: Bool { isPerTask || merge.method.isRouted }
+
     /// The merged body of bodies.
     ///
     /// - Parameters:

@@ -52,6 +52,9 @@ public struct Merger: Sendable {
     public func merge(
         to path: String, opening: (String) throws -> Checkpoint = { try Checkpoint(opening: $0) }
     ) throws -> Report {
+        guard !configuration.method.isRouted else {
+            throw MergeError.noCheckpoint(method: configuration.method.name)
+        }
         var models: [String: Checkpoint] = [:]
         for name in configuration.names { models[name] = try opening(name) }
         let vocabulary = try configuration.vocabulary.map { try self.vocabulary($0, models, opening) }

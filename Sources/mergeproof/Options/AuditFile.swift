@@ -166,8 +166,8 @@ enum AuditFile {
     }
 
     private static func method(_ name: String, _ line: Int) throws -> MergeMethod {
-        guard let method = MergeMethod.builtIn.first(where: { $0.name == name }) else {
-            let known = MergeMethod.builtIn.filter { $0.evidence == .none }.map(\.name).joined(separator: ", ")
+        guard let method = MergeMethod.all.first(where: { $0.name == name }) else {
+            let known = MergeMethod.all.filter { $0.evidence == .none }.map(\.name).joined(separator: ", ")
             throw YAMLFault(line: line, reason: "merge \(PrintableText.line(name)) is unknown; known are \(known)")
         }
         guard method.evidence == .none else {
