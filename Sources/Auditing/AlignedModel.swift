@@ -20,6 +20,9 @@ struct AlignedModel {
         let singles: [Double]
     }
 
+    /// What is merged, and whose heads the tasks are scored with.
+    var heads: [Checkpoint] { [checkpoint] + models.experts.dropFirst().map(\.checkpoint) }
+
     /// Where it lies, and merges of circuits.
     static func path(_ context: AuditContext) -> String { context.path("aligned") }
 

@@ -98,17 +98,23 @@ struct AuditModels {
     // MARK: Scores
 
     /// How a body does on a task with a model's head.
+    ///
+    /// - Parameter maps: what is added to the body's linear maps.
     func scores(
-        of body: Checkpoint, headedBy model: Checkpoint, on task: Int
+        of body: Checkpoint, headedBy model: Checkpoint, on task: Int,
+        adding maps: [ActivationPoint.StoredMap: RoutedMap] = [:]
     ) throws -> ModelEvaluation.Scores {
-        try ModelEvaluation(model: self.model(body, headedBy: model)).scores(experts[task].examples)
+        try ModelEvaluation(model: self.model(body, headedBy: model, adding: maps)).scores(experts[task].examples)
     }
 
-    private func model(_ body: Checkpoint, headedBy model: Checkpoint) throws -> Model {
+    private func model(
+        _ body: Checkpoint, headedBy model: Checkpoint, adding maps: [ActivationPoint.StoredMap: RoutedMap] = [:]
+    ) throws -> Model {
         let names = body.tensors.keys.filter { model.tensors[$0] != nil && !heads.contains($0) }
+        let weights = Weights(model).replacing(Set(names), from: body)
         return Model(
-            architecture: try Architecture.resolve(model),
-            weights: Weights(model).replacing(Set(names), from: body), threads: threads)
+            architecture: try Architecture.resolve(model), weights: maps.isEmpty ? weights : weights.routed(by: maps),
+            threads: threads)
     }
 
     /// How a whole model does on every task: on its own with its own head, on another with that expert's. Where heads are merged like all else, it is

@@ -82,9 +82,9 @@ public struct AuditResults: Codable, Sendable, Equatable {
         /// The largest utility of what needs no merge once this model is published: the published model alone, or one of `singles` but the model itself.
         public let baseline: Baseline
         public let attacks: [Attack]
-        /// The candidate with the largest utility among all attacks and merges that give one model; nil where nothing could be merged.
+        /// The candidate with the largest utility among all attacks and merges that give the weights of one model; nil where nothing could be merged.
         public let worst: Worst?
-        /// The same among merges that give one model for each task.
+        /// The same among merges that keep every model.
         public let worstPerTask: Worst?
 
         enum CodingKeys: String, CodingKey {
@@ -172,7 +172,8 @@ public struct AuditResults: Codable, Sendable, Equatable {
     public struct Merge: Codable, Sendable, Equatable {
         /// The method with its parameters.
         public let name: String
-        /// Whether it rebuilds every task by itself, so that each has a merged model of its own: as good as keeping several models side by side.
+        /// Whether it keeps every model: each task has a merged model of its own, or every token chooses among all. That is as good as keeping several
+        /// models side by side.
         public let isPerTask: Bool
         public let candidates: [Candidate]
         /// Why the method gave nothing; then there are no candidates.

@@ -102,7 +102,7 @@ struct AuditedProtection {
         }
         context.advance(trials.count * taskCount)
         return .init(
-            name: merge.name, isPerTask: trials.contains(where: \.isPerTask), candidates: candidates.found ?? [],
+            name: merge.name, isPerTask: trials.contains(where: \.keepsExperts), candidates: candidates.found ?? [],
             failure: candidates.failure)
     }
 

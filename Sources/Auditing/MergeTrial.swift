@@ -1,4 +1,5 @@
 import Checkpoints
+import Evaluation
 import Merging
 
 /// One merge of the published model with all others, at one pair of coefficients.
@@ -46,18 +47,25 @@ package struct MergeTrial {
         merge.method.parameters.contains { $0.name == "task" } && merge.parameters["task"] == nil
     }
 
+    /// Whether all models stay beside each other: each task has a merge of its own, or every token chooses among them.
+    var keepsExperts: Bool { isPerTask || merge.method.isRouted }
+
     /// How the merge of an aligned model with all others does on every task.
     /// - Throws: `MergeError` where they can't be merged so, `EvaluationError` where what comes out says nothing.
     func candidate(_ aligned: AlignedModel, _ context: AuditContext) throws -> AuditResults.Candidate {
-        let models = aligned.models
+        let scores = try merge.method.isRouted ? routedScores(aligned, context) : mergedScores(aligned, context)
+        return .init(protected: protected, others: others, scores: context.scale.scores(scores))
+    }
+
+    private func mergedScores(
+        _ aligned: AlignedModel, _ context: AuditContext
+    ) throws -> [ModelEvaluation.Scores] {
         let shared = isPerTask ? nil : try merged(aligned, task: 0, context)
-        let scores = try models.experts.indices.map { task in
+        return try aligned.heads.enumerated().map { task, head in
             try (shared ?? merged(aligned, task: task, context)).checked { body in
-                let head = task == 0 ? aligned.checkpoint : models.experts[task].checkpoint
-                return try models.scores(of: body, headedBy: head, on: task)
+                try aligned.models.scores(of: body, headedBy: head, on: task)
             }
         }
-        return .init(protected: protected, others: others, scores: context.scale.scores(scores))
     }
 
     /// The merged body of bodies.
@@ -65,9 +73,8 @@ package struct MergeTrial {
     /// - Parameter task: the one that is rebuilt, where the method rebuilds one.
     private func merged(_ aligned: AlignedModel, task: Int, _ context: AuditContext) throws -> MergedModel {
         let (method, models) = (merge.method, aligned.models)
-        let wholes = [aligned.checkpoint] + models.experts.dropFirst().map(\.checkpoint)
-        let weights = [protected] + Array(repeating: others, count: wholes.count - 1)
-        let all = zip(wholes, weights).map { whole, weight in
+        let weights = [protected] + Array(repeating: others, count: models.experts.count - 1)
+        let all = zip(aligned.heads, weights).map { whole, weight in
             MergedModel.Source(
                 models.body(whole), settings: weight.map { ["weight": .value($0)] } ?? [:],
                 evidence: method.evidence == .calibration

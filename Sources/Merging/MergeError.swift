@@ -42,6 +42,12 @@ public enum MergeError: Error, Sendable, Equatable {
     case notMerged(String, known: [String])
     /// The model that is to be rebuilt.
     case noTask(Double, models: Int)
+    /// What is asked of a parameter is none of its values.
+    case otherValue(String, method: String, found: Double, expected: String)
+    /// More models are to be chosen than there are.
+    case tooFewToChoose(Int, models: Int)
+    /// The method keeps every model, and makes no weights of one.
+    case noCheckpoint(method: String)
     /// A model has no tables of tokens that are known.
     case noVocabulary(path: String)
     case noTokenizer(path: String)
@@ -114,6 +120,12 @@ extension MergeError: CustomStringConvertible {
             "model \(PrintableText.line(name)) is none of those that are merged besides the base: \(known.joined(separator: ", ")); name one of them"
         case .noTask(let task, let models):
             "task \(task == task.rounded() ? "\(Int(exactly: task) ?? 0)" : "\(task)") is none of the \(models) models besides the base; name one by its place from 1 to \(models)"
+        case .otherValue(let name, let method, let found, let expected):
+            "\(name) of \(method) is \(found), expected \(expected); give it such a value"
+        case .tooFewToChoose(let chosen, let models):
+            "top_k is \(chosen), and there \(models == 1 ? "is 1 model" : "are \(models) models") besides the base to choose from; choose no more than there are"
+        case .noCheckpoint(let method):
+            "the method \(method) keeps every model and routes each token among them, so that there is no checkpoint to write; name it under merges of an audit, which evaluates it"
         case .noVocabulary(let path):
             "\(path): no tensor is known to count tokens, so that no tokenizer can be chosen; leave tokenizer and tokenizer_source out"
         case .noTokenizer(let path):

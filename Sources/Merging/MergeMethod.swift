@@ -105,7 +105,7 @@ public struct MergeMethod: Sendable {
         (self.unit, self.evidence, self.plan) = (unit, evidence, plan)
     }
 
-    /// Those that are built in.
+    /// Those that are built in and make weights; `routed` lists the others.
     public static let builtIn: [MergeMethod] = [
         .linear, .taskArithmetic, .slerp, .karcher, .multiSLERP, .modelStock, .nearSwap, .passthrough,
         .ties, .dareLinear, .dareTIES, .della, .dellaLinear, .breadcrumbs, .breadcrumbsTIES,

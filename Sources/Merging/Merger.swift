@@ -52,6 +52,9 @@ public struct Merger: Sendable {
     public func merge(
         to path: String, opening: (String) throws -> Checkpoint = { try Checkpoint(opening: $0) }
     ) throws -> Report {
+        guard !configuration.method.isRouted else {
+            throw MergeError.noCheckpoint(method: configuration.method.name)
+        }
         var opened: [String: Checkpoint] = [:]
         for name in configuration.names { opened[name] = try opening(name) }
         let models = Checkpoint.withHeadsAlike(opened)

@@ -12,12 +12,12 @@ import Testing
 
     private static func standing(
         _ name: String = "mergelock", utility: Double?, baseline: Double, attack: String = "coupled",
-        coefficient: Double? = 0.5, isPerTask: Bool = false
+        coefficient: Double? = 0.5, isPerTask: Bool = false, merging: String = "ties"
     ) -> Standing {
         let scores = AuditResults.Scores(accuracies: [0.707, 0.75], losses: [1, 1], utility: utility ?? 0)
         let candidate = AuditResults.Candidate(protected: coefficient, others: coefficient, scores: scores)
         let merge = AuditResults.Merge(
-            name: "ties", isPerTask: isPerTask, candidates: utility == nil ? [] : [candidate],
+            name: merging, isPerTask: isPerTask, candidates: utility == nil ? [] : [candidate],
             failure: utility == nil ? "no space" : nil)
         return Standing(
             .init(
@@ -130,6 +130,27 @@ import Testing
         }
         let map = HeatMap(standings, by: .merge, scale: 0...1, caption: "")
         #expect(map.columns.contains("emr"))
+    }
+
+    @Test func mergesThatRouteAreToldAsWhatTheyAre() {
+        for (name, isRouted) in [("smile (k 16)", true), ("smile", true), ("emr", false), ("smiler", false)] {
+            let both = Standing(
+                .init(
+                    name: "mergelock", cost: nil, alone: Self.standing(utility: 0.9, baseline: 0).protection.alone,
+                    displacement: 0, baseline: .init(name: "role alone", utility: 0.7),
+                    attacks: [true, false].flatMap { isPerTask in
+                        Self.standing(
+                            utility: 0.95, baseline: 0, attack: "none", isPerTask: isPerTask,
+                            merging: isPerTask ? name : "ties"
+                        ).protection.attacks
+                    }))
+            let how = isRouted ? "Routing each token among all models" : "Rebuilding each task apart"
+            let verdict = Verdict(both, Self.tasks)
+            #expect(
+                verdict.detail.hasSuffix(
+                    " \(how), \(name) reaches .707 and .750 of .752 and .776: as keeping the models side by side would, it is not counted."
+                ), "\(verdict.detail)")
+        }
     }
 
     @Test func thePageBeginsWithTheVerdictsAndSaysWhatTheyAreWorth() throws {

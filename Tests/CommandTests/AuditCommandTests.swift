@@ -142,6 +142,7 @@ import Testing
             ("merges", "[{density: 0.5}]", "a map with a method"),
             ("merges", "[{method: ties, densty: 0.5}]", "takes no densty"),
             ("merges", "[{method: ties, density: 7}]", "expected 0.0 to 1.0"),
+            ("merges", "[{method: smile, gate_k: 0}]", "gate_k: expected a whole number from 1 to 1000000"),
             ("coefficients", "{protected: [a]}", "expected a number"), ("coefficients", "{protected: [1, 1]}", "twice"),
             ("coefficients", "{odd: [1]}", "key odd is unknown"), ("examples", "0", "examples"),
             ("examples", "2.5", "whole number"), ("seed", "-1", "seed"), ("barrier_points", "1", "two ends"),

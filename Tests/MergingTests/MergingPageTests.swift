@@ -5,9 +5,9 @@ import Testing
 
 /// The page tells of every method what the method says of itself.
 @Suite struct MergingPageTests {
-    @Test(arguments: MergeMethod.builtIn.map(\.name))
+    @Test(arguments: MergeMethod.all.map(\.name))
     func methodsAreListed(name: String) throws {
-        let method = try #require(MergeMethod.builtIn.first { $0.name == name })
+        let method = try #require(MergeMethod.all.first { $0.name == name })
         let path = Fixtures.root + "/../../Sources/MergeproofKit/MergeproofKit.docc/Merging.md"
         let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map(String.init)
         let row = "| \(Self.cells(method).joined(separator: " | ")) |"

@@ -22,7 +22,7 @@ package struct MethodCards {
                 .map { Card(name: $0.name, summary: $0.summary, reference: $0.reference) }
         }
         merges = Self.cards(attacked.flatMap { $0.merges.map(\.name) }) { name in
-            MergeMethod.builtIn.first { $0.name == name }
+            MergeMethod.all.first { $0.name == name }
                 .map { Card(name: $0.name, summary: $0.summary, reference: $0.reference) }
         }
     }

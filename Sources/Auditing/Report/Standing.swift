@@ -20,7 +20,7 @@ package struct Standing {
         package let attack: String
         /// Nil where the attack itself gave nothing.
         package let merge: String?
-        /// Whether the merge rebuilds each task apart.
+        /// Whether the merge keeps every model: it rebuilds each task apart, or routes among them.
         package let isPerTask: Bool
         package let best: AuditResults.Candidate?
         package let failure: String?
@@ -55,7 +55,7 @@ package struct Standing {
 
     /// The candidate with the largest utility among all merges that give one model; of equal ones the first.
     package var best: Reached? { protection.worst.map(Reached.init) }
-    /// The same among those that rebuild each task apart.
+    /// The same among those that keep every model.
     package var bestPerTask: Reached? { protection.worstPerTask.map(Reached.init) }
     /// How much more it is than what needs no merge.
     package var advantage: Double? { best.map { advantage(of: $0.utility) } }

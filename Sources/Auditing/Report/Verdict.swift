@@ -1,3 +1,5 @@
+import Merging
+
 /// What an audit says of one protection, in words.
 ///
 /// Merging is worth something to an attacker where the best merge's utility exceeds that of everything that needs no merge.
@@ -54,12 +56,14 @@ package struct Verdict: Equatable {
         detail = sentence + Self.perTask(standing, tasks)
     }
 
-    /// What merges reach that rebuild each task apart: they judge no protection, as keeping several models side by side does as well.
+    /// What merges reach that keep every model: they judge no protection, as keeping several models side by side does as well.
     private static func perTask(_ standing: Standing, _ tasks: [AuditResults.Task]) -> String {
         guard let best = standing.bestPerTask else { return "" }
         let after = best.attack == "none" ? "" : " after \(best.attack)"
+        let isRouted = MergeMethod.routed.contains { $0.name == MethodCards.method(of: best.merge) }
+        let how = isRouted ? "Routing each token among all models" : "Rebuilding each task apart"
         return
-            " Rebuilding each task apart, \(best.merge)\(after) reaches \(reached(best.candidate.scores, tasks)): as keeping the models side by side would, it is not counted."
+            " \(how), \(best.merge)\(after) reaches \(reached(best.candidate.scores, tasks)): as keeping the models side by side would, it is not counted."
     }
 
     /// `.707 and .750 of .752 and .776`; of many tasks the utility alone.

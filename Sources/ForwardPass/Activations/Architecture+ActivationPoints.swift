@@ -35,6 +35,9 @@ extension Architecture {
         return projections
     }
 
+    /// Every linear map of a layer.
+    package var layerProjections: [Projection] { stacks.flatMap { $0.layers.flatMap(\.projections) } }
+
     /// The maps of experts that a router chooses.
     var routedMaps: Set<ActivationPoint.StoredMap> {
         let sublayers = stacks.flatMap { $0.layers.flatMap(\.sublayers) }

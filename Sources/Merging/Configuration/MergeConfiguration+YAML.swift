@@ -21,6 +21,9 @@ extension MergeConfiguration {
         }
         let known = MergeMethod.builtIn.map(\.name)
         let word = try named.need("a method: \(known.joined(separator: ", "))")
+        guard !MergeMethod.routed.contains(where: { $0.name == word }) else {
+            throw YAMLFault(line: named.line, reason: "\(MergeError.noCheckpoint(method: word))")
+        }
         guard let method = MergeMethod.builtIn.first(where: { $0.name == word }) else {
             throw YAMLFault(
                 line: named.line,

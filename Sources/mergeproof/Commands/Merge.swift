@@ -11,6 +11,8 @@ struct Merge: ParsableCommand {
             CONFIG is mergekit's YAML. Methods:
             \(MergeMethod.builtIn.map(\.help).joined(separator: "\n"))
 
+            \(MergeMethod.routed.map(\.name).joined(separator: ", ")) is evaluated by audit alone, as it has no weights of one model to write.
+
             Everything is computed in f32 and rounded once. Every tensor of every model is accounted for: what one lacks, or has in another \
             shape, ends the merge. The sources are never touched; the output directory appears whole or not at all.
             """)

@@ -171,8 +171,8 @@ enum AuditFile {
     }
 
     private static func method(_ name: String, _ line: Int) throws -> MergeMethod {
-        guard let method = MergeMethod.builtIn.first(where: { $0.name == name }) else {
-            let known = MergeMethod.builtIn.filter { $0.evidence != .fisher }.map(\.name).joined(separator: ", ")
+        guard let method = MergeMethod.all.first(where: { $0.name == name }) else {
+            let known = MergeMethod.all.filter { $0.evidence != .fisher }.map(\.name).joined(separator: ", ")
             throw YAMLFault(line: line, reason: "merge \(PrintableText.line(name)) is unknown; known are \(known)")
         }
         return method
