@@ -1,14 +1,13 @@
 import Architectures
 import Checkpoints
 import Evaluation
+import ForwardPass
 import Foundations
 import Glibc
 import LinearAlgebra
+import Merging
 import TestSupport
 import Testing
-
-@testable import ForwardPass
-@testable import Merging
 
 /// SMILE, row by row against its definition, which is computed here with LAPACK's singular values.
 @Suite struct RoutedModelTests {
