@@ -8,6 +8,7 @@ and classifier are each task's own. Ends with 1 where an accuracy differs by mor
 """
 import argparse
 import copy
+import functools
 import json
 import pathlib
 import subprocess
@@ -23,13 +24,19 @@ CASES = [
 ]
 
 
+@functools.cache
+def decomposed(model, base):
+    """W - W0 of two modules, which stay in memory, and its singular values and vectors."""
+    difference = (model.weight - base.weight).double()
+    return difference, *torch.linalg.svd(difference, full_matrices=False)
+
+
 class Routed(torch.nn.Module):
     def __init__(self, base, models, gate_k, k, top_k):
         super().__init__()
         self.base, self.top_k, self.gates, self.changes = base, top_k, [], []
         for model in models:
-            difference = (model.weight - base.weight).double()
-            u, s, vt = torch.linalg.svd(difference, full_matrices=False)
+            difference, u, s, vt = decomposed(model, base)
             self.gates.append(vt[:gate_k].float())
             if 0 < k < s.numel():
                 difference = (u[:, :k] * s[:k]) @ vt[:k]
