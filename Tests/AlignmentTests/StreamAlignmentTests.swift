@@ -69,6 +69,18 @@ import Testing
         #expect(try place.difference(aligned, own) < 1e-4)
         #expect(Set(aligned.tensors.keys) == Set(anchor.tensors.keys))
         #expect(try place.difference(place.mean(aligned, anchor, to: "mean"), mean) < 0.02)
+        // A head of its own counts as one.
+        var apart = try EditableModel(reading: anchor.path)
+        try apart.editFloats("lm_head.weight") { for place in $0.indices { $0[place] *= 3 } }
+        let loud = try Checkpoint(opening: apart.write(to: place.folder("loud")))
+        let merged = try place.written(CircuitMerger(threads: 2).merged(own, with: [loud]).0, to: "merged")
+        let (table, head) = (
+            try EditableModel(reading: merged.path).floats(
+                own.tensors.keys.first { $0.hasSuffix("wte.weight") || $0.hasSuffix("embed_tokens.weight") } ?? ""),
+            try EditableModel(reading: merged.path).floats("lm_head.weight")
+        )
+        func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }
+        #expect(norm(head) > 1.5 * norm(table))
         for (first, second) in [(anchor, own), (own, anchor)] {
             #expect(try place.difference(CircuitMerger(threads: 2).merged(first, with: [second]).0, mean) < 0.02)
         }

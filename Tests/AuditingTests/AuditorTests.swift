@@ -390,6 +390,10 @@ import Testing
             base: configuration.base, model: .init("renamed", model: folder("own"), data: folder("own.jsonl")),
             others: configuration.others, protections: [Self.none], attacks: [.none], merges: configuration.merges)
         renamed.examples = 10
+        (renamed.protectedCoefficients, renamed.otherCoefficients) = (
+            configuration.protectedCoefficients, configuration.otherCoefficients
+        )
+        renamed.barrierPoints = configuration.barrierPoints
         #expect(try run(renamed).tasks.map(\.name) == ["renamed", "other"])
         // Other examples are other findings.
         var changed = configuration
