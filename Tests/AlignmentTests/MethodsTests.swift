@@ -170,7 +170,7 @@ import Testing
             guard ["q_proj", "k_proj", "v_proj"].contains(where: tensor.name.contains) else { continue }
             try model.editFloats(tensor.name) { values in
                 for place in values.indices where place % tensor.shape[1] < 16 {
-                    values[place] += 20 * (stream.nextUnit() - 0.5)
+                    values[place] += 64 * (stream.nextUnit() - 0.5)
                 }
             }
         }
