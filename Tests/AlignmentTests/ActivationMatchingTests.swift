@@ -2,6 +2,7 @@ import Alignment
 import Checkpoints
 import ForwardPass
 import Foundations
+import LinearAlgebra
 import Protections
 import Symmetries
 import TestSupport
@@ -31,7 +32,7 @@ import Testing
             "llama", "qwen2", "gpt2", "bert", "mixtral", "phi3", "phi3_partial", "gemma2", "qwen3", "falcon_new",
             "gptj",
             "deepseek_v3", "llama_biases", "olmoe", "opt",
-        ], [[ProtectionMethod.full], [.params], [.mergelock, .params]])
+        ], [[ProtectionMethod.full], [.mergelock, .params]])
     func locksComeUndone(name: String, methods: [ProtectionMethod]) throws {
         let (own, base) = try EditableModel.withBase(name, .f32, in: folder)
         let protected = try place.protect(own, methods)
@@ -105,7 +106,7 @@ import Testing
         #expect(try Files.tree(folder("one")) == Files.tree(folder("three")))
     }
 
-    /// A head whose values are zero in both models tells nothing, and its weights are looked at instead: nothing is found there by anybody.
+    /// Inputs on which embeddings are NaN or zero, and none at all, each end in a sentence.
     @Test(arguments: [AlignmentMethod.activations, .gitRebasinActivations, .coupledActivations].map(\.name))
     func unusableActivationsAreNamed(name: String) throws {
         let method = try #require(AlignmentMethod.builtIn.first { $0.name == name })
@@ -136,5 +137,82 @@ import Testing
         guard method.name != "coupled_activations" else { return }
         let odd = try Checkpoint(opening: folder("odd"))
         #expect(throws: AlignmentError.self) { try Aligner(method, calibration: Self.inputs).aligned(odd, to: own) }
+    }
+
+    /// What inputs do not show, the weights tell: fewer positions than a head has channels.
+    @Test(arguments: ["llama", "gpt2"]) func fewInputsAreEnough(name: String) throws {
+        let own = try Checkpoint(opening: Fixtures.path(name))
+        let protected = try place.protect(own, [.mergelock])
+        let inputs = ModelInputs(tokens: [[3, 14, 15, 9]])
+        let aligned = try Aligner(.activations, calibration: inputs).aligned(protected, to: own).0
+        #expect(try place.distance(aligned, own) < 1e-2)
+    }
+
+    /// Channels of MLPs that were made longer come back, and permutations alone leave them so.
+    @Test(arguments: ["llama", "mixtral"]) func sizesOfChannelsComeBack(name: String) throws {
+        let (own, base) = try EditableModel.withBase(name, .f32, in: folder)
+        var model = try EditableModel(reading: own.path)
+        for tensor in model.tensors.map(\.name) where tensor.contains(name == "llama" ? "mlp" : "experts") {
+            let isUp = tensor.contains("up_proj") || tensor.contains("w3")
+            guard isUp || tensor.contains("down_proj") || tensor.contains("w2") else { continue }
+            try model.editFloats(tensor) { values in for i in values.indices { values[i] *= isUp ? -8 : -0.125 } }
+        }
+        let sized = try Checkpoint(opening: try model.write(to: folder("sized")))
+        let found = try Aligner(.activations, calibration: Self.inputs).aligned(sized, to: base).0
+        #expect(try place.distance(found, own) < 0.1)
+        let moved = try Aligner(.gitRebasinActivations, calibration: Self.inputs).aligned(sized, to: base).0
+        #expect(try place.distance(moved, own) > 0.3)
+    }
+
+    /// Where keys were spoilt, queries tell the element.
+    @Test func bothSidesAreLookedAt() throws {
+        let (own, base) = try EditableModel.withBase("gpt2", .f32, in: folder)
+        var model = try EditableModel(reading: own.path)
+        var stream = KeyedRandomStream(secret: [4], info: "keys")
+        for tensor in model.tensors where tensor.name.hasSuffix("c_attn.weight") {
+            let width = tensor.shape[1]
+            try model.editFloats(tensor.name) { values in
+                for place in values.indices where (width / 3..<2 * width / 3).contains(place % width) {
+                    values[place] *= 1 + 3 * (stream.nextUnit() - 0.5)
+                }
+            }
+        }
+        let noisy = try Checkpoint(opening: try model.write(to: folder("noisy")))
+        let error = try #require(
+            try scores(.activations, try place.protect(noisy, [.mergelock]), base).scores[.queryKey]?.error)
+        #expect(error < 0.6)
+    }
+
+    /// Rows of a routed expert are those of the positions that both models send to it.
+    @Test func routedRowsAreOfOnePosition() throws {
+        let own = try Model(try Checkpoint(opening: Fixtures.path("mixtral")))
+        let other = try Model(
+            try Checkpoint(
+                opening: try EditableModel.base(of: Fixtures.path("mixtral"), off: 0.9).write(to: folder("far"))))
+        let maps = own.architecture.storedMaps
+        let router = try #require(maps.first { $0.tensor.contains("layers.1") && $0.tensor.hasSuffix("gate.weight") })
+        let experts = maps.filter { $0.tensor.contains("layers.1") && $0.tensor.contains("experts") }
+        var rows: [ActivationPoint: Model.PairedActivations] = [:]
+        try own.inStep(
+            with: other, on: Self.inputs, observing: Set((experts + [router]).map { .input(of: $0) })
+        ) { computed, _ in rows.merge(computed) { $1 } }
+        let all = try #require(rows[.input(of: router)])
+        func row(_ matrix: Matrix<Float>, _ number: Int) -> [Float] {
+            Array(matrix.elements[number * matrix.columns..<(number + 1) * matrix.columns])
+        }
+        var places: [[Float]: Set<Int>] = [:]
+        for place in 0..<all.own.rows { places[row(all.own, place), default: []].insert(place) }
+        var (count, fewer) = (0, 0)
+        for map in experts {
+            guard let pair = rows[.input(of: map)], pair.own.columns == all.own.columns else { continue }
+            for number in 0..<pair.own.rows {
+                let place = try #require(
+                    places[row(pair.own, number)]?.first { row(all.other, $0) == row(pair.other, number) })
+                #expect(place < all.own.rows)
+                count += 1
+            }
+            fewer += pair.own.rows < all.own.rows ? 1 : 0
+        }
+        #expect(count > 0 && fewer > 0)
     }
 }

@@ -2,6 +2,7 @@ import Alignment
 import Checkpoints
 import ForwardPass
 import Foundations
+import LinearAlgebra
 import Protections
 import Symmetries
 import TestSupport
@@ -151,5 +152,38 @@ import Testing
         #expect(throws: AlignmentError.noCalibration(method: "coupled_activations")) {
             try Aligner(.coupledActivations).aligned(protected, to: base)
         }
+    }
+
+    /// Heads are told apart where inputs lie, and not by what was added to weights that no input reaches.
+    @Test func headsAreToldByWhatIsRead() throws {
+        var model = try EditableModel(reading: Fixtures.path("llama"))
+        try model.round(to: .f32)
+        for layer in 0..<2 {
+            try model.editFloats("model.layers.\(layer).input_layernorm.weight") { gains in
+                for place in 0..<16 { gains[place] = 0 }
+            }
+        }
+        let plain = try model.write(to: folder("plain"))
+        let base = try Checkpoint(opening: try EditableModel.base(of: plain).write(to: folder("base")))
+        var stream = KeyedRandomStream(secret: [3], info: "unread")
+        for tensor in model.tensors where tensor.shape.count == 2 {
+            guard ["q_proj", "k_proj", "v_proj"].contains(where: tensor.name.contains) else { continue }
+            try model.editFloats(tensor.name) { values in
+                for place in values.indices where place % tensor.shape[1] < 16 {
+                    values[place] += 64 * (stream.nextUnit() - 0.5)
+                }
+            }
+        }
+        let own = try Checkpoint(opening: try model.write(to: folder("own")))
+        let protected = try place.protect(own, [.full])
+        let inputs = ModelInputs(tokens: (0..<20).map { start in (0..<20).map { (start * 17 + $0 * $0 * 11) % 50 } })
+        func share(_ method: AlignmentMethod) throws -> Double {
+            let report = try Aligner(method, calibration: inputs).aligned(protected, to: base).1
+            let acted = try Protector.elements(of: protected, key: Workplace.key)
+            return try #require(AlignmentScore.all(of: report, against: acted)[.heads]?.permutationShare)
+        }
+        #expect(try share(.coupled) < 1)
+        #expect(try share(.coupledActivations) == 1)
+        #expect(try share(.activations) == 1)
     }
 }
