@@ -81,6 +81,32 @@ import Testing
         }
     }
 
+    /// Paper has room for eight columns: more stand in several tables, each with all protections and what needs no merge.
+    @Test(arguments: [8, 9, 20]) func manyColumnsStandInSeveralTables(count: Int) throws {
+        var sample = ReportSamples()
+        sample.merges = (0..<count).map { "merge \($0)" }
+        let results = sample.results
+        let map = HeatMap(Standing.ranked(results), by: .merge, scale: 0...1, caption: "")
+        let page = try ReportPage(AuditReport(results).html).root
+        let tables = page.all("table").filter { $0.attributes["class"] == "heat" }.dropFirst()
+        #expect(tables.count == (count + 7) / 8)
+        var shown: [String] = []
+        var cells = [[String]](repeating: [], count: map.rows.count)
+        for table in tables {
+            let names = table.all("th").filter { $0.attributes["scope"] == "col" }.map(\.words)
+            #expect(names.count <= 10 && names.prefix(2) == ["protection", "needs no merge"])
+            shown += names.dropFirst(2)
+            let rows = table.all("tbody").flatMap { $0.all("tr") }
+            #expect(rows.count == map.rows.count)
+            for (place, row) in rows.enumerated() { cells[place] += row.all("td").dropFirst().map(\.words) }
+        }
+        #expect(shown == map.columns)
+        for (row, cells) in zip(map.rows, cells) {
+            #expect(
+                cells.map { $0.prefix { $0 != " " } } == row.cells.map { Figure.share($0.best?.utility ?? .nan)[...] })
+        }
+    }
+
     @Test func cellsSayWhatFailed() throws {
         var sample = ReportSamples()
         sample.failures = ["aga": "too little memory", "karcher": "two models at least"]

@@ -62,24 +62,38 @@ package struct HeatMap {
         return Int((min(max(share, 0), 1) * Double(Palette.steps - 1)).rounded())
     }
 
+    /// Columns that paper has room for.
+    private static let widest = 8
+
     package var markup: Markup {
-        let head = Markup.columns(["protection", "needs no merge"] + columns)
-        let (judged, reference) = (rows.filter { !$0.standing.isReference }, rows.filter { $0.standing.isReference })
-        let body: Markup = """
-            <tbody>\(judged.map(row))</tbody>
-            <tbody class="reference">\(reference.map(row))</tbody>
-            """
-        return columns.isEmpty
-            ? "<p>\(caption): no merge gave a result.</p>\n" : .table(caption, "heat", head: head, body: body) + legend
+        guard !columns.isEmpty else { return "<p>\(caption): no merge gave a result.</p>\n" }
+        let count = (columns.count + Self.widest - 1) / Self.widest
+        let tables = (0..<count).map { part in
+            table(
+                columns.count * part / count..<columns.count * (part + 1) / count,
+                count == 1 ? caption : "\(caption) (\(part + 1) of \(count))")
+        }
+        return tables.reduce("", +) + legend
     }
 
-    private func row(_ row: Row) -> Markup {
+    private func table(_ places: Range<Int>, _ caption: String) -> Markup {
+        let head = Markup.columns(["protection", "needs no merge"] + columns[places])
+        let judged = rows.filter { !$0.standing.isReference }.map { row($0, places) }
+        let reference = rows.filter { $0.standing.isReference }.map { row($0, places) }
+        let body: Markup = """
+            <tbody>\(judged)</tbody>
+            <tbody class="reference">\(reference)</tbody>
+            """
+        return .table(caption, "heat", head: head, body: body)
+    }
+
+    private func row(_ row: Row, _ places: Range<Int>) -> Markup {
         let baseline = row.standing.protection.baseline
         return .row(
             [
                 .rowHead(row.standing.isReference ? "none (the reference)" : row.standing.name),
                 "<td class=\"n\">\(Figure.share(baseline.utility))</td>",
-            ] + row.cells.map { cell(row.standing, $0) })
+            ] + row.cells[places].map { cell(row.standing, $0) })
     }
 
     private func cell(_ standing: Standing, _ cell: Cell) -> Markup {
