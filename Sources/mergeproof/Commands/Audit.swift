@@ -185,8 +185,10 @@ private enum AuditTemplate {
           - {method: ties, density: 0.2}
           - {method: dare_linear, density: 0.5}
           - magmax
-          - emr
+          - consensus
           - keep_one
+          - emr
+          - smile
 
         # Of the published model and of each of the others: every pair is tried.
         coefficients:
