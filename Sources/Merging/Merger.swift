@@ -66,11 +66,7 @@ public struct Merger: Sendable {
         let evidence = try MergeEvidence(
             of: configuration, models: models, folder: folder, threads: WorkerThreads.count(threads))
         var notes = vocabulary?.notes ?? Self.notes(models.values.sorted { $0.path < $1.path }, plan.donor, system)
-        notes += opened.values.map(\.path).sorted().filter { path in
-            models.values.contains { $0.path == path && $0.restatement != nil }
-        }.map { path in
-            "\(path)'s head is its table of tokens, which another model stores apart: it is merged as a head of its own, and config.json says that the two are not tied"
-        }
+        notes += Self.headNotes(models.values)
         let output = try plan.output(noting: { notes.append($0) }) { try producer(of: $0, evidence) }
         let total = output.tensorFileBytes
         let report = progress.map { progress in { @Sendable (done: Int) in progress(done, total) } }
@@ -85,6 +81,13 @@ public struct Merger: Sendable {
     ) throws -> MergedVocabulary {
         try MergedVocabulary(said, names: configuration.names, models: models, system: system) { name in
             try Checkpoint.holds(Tokenizer.fileName, in: name, system) ? name : opening(name).path
+        }
+    }
+
+    /// Heads that were tied and are merged apart from their tables.
+    private static func headNotes(_ models: some Sequence<Checkpoint>) -> [String] {
+        Set(models.filter { $0.restatement != nil }.map(\.path)).sorted().map { path in
+            "\(path)'s head is its table of tokens, which another model stores apart: it is merged as a head of its own, and config.json says that the two are not tied"
         }
     }
 
