@@ -63,7 +63,7 @@ public struct Aligner: Sendable {
     /// The aligned model, whose tensors are made when they are asked for, and what was found.
     public func aligned(_ protected: Checkpoint, to base: Checkpoint) throws -> (Checkpoint, Report) {
         BLASThreads.use(1)
-        let protected = protected.withHead(like: base)
+        let protected = protected.withHead(like: [base])
         let architecture = try Architecture.resolve(protected)
         try Self.check(protected, against: base, architecture)
         if method.usesActivations, calibration == nil { throw AlignmentError.noCalibration(method: method.name) }

@@ -61,7 +61,6 @@ struct JointGram: Sendable {
     let own, before: Matrix<Double>?
     let ownSquares, beforeSquares: [Double]
 
-    var isFinite: Bool { (ownSquares + beforeSquares).allSatisfy(\.isFinite) && cross.elements.allSatisfy(\.isFinite) }
     var isZero: Bool { ownSquares.allSatisfy { $0 == 0 } || beforeSquares.allSatisfy { $0 == 0 } }
 
     /// Rows F and F₀ (n x 2n) whose inner products are the Gram matrices': `F = V √Λ` of its eigenvectors V and values Λ. Whatever is fitted to

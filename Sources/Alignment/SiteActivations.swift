@@ -12,7 +12,7 @@ final class SiteActivations {
     struct Source {
         let point: ActivationPoint
         let representation: Representation
-        let channels: CrossGram.Channels
+        let channels: ActivationChannels
     }
 
     let sites: [Site]
@@ -34,9 +34,7 @@ final class SiteActivations {
         for source in sources {
             guard let pair = computed[source.point] else { continue }
             func product(_ x: Matrix<Float>, _ y: Matrix<Float>) throws -> Matrix<Double> {
-                let sum = CrossGram(source.channels, threads: threads)
-                try sum.add(x, y)
-                return sum.matrix
+                try source.channels.products(x, y, threads: threads)
             }
             let gram = JointGram(
                 cross: try product(pair.own, pair.other), own: isWhole ? try product(pair.own, pair.own) : nil,
@@ -68,7 +66,7 @@ extension JointGram {
     }
 }
 
-extension CrossGram.Channels {
+extension ActivationChannels {
     /// Σ x² of each, over all rows.
     fileprivate func squares(of matrix: Matrix<Float>) -> [Double] {
         var sums = [Double](repeating: 0, count: count)

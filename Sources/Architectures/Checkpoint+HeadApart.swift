@@ -14,23 +14,14 @@ extension Checkpoint {
         return Checkpoint(self, restatedAs: Restatement(config: config, tensors: [tensor], files: []))
     }
 
-    /// The same, stated like another model: with its head apart where that one's is.
-    package func withHead(like other: Checkpoint) -> Checkpoint {
-        Self.withHeadsAlike(["": self, "other": other])[""] ?? self
-    }
-
-    /// Models by their names, of one architecture, for what goes tensor by tensor: where one stores its head apart, those whose head is the table of tokens do, too.
-    package static func withHeadsAlike(_ models: [String: Checkpoint]) -> [String: Checkpoint] {
-        models.mapValues { model in
-            guard let apart = model.withHeadApart, let type = try? Architecture.resolve(model).modelType else {
-                return model
-            }
-            let added = apart.tensors.keys.filter { model.tensors[$0] == nil }
-            let isStored = models.values.contains { other in
-                added.contains { other.tensors[$0] != nil } && (try? Architecture.resolve(other).modelType) == type
-            }
-            return isStored ? apart : model
+    /// The same, stated like others of its architecture: with its head apart where one of these stores its own so, for what goes tensor by tensor.
+    package func withHead(like others: some Sequence<Checkpoint>) -> Checkpoint {
+        guard let apart = withHeadApart, let type = try? Architecture.resolve(self).modelType else { return self }
+        let added = apart.tensors.keys.filter { tensors[$0] == nil }
+        let isStored = others.contains { other in
+            added.contains { other.tensors[$0] != nil } && (try? Architecture.resolve(other).modelType) == type
         }
+        return isStored ? apart : self
     }
 }
 

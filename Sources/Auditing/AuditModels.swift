@@ -62,10 +62,10 @@ struct AuditModels {
     /// The same where heads that are tables of tokens lie apart from these, if a published model stores its own so: whoever merges it does the same.
     func withHeads(like published: Checkpoint) -> AuditModels {
         AuditModels(
-            base.withHead(like: published),
+            base.withHead(like: [published]),
             experts.map {
                 Expert(
-                    name: $0.name, checkpoint: $0.checkpoint.withHead(like: published), examples: $0.examples)
+                    name: $0.name, checkpoint: $0.checkpoint.withHead(like: [published]), examples: $0.examples)
             },
             heads: heads, threads: threads)
     }
@@ -111,10 +111,9 @@ struct AuditModels {
         _ body: Checkpoint, headedBy model: Checkpoint, adding maps: [ActivationPoint.StoredMap: RoutedMap] = [:]
     ) throws -> Model {
         let names = body.tensors.keys.filter { model.tensors[$0] != nil && !heads.contains($0) }
-        let weights = Weights(model).replacing(Set(names), from: body)
         return Model(
-            architecture: try Architecture.resolve(model), weights: maps.isEmpty ? weights : weights.routed(by: maps),
-            threads: threads)
+            architecture: try Architecture.resolve(model),
+            weights: Weights(model).replacing(Set(names), from: body).routed(by: maps), threads: threads)
     }
 
     /// How a whole model does on every task: on its own with its own head, on another with that expert's. Where heads are merged like all else, it is

@@ -10,8 +10,8 @@ public struct Weights: Sendable {
     var seed: UInt64 = 0
     /// Tensors that are read from there instead, by the names here, arranged as they are here.
     var substitute: (checkpoint: Checkpoint, tensors: [String: (name: String, arrangement: Rearrangement.Tensor)])?
-    /// What is added to linear maps, by rows' choice; nil for none.
-    var routing: [ActivationPoint.StoredMap: RoutedMap]?
+    /// What is added to linear maps, by rows' choice.
+    var routing: [ActivationPoint.StoredMap: RoutedMap] = [:]
     private let releases: Bool
 
     /// - Parameter releases: whether pages are let go of once they have been used; nil for models that are large beside the memory.

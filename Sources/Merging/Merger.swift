@@ -57,7 +57,7 @@ public struct Merger: Sendable {
         }
         var opened: [String: Checkpoint] = [:]
         for name in configuration.names { opened[name] = try opening(name) }
-        let models = Checkpoint.withHeadsAlike(opened)
+        let models = opened.mapValues { $0.withHead(like: opened.values) }
         let vocabulary = try configuration.vocabulary.map { try self.vocabulary($0, models, opening) }
         let plan = try MergePlan(configuration, models: models, vocabulary: vocabulary, byName: byName)
         try plan.donor.checkFitForCopy(resharded: plan.isRestacked || vocabulary != nil)
@@ -87,7 +87,7 @@ public struct Merger: Sendable {
     /// Heads that were tied and are merged apart from their tables.
     private static func headNotes(_ models: some Sequence<Checkpoint>) -> [String] {
         Set(models.filter { $0.restatement != nil }.map(\.path)).sorted().map { path in
-            "\(path)'s head is its table of tokens, which another model stores apart: it is merged as a head of its own, and config.json says that the two are not tied"
+            "\(path)'s head is its table of tokens, which another model stores apart: it is merged as a head of its own, and tie_word_embeddings is false in the merged config.json"
         }
     }
 

@@ -6,8 +6,6 @@ import Glibc
 /// Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 128 and the number of the signal that ended the run.
 @main
 struct Mergeproof: ParsableCommand {
-    static let version = Release.version
-
     static let configuration = CommandConfiguration(
         commandName: "mergeproof",
         abstract: "Rewrites a model's weights so that it computes the same and merging with it breaks.",
@@ -17,7 +15,7 @@ struct Mergeproof: ParsableCommand {
 
             Exit codes: 0 done, 1 error, 2 a check failed, 64 wrong usage, 130, 143 or 129 interrupted.
             """,
-        version: version,
+        version: Release.version,
         subcommands: [
             Inspect.self, Keygen.self, Protect.self, Restore.self, Adapt.self, Verify.self, Receipts.self,
             Merge.self, Attack.self, Audit.self, Evaluate.self, Generate.self, Outputs.self, Families.self, Doctor.self,

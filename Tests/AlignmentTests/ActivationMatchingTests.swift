@@ -72,14 +72,7 @@ import Testing
         guard name == "bert" || name == "gpt2" else { return }
         #expect(scores[.mlp]?.permutationShare == 1)
         let report = try Aligner(.gitRebasinActivations, calibration: Self.inputs).aligned(protected, to: base).1
-        for site in report.sites where site.kind == .valueOutput {
-            guard case .linear(let element)? = report.estimates[site.path]?.element else {
-                Issue.record("\(site.path) has no matrix")
-                continue
-            }
-            #expect(element.matrix.elements.count { $0 == 1 } == element.matrix.rows)
-            #expect(element.matrix.elements.count { $0 == 0 } == element.matrix.rows * (element.matrix.rows - 1))
-        }
+        place.expectPermutations(ofValues: report)
     }
 
     /// Streams that were turned come back by their tables, and what lies within by activations.

@@ -72,14 +72,7 @@ import Testing
         let report = try Aligner(.gitRebasin).aligned(locked, to: base).1
         let acted = try Protector.elements(of: locked, key: Workplace.key)
         #expect(AlignmentScore.all(of: report, against: acted)[.mlp]?.permutationShare == 1)
-        for site in report.sites where site.kind == .valueOutput {
-            guard case .linear(let element)? = report.estimates[site.path]?.element else {
-                Issue.record("\(site.path) has no matrix")
-                continue
-            }
-            #expect(element.matrix.elements.count { $0 == 1 } == element.matrix.rows)
-            #expect(element.matrix.elements.count { $0 == 0 } == element.matrix.rows * (element.matrix.rows - 1))
-        }
+        place.expectPermutations(ofValues: report)
         let plain = try Checkpoint(opening: Fixtures.path("llama"))
         let site = try #require(
             try Aligner(.coupled).aligned(plain, to: plain).1.sites.first { $0.kind == .valueOutput })

@@ -1,3 +1,4 @@
+import Alignment
 import Checkpoints
 import ForwardPass
 import Foundations
@@ -75,5 +76,17 @@ struct Workplace {
         }
         Files.remove(folder(name))
         return try Checkpoint(opening: try model.write(to: folder(name)))
+    }
+
+    /// Channels within heads are found to have changed places, and nothing else.
+    func expectPermutations(ofValues report: Aligner.Report) {
+        for site in report.sites where site.kind == .valueOutput {
+            guard case .linear(let element)? = report.estimates[site.path]?.element else {
+                Issue.record("\(site.path) has no matrix")
+                continue
+            }
+            #expect(element.matrix.elements.count { $0 == 1 } == element.matrix.rows)
+            #expect(element.matrix.elements.count { $0 == 0 } == element.matrix.rows * (element.matrix.rows - 1))
+        }
     }
 }

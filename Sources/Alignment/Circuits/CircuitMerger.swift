@@ -67,7 +67,7 @@ public struct CircuitMerger: Sendable {
         let count = Double(1 + others.count)
         let lambda = weight ?? 1 / count
         guard lambda.isFinite else { throw AlignmentError.weightNotFinite }
-        let protected = (others + [base].compactMap(\.self)).reduce(protected) { $0.withHead(like: $1) }
+        let protected = protected.withHead(like: others + [base].compactMap(\.self))
         let architecture = try Architecture.resolve(protected)
         var models = [(checkpoint: protected, weight: lambda)]
         var alignments: [Aligner.Report] = []

@@ -49,7 +49,7 @@ struct LinearMaps<Real: ComputeScalar>: Sendable {
             }
         }
         weights.release(tensor)
-        try weights.routing?[projection.storedMap]?.add(to: y, reading: x, of: projection, threads: threads)
+        try weights.routing[projection.storedMap]?.add(to: y, reading: x, of: projection, threads: threads)
         try observer?.note(.input(of: projection.storedMap), x)
         try observer?.note(.output(of: projection.storedMap), y)
         return y

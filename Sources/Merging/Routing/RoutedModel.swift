@@ -56,8 +56,7 @@ package struct RoutedModel {
             + [MergeSetting.Condition(filter: nil, .value(1 / Double(max(models.count, 1))))]
         return try MergedModel(
             .taskArithmetic, models.map { .init($0, settings: ["weight": .conditions(conditions)]) }, base: base,
-            keeping: keeping,
-            threads: threads)
+            keeping: keeping, threads: threads)
     }
 
     private static func maps(

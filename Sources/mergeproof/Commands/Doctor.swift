@@ -10,7 +10,7 @@ struct Doctor: ParsableCommand {
     @OptionGroup var display: OutputOptions
 
     private struct Report: Encodable {
-        let version = Mergeproof.version
+        let version = Release.version
         let library = BLASInfo.version
         let coreType = BLASInfo.coreType
         let pin = BLASInfo.pin
@@ -36,7 +36,7 @@ struct Doctor: ParsableCommand {
         } else {
             print(
                 """
-                mergeproof  \(Mergeproof.version)
+                mergeproof  \(Release.version)
                 OpenBLAS    \(BLASInfo.version)
                 kernels     \(BLASInfo.coreType)\(pin.map { " (pinned by OPENBLAS_CORETYPE=\($0))" } ?? "")
                 processor   \(WorkerThreads.availableCores) cores, \(BLASInfo.cpuVectorBits)-bit vectors

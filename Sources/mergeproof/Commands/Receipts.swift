@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
+import Foundations
 import Protections
 import Verification
 
@@ -113,7 +114,7 @@ struct Receipts: ParsableCommand {
             bar?.finish()
         }
         let receipt = try Receipt(
-            pair, base: base, key: key, weights: weights, outputs: outputs, version: Mergeproof.version,
+            pair, base: base, key: key, weights: weights, outputs: outputs, version: Release.version,
             threads: threads)
         try receipt.write(to: path)
         return receipt
