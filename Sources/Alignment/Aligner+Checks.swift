@@ -1,6 +1,6 @@
 import Architectures
 import Checkpoints
-import Foundations
+import Symmetries
 
 extension Aligner {
     /// Nothing is estimated of weights that are no numbers, or that the base does not have.
@@ -11,19 +11,11 @@ extension Aligner {
             throw .nothingInCommon(path: base.path, other: protected.path)
         }
         let sites = architecture.sites + architecture.headSites + architecture.expertSites
-        for name in Set(sites.flatMap { $0.slices.map(\.tensor) }).sorted() {
-            guard base.tensors[name] != nil else {
-                throw .missingTensor(path: base.path, tensor: name, other: protected.path)
-            }
-            for model in [protected, base] {
-                guard let tensor = model.tensors[name] else { continue }
-                let content = model.content(of: tensor)
-                defer { withExtendedLifetime(content) {} }
-                if NonFinite.count(in: content.bytes, of: tensor.type) > 0 {
-                    throw .nonFinite(path: model.path, tensor: name)
-                }
-                model.releasePages(of: tensor)
-            }
+        for name in Self.tensors(of: sites) where base.tensors[name] == nil {
+            throw .missingTensor(path: base.path, tensor: name, other: protected.path)
+        }
+        for name in Self.tensors(of: sites + architecture.outerSites) {
+            for model in [protected, base] { try model.checkFinite(name) }
         }
         for tensor in protected.tensors.values where tensor.type.isComputable {
             guard let other = base.tensors[tensor.name] else { continue }
@@ -32,5 +24,9 @@ extension Aligner {
                     path: base.path, tensor: tensor.name, found: other.shape, expected: tensor.shape)
             }
         }
+    }
+
+    private static func tensors(of sites: [Site]) -> [String] {
+        Set(sites.flatMap { $0.slices.map(\.tensor) }).sorted()
     }
 }

@@ -55,8 +55,7 @@ public struct Aligner: Sendable {
     @discardableResult
     public func align(_ protected: Checkpoint, to base: Checkpoint, writing path: String) throws -> Report {
         let (aligned, report) = try aligned(protected, to: base)
-        try CheckpointWriter(threads: threads).write(
-            .keepingShards(of: aligned, dropping: [Checkpoint.manifestName]), to: path)
+        try AttackedOutput.write(aligned, of: [protected, base], to: path, threads: threads)
         return report
     }
 

@@ -40,7 +40,7 @@ public enum AlignmentError: Error, Sendable, Equatable, CustomStringConvertible 
             "a weight is that of the task vectors, and there is no base; give one, or no weight for the mean of all models"
         case .weightNotFinite: "the weight is no finite number; give one such as 0.5"
         case .overflow(let tensor, let type):
-            "tensor \(tensor): merged values do not fit \(type.rawValue); store the protected model as bf16 or f32 first"
+            "tensor \(tensor): what comes out does not fit \(type.rawValue); store the protected model in a type of larger range, or merge at a smaller weight"
         }
     }
 }

@@ -99,13 +99,13 @@ import Testing
         #expect(try Files.tree(folder("one")) == Files.tree(folder("three")))
     }
 
-    /// Inputs on which embeddings are NaN or zero, and none at all, each end in a sentence.
+    /// Inputs on which embeddings are too large or zero, and none at all, each end in a sentence.
     @Test(arguments: [AlignmentMethod.activations, .gitRebasinActivations, .coupledActivations].map(\.name))
     func unusableActivationsAreNamed(name: String) throws {
         let method = try #require(AlignmentMethod.builtIn.first { $0.name == name })
         let own = try Checkpoint(opening: Fixtures.path("llama"))
         #expect(throws: AlignmentError.noCalibration(method: name)) { try Aligner(method).aligned(own, to: own) }
-        for value in [Double.nan, 0] {
+        for value in [3e38, 0] {
             var model = try EditableModel(reading: own.path)
             try model.editFloats("model.embed_tokens.weight") { values in
                 for place in values.indices { values[place] = value }

@@ -131,4 +131,25 @@ import Testing
         let mistral = try Checkpoint(opening: Fixtures.path("phi3"))
         #expect(throws: AlignmentError.self) { try Aligner(.coupled).aligned(mistral, to: own) }
     }
+
+    /// A base of another type may lie where the protected model's type has no numbers.
+    @Test func valuesBeyondTheTypeAreRefused() throws {
+        let (own, _) = try EditableModel.withBase("llama", .f16, in: folder)
+        var far = try EditableModel(reading: Fixtures.path("llama"))
+        for name in far.tensors.map(\.name) {
+            let size = name.contains("v_proj") ? 1e7 : name.contains("o_proj") ? 1e-7 : 1
+            try far.editFloats(name) { for i in $0.indices { $0[i] *= size } }
+        }
+        let base = try Checkpoint(opening: try far.write(to: folder("far")))
+        let error = #expect(throws: AlignmentError.self) {
+            try Aligner(.coupled, threads: 1).align(own, to: base, writing: folder("out"))
+        }
+        guard case .overflow(let tensor, .f16) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(tensor.hasSuffix("v_proj.weight") && !Files.exists(folder("out")))
+        // A rotation keeps sizes.
+        try Aligner(.procrustes, threads: 1).align(own, to: base, writing: folder("out"))
+    }
 }

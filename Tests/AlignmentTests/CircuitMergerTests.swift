@@ -88,4 +88,38 @@ import Testing
             try merger.merged(own, with: [other])
         }
     }
+    /// Neither what a weight takes out of a type's range nor what was no number before is written.
+    @Test func onlyNumbersAreWritten() throws {
+        let (own, base) = try EditableModel.withBase("llama", .f16, in: place.folder)
+        let merger = CircuitMerger(threads: 2)
+        for weight in [1e7, -1e7] {
+            guard
+                case .overflow(_, .f16) = #expect(
+                    throws: AlignmentError.self,
+                    performing: {
+                        try merger.merge(own, with: [own], base: base, weight: weight, writing: place.folder("out"))
+                    })
+            else {
+                Issue.record("a weight of \(weight)")
+                continue
+            }
+        }
+        // No circuit shows these; the second is on no site at all.
+        for (name, tensor) in [
+            ("llama", "model.layers.1.post_attention_layernorm.weight"),
+            ("qwen3", "model.layers.1.self_attn.q_norm.weight"),
+        ] {
+            let own = try Checkpoint(opening: Fixtures.path(name))
+            var model = try EditableModel(reading: own.path)
+            try model.editFloats(tensor) { $0[5] = .nan }
+            let odd = try Checkpoint(opening: try model.write(to: place.folder("odd-\(name)")))
+            for (protected, other) in [(own, odd), (odd, own)] {
+                #expect(throws: AlignmentError.nonFinite(path: odd.path, tensor: tensor)) {
+                    try merger.merge(protected, with: [other], writing: place.folder("out"))
+                }
+            }
+        }
+        #expect(!Files.exists(place.folder("out")))
+        try merger.merge(own, with: [base], writing: place.folder("out"))
+    }
 }

@@ -251,6 +251,19 @@ import Testing
         #expect(results.protections[0].attacks[0].barriers.map(\.other) == ["other", "third"])
     }
 
+    /// So is a merged model whose scores are no numbers.
+    @Test func scoresThatAreNoNumbersAreReported() throws {
+        var configuration = configuration(
+            protections: [Self.lock], attacks: [.none, .circuits], merges: [.init(.taskArithmetic), .init(.keepOne)])
+        configuration.protectedCoefficients = [1e25]
+        let attacks = try run(configuration).protections[0].attacks
+        try #require(attacks.count == 2 && attacks.allSatisfy { !$0.merges.isEmpty })
+        for merge in attacks.compactMap(\.merges.first) {
+            #expect(merge.candidates.isEmpty && merge.failure?.contains("not finite") == true, "\(merge)")
+        }
+        #expect(attacks[0].merges[1].failure == nil && attacks[0].merges[1].candidates.count == 1)
+    }
+
     /// A published head lies where the published streams do: on its own body it does what it did before.
     @Test func publishedHeadsGoWithPublishedBodies() throws {
         var configuration = configuration(protections: [Self.permuting])

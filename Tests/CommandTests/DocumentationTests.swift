@@ -45,6 +45,15 @@ import Testing
         }
     }
 
+    /// Options that the program advises are options of some command.
+    @Test func advisedOptionsExist() throws {
+        let described = try CommandRunner.run("--experimental-dump-help").output
+        let source = try text(Self.root + "/Sources/mergeproof/Output/OptionHint.swift")
+        let options = source.matches(of: /--([a-z][a-z-]+)/).map(\.output.1)
+        #expect(options.count > 20)
+        for option in options { #expect(described.contains("\"name\" : \"\(option)\""), "--\(option)") }
+    }
+
     private func imports(of room: String) throws -> Set<String> {
         var modules: Set<String> = []
         try forEachLine(of: room) { line in

@@ -165,4 +165,28 @@ import Testing
         let none = try errors("bert", "lossless", "--sites", "qk", "--layers", "0", "--condition", "0.5")
         #expect(none.contains("condition number 0.5") && none.contains("see --condition"), "\(none)")
     }
+
+    /// What a library advises is said with the options that do it.
+    @Test(arguments: [
+        ("protect llama lossless --layers 7", "--layers"),
+        ("protect llama lossless --sites experts", "--layers, --sites"),
+        ("protect llama decoy", "--base"), ("protect llama lossless --base llama", "--base"),
+        ("protect gpt2 mergebarrier --ffn fit", "--calibration"),
+        ("protect bert full --residual rotation", "--residual"),
+        ("attack llama coupled --base gpt2", "--base, --with"),
+        ("attack llama circuits --base llama --with llama --weight inf", "--weight"),
+    ])
+    func adviceNamesItsOptions(line: String, options: String) throws {
+        var words = line.split(separator: " ").map(String.init)
+        for place in words.indices.dropFirst() where Fixtures.names.contains(words[place]) {
+            words[place] = Fixtures.path(words[place])
+        }
+        let isAttack = words[0] == "attack"
+        words.insert("--method", at: 2)
+        if isAttack { words.insert("--protected", at: 1) }
+        words += ["-o", folder("p")] + (isAttack ? [] : ["--key", folder("key")])
+        let outcome = try CommandRunner.run(words)
+        #expect(outcome.code == 1 && outcome.errors.hasSuffix("(see \(options))\n"), "\(outcome.errors)")
+        #expect(!Files.exists(folder("p")))
+    }
 }

@@ -118,6 +118,16 @@ import Testing
                 "merge_method: linear\nslices:\n - sources: [{model: a, layer_range: [0, 1]}, {model: b, layer_range: [0, 2]}]",
                 3, "different numbers"
             ),
+            ("merge_method: linear\nmodels: [{model: a}]\nchat_template: auto", 3, "chat_template"),
+            ("merge_method: linear\nmodels: [{model: a}]\nparameters: [1]", 3, "is a map"),
+            ("merge_method: linear\nmodels: [{model: a}]\ndtype: [float32]", 3, "a type"),
+            ("merge_method: linear\nmodels: [{model: {}}]", 2, "path or name"),
+            ("merge_method: passthrough\nmodules: []", 2, "modules is a map"),
+            (
+                "merge_method: passthrough\nmodules:\n default: {models: [{model: a}], slices: []}", 3,
+                "models and slices"
+            ),
+            ("merge_method: passthrough\nslices:\n - {parameters: {}}", 3, "without sources"),
             ("merge_method: linear\nmodels: &x [{model: a, parameters: *x}]", 2, "alias"),
         ])
     func faultsNameTheirLine(yaml: String, line: Int, words: String) throws {

@@ -50,8 +50,8 @@ public struct CircuitMerger: Sendable {
         writing path: String
     ) throws -> Report {
         let (merged, report) = try merged(protected, with: others, base: base, weight: weight)
-        try CheckpointWriter(threads: threads).write(
-            .keepingShards(of: merged, dropping: [Checkpoint.manifestName]), to: path)
+        try AttackedOutput.write(
+            merged, of: [protected] + others + [base].compactMap(\.self), to: path, threads: threads)
         return report
     }
 
@@ -116,12 +116,6 @@ public struct CircuitMerger: Sendable {
                     rows, in: site.slices.filter { $0.representation == representation }, average.tensors, memory)
             }
             kept.withLock { $0[site.path] = merged.kept }
-        }
-        for record in records {
-            guard let bytes = memory.bytes(ofTensor: record.name) else { continue }
-            if NonFinite.count(in: UnsafeRawBufferPointer(bytes), of: record.type) > 0 {
-                throw AlignmentError.overflow(tensor: record.name, type: record.type)
-            }
         }
         return (memory, kept.withLock(\.self))
     }
