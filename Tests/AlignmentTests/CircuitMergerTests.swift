@@ -107,7 +107,7 @@ import Testing
         // No circuit shows these; the second is on no site at all.
         for (name, tensor) in [
             ("llama", "model.layers.1.post_attention_layernorm.weight"),
-            ("qwen3", "model.layers.1.self_attn.q_norm.weight"),
+            ("jamba", "model.layers.0.mamba.A_log"),
         ] {
             let own = try Checkpoint(opening: Fixtures.path(name))
             var model = try EditableModel(reading: own.path)

@@ -123,6 +123,7 @@ import Testing
             ("merge_method: linear\nmodels: [{model: a}]\ndtype: [float32]", 3, "a type"),
             ("merge_method: linear\nmodels: [{model: {}}]", 2, "path or name"),
             ("merge_method: passthrough\nmodules: []", 2, "modules is a map"),
+            ("merge_method: passthrough\nmodules: {}", 2, "modules is a map"),
             (
                 "merge_method: passthrough\nmodules:\n default: {models: [{model: a}], slices: []}", 3,
                 "models and slices"
