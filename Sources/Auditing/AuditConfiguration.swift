@@ -31,6 +31,15 @@ public struct AuditConfiguration: Sendable {
         public let form: Form
 
         public init(_ name: String, _ form: Form) { (self.name, self.form) = (name, form) }
+
+        /// What the model as it is goes by in a report.
+        public static let unprotected = "none"
+
+        /// - Throws: `AuditError.reservedName` where a protected model goes by the unprotected one's name.
+        public func checkName() throws(AuditError) {
+            if case .none = form { return }
+            if name == Self.unprotected { throw .reservedName }
+        }
     }
 
     /// What is done to the published model before it is merged.

@@ -7,11 +7,15 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
     case missingTensor(path: String, tensor: String, first: String)
     case otherShape(path: String, tensor: String, found: [Int], first: String, expected: [Int])
     case noHead(part: String, path: String)
+    /// Heads that hold all that could be merged.
+    case noBody(path: String)
     case noSuccess(task: String)
     /// A protected model whose head goes with no other's.
     case otherHead(path: String, tensor: String, first: String)
     /// A merge that looks at more than weights.
     case missingEvidence(method: String, MergeMethod.Evidence)
+    /// Of a protected model that is called as the unprotected one.
+    case reservedName
     case exists(path: String)
 
     public var description: String {
@@ -25,6 +29,8 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(path): tensor \(tensor) has shape \(found), in \(first) \(expected); if it belongs to a head, name a part of its name under heads"
         case .noHead(let part, let path):
             "\(path): no tensor's name holds \(part), which heads names; look at the names with inspect"
+        case .noBody(let path):
+            "\(path): what heads names holds every tensor, so that nothing is left to merge; name parts of heads' names alone"
         case .noSuccess(let task):
             "the expert of \(task) is right on none of its examples, so that nothing can be measured in shares of that; check data and labels"
         case .otherHead(let path, let tensor, let first):
@@ -33,6 +39,7 @@ public enum AuditError: Error, Sendable, Equatable, CustomStringConvertible {
             "\(method) takes the Fisher information of every model, which an attack moves along with the weights and an audit does not find; leave it out"
         case .missingEvidence(let method, _):
             "\(method) runs every model on inputs; name a file of them under calibration, or leave it out"
+        case .reservedName: "a protected model is called none, as the unprotected one is; name it otherwise"
         case .exists(let path): "\(path) is there already; choose another place, or remove it"
         }
     }

@@ -52,7 +52,11 @@ struct AuditModels {
         for part in parts where !model.tensors.keys.contains(where: { $0.contains(part) }) {
             throw AuditError.noHead(part: part, path: model.path)
         }
-        return Set(model.tensors.keys.filter { name in parts.contains { name.contains($0) } })
+        let heads = Set(model.tensors.keys.filter { name in parts.contains { name.contains($0) } })
+        guard model.tensors.values.contains(where: { $0.type.isComputable && !heads.contains($0.name) }) else {
+            throw AuditError.noBody(path: model.path)
+        }
+        return heads
     }
 
     private init(_ base: Checkpoint, _ experts: [Expert], heads: Set<String>, threads: Int?) {

@@ -42,6 +42,7 @@ public final class Auditor {
         guard !configuration.protections.isEmpty else { throw AuditError.nothingToTry("protections") }
         guard !configuration.merges.isEmpty else { throw AuditError.nothingToTry("merges") }
         guard !configuration.attacks.isEmpty else { throw AuditError.nothingToTry("attacks") }
+        for protection in configuration.protections { try protection.checkName() }
         for merge in configuration.merges { try configuration.requireEvidence(of: merge.method) }
         let models = try AuditModels(configuration, threads: threads, opening: opening)
         let calibration = try configuration.calibration.map(ModelInputs.init(readingExamples:))

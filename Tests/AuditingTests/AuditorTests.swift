@@ -437,6 +437,9 @@ import Testing
         var heads = plain
         heads.heads = ["nowhere"]
         #expect(error(heads) == .noHead(part: "nowhere", path: folder("own")))
+        heads.heads = ["bert", "classifier"]
+        #expect(error(heads) == .noBody(path: folder("own")))
+        #expect(error(configuration(protections: [.init("none", .published(folder("own")))])) == .reservedName)
         #expect(error(configuration(protections: [])) == .nothingToTry("protections"))
         #expect(error(configuration(protections: [Self.none], attacks: [])) == .nothingToTry("attacks"))
         #expect(error(configuration(protections: [Self.none], merges: [])) == .nothingToTry("merges"))

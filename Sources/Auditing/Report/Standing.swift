@@ -50,8 +50,7 @@ package struct Standing {
 
     package var name: String { protection.name }
     /// Whether nothing protects it: the reference.
-    package var isReference: Bool { name == Self.unprotected }
-    package static let unprotected = "none"
+    package var isReference: Bool { name == AuditConfiguration.Protection.unprotected }
 
     /// The candidate with the largest utility among all merges that give one model; of equal ones the first.
     package var best: Reached? { protection.worst.map(Reached.init) }

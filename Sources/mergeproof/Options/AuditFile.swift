@@ -30,9 +30,7 @@ enum AuditFile {
             attacks: try need("attacks").items("attacks").map { try attack($0) },
             merges: try need("merges").items("merges").map { try merge($0) })
         if let heads = members["heads"] {
-            configuration.heads = try heads.items("heads").map {
-                try $0.need("a part of tensors' names")
-            }
+            configuration.heads = try heads.items("heads").map { try word($0, "a part of tensors' names") }
         }
         if let examples = members["examples"] {
             configuration.examples = try examples.whole("examples", in: 1 ... .max)
@@ -59,24 +57,37 @@ enum AuditFile {
                 throw YAMLFault(line: item.line, reason: "\(error)")
             }
         }
-        try refuseDoubles(configuration, root)
+        for (item, protection) in zip(try need("protections").items("protections"), configuration.protections) {
+            do { try protection.checkName() } catch { throw YAMLFault(line: item.line, reason: "\(error)") }
+        }
+        try refuseDoubles(
+            "tasks", [configuration.model.name] + configuration.others.map(\.name),
+            [try need("model")] + need("others").items("others"), "name one otherwise")
+        try refuseDoubles(
+            "protections", configuration.protections.map(\.name), need("protections").items("protections"),
+            "name one otherwise")
+        try refuseDoubles(
+            "attacks", configuration.attacks.map(\.name), need("attacks").items("attacks"), "leave one out")
+        try refuseDoubles(
+            "merges", configuration.merges.map(\.name), need("merges").items("merges"), "leave one out")
         return configuration
     }
 
     /// What goes by one name would be told apart by nobody.
-    private static func refuseDoubles(_ configuration: AuditConfiguration, _ root: YAMLValue) throws {
-        let lists = [
-            ("tasks", [configuration.model.name] + configuration.others.map(\.name)),
-            ("protections", configuration.protections.map(\.name)),
-            ("attacks", configuration.attacks.map(\.name)), ("merges", configuration.merges.map(\.name)),
-        ]
-        for (what, names) in lists {
-            var seen: Set<String> = []
-            if let twice = names.first(where: { !seen.insert($0).inserted }) {
-                throw YAMLFault(
-                    line: root.line, reason: "two \(what) are called \(PrintableText.line(twice)); name one otherwise")
-            }
+    private static func refuseDoubles(
+        _ what: String, _ names: [String], _ items: [YAMLValue], _ advice: String
+    ) throws {
+        var seen: Set<String> = []
+        for (name, item) in zip(names, items) where !seen.insert(name).inserted {
+            throw YAMLFault(
+                line: item.line, reason: "two \(what) are called \(PrintableText.line(name)); \(advice)")
         }
+    }
+
+    private static func word(_ yaml: YAMLValue, _ what: String) throws -> String {
+        let word = try yaml.need(what)
+        guard !word.isEmpty else { throw YAMLFault(line: yaml.line, reason: "expected \(what), found nothing") }
+        return word
     }
 
     private static func numbers(_ yaml: YAMLValue) throws -> [Double] {
@@ -101,12 +112,13 @@ enum AuditFile {
             return try value.need("\(key): a path")
         }
         return .init(
-            try members["name"]?.need("name: a word") ?? name, model: try need("path"), data: try need("data"))
+            try members["name"].map { try word($0, "name: a word") } ?? name, model: try need("path"),
+            data: try need("data"))
     }
 
     private static func protection(_ yaml: YAMLValue) throws -> AuditConfiguration.Protection {
         if let text = yaml.text {
-            if text == "none" { return .init(text, .none) }
+            if text == AuditConfiguration.Protection.unprotected { return .init(text, .none) }
             guard let list = MethodList(argument: text) else {
                 let known = ProtectionMethod.allCases.map(\.name).joined(separator: ", ")
                 throw YAMLFault(
@@ -118,9 +130,8 @@ enum AuditFile {
             return .init(text, .steps(list.methods.map(StepOptions.init)))
         }
         let members = try yaml.members(of: ["name", "path", "steps"])
-        guard let name = try members["name"]?.need("name: a word") else {
-            throw YAMLFault(line: yaml.line, reason: "name is missing")
-        }
+        guard let named = members["name"] else { throw YAMLFault(line: yaml.line, reason: "name is missing") }
+        let name = try word(named, "name: a word")
         switch (members["path"], members["steps"]) {
         case (let path?, nil): return .init(name, .published(try path.need("path: of a protected model")))
         case (nil, let steps?):
