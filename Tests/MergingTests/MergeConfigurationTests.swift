@@ -59,6 +59,19 @@ import Testing
         #expect(found["model.embed_tokens.weight"] == 1.5 && found["lm_head.weight"] == 1.5)
     }
 
+    /// As mergekit takes them: numbers in quotes, and filters that every name holds.
+    @Test(arguments: ["''", "'*'", "null", "mlp"]) func looseSpellings(filter: String) throws {
+        let found = try merged(
+            """
+            merge_method: linear
+            models:
+              - {model: a, parameters: {weight: [{filter: \(filter), value: "3"}, {value: 1}]}}
+              - {model: b, parameters: {weight: "1e0"}}
+            """)
+        #expect(found["model.layers.0.mlp.up_proj.weight"] == 1.25)
+        #expect(found["model.embed_tokens.weight"] == (filter == "mlp" ? 1.5 : 1.25))
+    }
+
     /// What is said of a model comes before what its slice says, and that before the whole.
     @Test func theNearestWordCounts() throws {
         let found = try merged(

@@ -35,7 +35,7 @@ public indirect enum MergeSetting: Sendable, Equatable {
             return (1 - share) * values[index] + share * values[index + 1]
         case .conditions(let conditions):
             let first = conditions.first { condition in
-                condition.filter.map { $0 == "*" || tensor.contains($0) } ?? true
+                condition.filter.map { $0 == "*" || $0.isEmpty || tensor.utf8.contains($0.utf8) } ?? true
             }
             return first?.setting.value(of: tensor, depth: depth, as: kind)
         }
@@ -67,8 +67,10 @@ extension MergeSetting {
         }
     }
 
+    /// A number may stand in quotes, as for mergekit.
     private static func scalar(_ yaml: YAMLValue) -> Double? {
-        yaml.number ?? yaml.bool.map { $0 ? 1 : 0 }
+        if let number = yaml.number ?? yaml.bool.map({ $0 ? 1 : 0 }) { return number }
+        return yaml.text.flatMap(Double.init).flatMap { $0.isFinite ? $0 : nil }
     }
 
     private static func condition(_ yaml: YAMLValue, of parameter: String) throws(YAMLFault) -> Condition {
