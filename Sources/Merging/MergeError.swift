@@ -11,6 +11,8 @@ public enum MergeError: Error, Sendable, Equatable {
     case unknownModule(String, known: [String])
     case severalStacks(path: String, prefixes: [String])
     case noLayer(path: String, layer: Int)
+    /// A slice of different layers, and the base is none of its sources.
+    case noBaseLayers(base: String)
     case noLayerCount(path: String, keys: [String])
     /// What layers make where they are stacked is no model of the family.
     case noStack(path: String, reason: String)
@@ -78,6 +80,8 @@ extension MergeError: CustomStringConvertible {
             "\(path): layers are counted in \(prefixes.isEmpty ? "no place" : prefixes.joined(separator: " and ")); slices are for models with one stack of layers"
         case .noLayer(let path, let layer):
             "\(path): layer \(layer) is not there; choose a layer_range that lies inside"
+        case .noBaseLayers(let base):
+            "the sources of a slice are different layers, and which of \(base) are their base's is not said; name it among them with its layer_range"
         case .noLayerCount(let path, let keys):
             "\(path)/config.json says nowhere how many layers there are (\(keys.joined(separator: ", "))); slices are not for this model"
         case .noStack(let path, let reason):

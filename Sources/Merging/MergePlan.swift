@@ -77,7 +77,11 @@ struct MergePlan {
         let method = configuration.method
         let base = method.base == .ignored ? nil : slice.base ?? configuration.base
         if method.base == .required, base == nil { throw MergeError.missingBase(method: method.name) }
-        let names = completed(slice).sources.map(\.model).filter { $0 != base }
+        let sources = completed(slice).sources
+        if let base, sources.count > slice.sources.count, Set(slice.sources.map(\.layers)).count > 1 {
+            throw MergeError.noBaseLayers(base: base)
+        }
+        let names = sources.map(\.model).filter { $0 != base }
         guard method.models.contains(names.count) else {
             throw MergeError.otherCount(method: method.name, found: names.count, expected: method.models)
         }

@@ -153,6 +153,21 @@ import Testing
         }
     }
 
+    /// Of different layers, no base stands beside them unless its own are named.
+    @Test func baseLayersAreNamedOrAlike() throws {
+        let third = Fixtures.path("llama")
+        func yaml(_ first: Int, _ more: String) -> String {
+            """
+            {merge_method: task_arithmetic, base_model: a, parameters: {weight: 0.5, normalize: false}, slices: [{sources: [
+            {model: b, layer_range: [\(first), \(first + 1)]}, {model: \(third), layer_range: [1, 2]}\(more)]}]}
+            """
+        }
+        #expect(throws: MergeError.noBaseLayers(base: "a")) { try merged(yaml(0, "")) }
+        #expect(!Files.exists(folder("out")))
+        let named = try merged(yaml(0, ", {model: a, layer_range: [0, 1]}"))
+        #expect(try merged(yaml(1, "")).count == named.count)
+    }
+
     @Test func layersThatAreNotThereAreRefused() throws {
         let path = try #require(models["a"])
         #expect(throws: MergeError.noLayer(path: path, layer: 2)) {
