@@ -44,7 +44,7 @@ import Testing
         #expect(verdict.outcome == .stops)
         #expect(
             verdict.sentence
-                == "mergelock: stops every merge that was tried. The best one, ties at 0.5/0.5 without an attack, reaches .707 and .750 of "
+                == "mergelock: stops every merge that was measured. The best one, ties at 0.5/0.5 without an attack, reaches .707 and .750 of "
                 + ".752 and .776, which brings .03 less than what needs no merge (role alone).")
     }
 
@@ -83,6 +83,25 @@ import Testing
         #expect(Verdict(Self.standing(utility: .nan, baseline: 0.77), Self.tasks).outcome == .unknown)
     }
 
+    /// A merge that could not be made is no merge that was stopped.
+    @Test(arguments: [
+        (0, ""), (1, "One attack or merge failed: nothing is known of it."),
+        (2, "2 attacks or merges failed: nothing is known of them."),
+    ])
+    func failuresAreToldOnTop(count: Int, words: String) {
+        for utility in [0.6, 0.95] {
+            let measured = Self.standing(utility: utility, baseline: 0.77).protection
+            let failed = Self.standing(utility: nil, baseline: 0.77).protection.attacks
+            let attacks = measured.attacks + Array(repeating: failed, count: count).flatMap(\.self)
+            let standing = Standing(
+                .init(
+                    name: "mergelock", cost: nil, alone: measured.alone, displacement: 0, baseline: measured.baseline,
+                    attacks: attacks))
+            let detail = Verdict(standing, Self.tasks).detail
+            #expect(words.isEmpty ? !detail.contains("failed") : detail.hasSuffix(words), "\(detail)")
+        }
+    }
+
     @Test func theSummaryCounts() {
         let through = Verdict(Self.standing(utility: 0.95, baseline: 0.77), Self.tasks)
         let stopped = Verdict(Self.standing(utility: 0.6, baseline: 0.77), Self.tasks)
@@ -91,7 +110,7 @@ import Testing
         #expect(none.isReference)
         #expect(
             Verdict.summary([through, stopped, through, none])
-                == "Of 3 protections, 2 let a merge through and 1 stops every merge that was tried.")
+                == "Of 3 protections, 2 let a merge through and 1 stops every merge that was measured.")
         #expect(Verdict.summary([unknown]) == "Of 1 protection, 1 could not be measured.")
         #expect(Verdict.summary([none]) == "No protection was audited.")
     }

@@ -42,7 +42,7 @@ package struct Verdict: Equatable {
                 + "merging brings \(Figure.amount(advantage)) more than \(baseline)."
         } else {
             outcome = .stops
-            headline = isReference ? "the unprotected model" : "stops every merge that was tried"
+            headline = isReference ? "the unprotected model" : "stops every merge that was measured"
             let after = best.attack == "none" ? "without an attack" : "after \(best.attack)"
             let brings = advantage == 0 ? "exactly as much as" : "\(Figure.amount(-advantage)) less than"
             sentence =
@@ -53,7 +53,16 @@ package struct Verdict: Equatable {
             sentence +=
                 " That is within the standard error of a utility on so few examples, \(Figure.amount(error)): it may be chance."
         }
-        detail = sentence + Self.perTask(standing, tasks)
+        detail = sentence + Self.failures(standing) + Self.perTask(standing, tasks)
+    }
+
+    /// What the outcome does not rest on.
+    private static func failures(_ standing: Standing) -> String {
+        switch standing.outcomes.count(where: { $0.failure != nil }) {
+        case 0: ""
+        case 1: " One attack or merge failed: nothing is known of it."
+        case let count: " \(count) attacks or merges failed: nothing is known of them."
+        }
     }
 
     /// What merges reach that keep every model: they judge no protection, as keeping several models side by side does as well.
@@ -92,7 +101,7 @@ package struct Verdict: Equatable {
         guard !judged.isEmpty else { return "No protection was audited." }
         let parts = [
             (Outcome.getsThrough, "lets a merge through", "let a merge through"),
-            (.stops, "stops every merge that was tried", "stop every merge that was tried"),
+            (.stops, "stops every merge that was measured", "stop every merge that was measured"),
             (.unknown, "could not be measured", "could not be measured"),
         ]
         .compactMap { outcome, one, more -> String? in
