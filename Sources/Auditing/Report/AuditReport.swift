@@ -103,8 +103,8 @@ public struct AuditReport: Sendable {
             standings, by: .merge, scale: scale, caption: "Best utility by merge, over attacks and coefficients")
         return """
             <p>Each cell holds the largest utility that was reached, and how much more it is than what needs no merge: a positive difference is worth
-            something to an attacker. The worst protection comes first, and the strongest attack and merge. Merges that give a model for each task are shown
-            by themselves, and counted nowhere else.</p>
+            something to an attacker. The worst protection comes first, and the strongest attack and merge. Merges that keep every model are shown by
+            themselves, and counted nowhere else.</p>
             \(attacks.markup)\(merges.markup)
             """
     }
