@@ -1,5 +1,4 @@
 import Checkpoints
-import Foundations
 
 /// Writes what an attack made of models: with the protected one's files but for its manifest, and with numbers alone in all that was made.
 struct AttackedOutput: TransferObserver {

@@ -23,12 +23,16 @@ enum AuditFile {
             guard let value = members[key] else { throw YAMLFault(line: root.line, reason: "\(key) is missing") }
             return value
         }
+        func items(_ key: String) throws -> [YAMLValue] { try need(key).items(key) }
+        let (base, model) = (try need("base").need("base: the path of a model"), try need("model"))
+        let published = try expert(model, named: "model")
+        let (others, protections) = (try items("others"), try items("protections"))
+        let (attacks, merges) = (try items("attacks"), try items("merges"))
         var configuration = AuditConfiguration(
-            base: try need("base").need("base: the path of a model"), model: try expert(need("model"), named: "model"),
-            others: try need("others").items("others").enumerated().map { try expert($1, named: "other \($0 + 1)") },
-            protections: try need("protections").items("protections").map { try protection($0) },
-            attacks: try need("attacks").items("attacks").map { try attack($0) },
-            merges: try need("merges").items("merges").map { try merge($0) })
+            base: base, model: published,
+            others: try others.enumerated().map { try expert($1, named: "other \($0 + 1)") },
+            protections: try protections.map(protection), attacks: try attacks.map(attack),
+            merges: try merges.map(merge))
         if let heads = members["heads"] {
             configuration.heads = try heads.items("heads").map { try word($0, "a part of tensors' names") }
         }
@@ -52,25 +56,24 @@ enum AuditFile {
             }
             configuration.barrierPoints = found
         }
-        for (item, merge) in zip(try need("merges").items("merges"), configuration.merges) {
-            do { try configuration.requireEvidence(of: merge.method) } catch {
-                throw YAMLFault(line: item.line, reason: "\(error)")
-            }
+        for (item, merge) in zip(merges, configuration.merges) {
+            try naming(item) { try configuration.requireEvidence(of: merge.method) }
         }
-        for (item, protection) in zip(try need("protections").items("protections"), configuration.protections) {
-            do { try protection.checkName() } catch { throw YAMLFault(line: item.line, reason: "\(error)") }
+        for (item, protection) in zip(protections, configuration.protections) {
+            try naming(item) { try protection.checkName() }
         }
+        let tasks = [configuration.model] + configuration.others
+        try refuseDoubles("tasks", tasks.map(\.name), [model] + others, "name one otherwise")
         try refuseDoubles(
-            "tasks", [configuration.model.name] + configuration.others.map(\.name),
-            [try need("model")] + need("others").items("others"), "name one otherwise")
-        try refuseDoubles(
-            "protections", configuration.protections.map(\.name), need("protections").items("protections"),
-            "name one otherwise")
-        try refuseDoubles(
-            "attacks", configuration.attacks.map(\.name), need("attacks").items("attacks"), "leave one out")
-        try refuseDoubles(
-            "merges", configuration.merges.map(\.name), need("merges").items("merges"), "leave one out")
+            "protections", configuration.protections.map(\.name), protections, "name one otherwise")
+        try refuseDoubles("attacks", configuration.attacks.map(\.name), attacks, "leave one out")
+        try refuseDoubles("merges", configuration.merges.map(\.name), merges, "leave one out")
         return configuration
+    }
+
+    /// An audit's own error, with the line of what it is about.
+    private static func naming(_ item: YAMLValue, _ check: () throws -> Void) throws(YAMLFault) {
+        do { try check() } catch { throw YAMLFault(line: item.line, reason: "\(error)") }
     }
 
     /// What goes by one name would be told apart by nobody.
